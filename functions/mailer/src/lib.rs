@@ -1,0 +1,304 @@
+//! Turns what the outbox asks for into mail: looks accounts up, issues tickets, sends.
+//!
+//! The only function that may call `ses:SendEmail` and the only holder of the derivation key. A redelivered record finds
+//! its ticket and derives the same token; a record that was dealt with is left alone. A mail that SES will never take is
+//! parked and recorded, so that it holds up nobody; everything else that fails is reported and delivered again.
+
+use aws_lambda_events::dynamodb::{Event as StreamEvent, EventRecord};
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use rekey::account::Account;
+use rekey::aws::Environment;
+use rekey::clock::{Ambient, NoRandomness};
+use rekey::config::{ConfigError, Lookup, required};
+use rekey::event::{Action, Actor, Event, Reason};
+use rekey::http::problem::chain;
+use rekey::identifier::Email;
+use rekey::ids::{AccountId, EventId};
+use rekey::keyring::{KeyError, LazyKeyring};
+use rekey::mail::compose::{ComposeError, Kind as Mail, Language, Letter, Link, Support, compose};
+use rekey::mail::{MailError, Postbox};
+use rekey::outbox::{Errand, Outbox};
+use rekey::practice::Practice;
+use rekey::store::practices::PracticeCache;
+use rekey::store::{Store, StoreError};
+use rekey::ticket::{Issuer, Kind, Ticket};
+use zeroize::Zeroizing;
+
+mod issue;
+
+/// What the function works with.
+pub struct Deps {
+    ambient: Ambient,
+    store: Store,
+    practices: PracticeCache,
+    derivation: LazyKeyring,
+    postbox: Postbox,
+}
+
+impl Deps {
+    /// Reads the function's configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient.clone()),
+            ambient,
+            practices: PracticeCache::default(),
+            derivation: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_DERIVATION_SECRET")?),
+            postbox: Postbox::read(aws.ses(), lookup)?,
+        })
+    }
+
+    fn event(&self, outbox: &Outbox, action: Action, actor: Actor) -> Result<Event, NoRandomness> {
+        let id = EventId::from(self.ambient.ulid()?);
+        let event =
+            Event::new(id, self.ambient.now(), &outbox.practice, action, actor).with_outbox(outbox.id);
+        Ok(match &outbox.ip {
+            Some(ip) => event.from_address(ip),
+            None => event,
+        })
+    }
+}
+
+/// Why a record is delivered again, or why its mail is parked.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    #[error("other mailers kept issuing for the account")]
+    Contended,
+}
+
+impl Failure {
+    /// No further attempt can help.
+    const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Mail(MailError::Refused(_) | MailError::Unbuildable(_))
+                | Self::Compose(_)
+                | Self::Store(StoreError::Broken { .. })
+        )
+    }
+}
+
+/// Deals with a batch of the stream. Answers the sequence numbers of those to be delivered again.
+pub async fn handler(deps: &Deps, batch: StreamEvent) -> DynamoDbEventResponse {
+    let mut answer = DynamoDbEventResponse::default();
+    for record in batch.records {
+        let sequence = record.change.sequence_number.clone();
+        if let Err(error) = deal_with(deps, record).await {
+            tracing::warn!(event = "mail_delayed", cause = chain(&error));
+            let mut failure = DynamoDbBatchItemFailure::default();
+            failure.item_identifier = sequence;
+            answer.batch_item_failures.push(failure);
+        }
+    }
+    answer
+}
+
+async fn deal_with(deps: &Deps, record: EventRecord) -> Result<(), Failure> {
+    let outbox: Outbox = match serde_dynamo::from_item(record.change.new_image) {
+        Ok(outbox) => outbox,
+        Err(error) => {
+            // What cannot be read now cannot be read later.
+            tracing::error!(event = "mail_parked", cause = error.to_string());
+            return Ok(());
+        }
+    };
+    // The record shows the item as it was written; another delivery may have dealt with it since.
+    let Some(outbox) = deps.store.find_outbox(&outbox).await?.filter(|outbox| outbox.done_at.is_none())
+    else {
+        return Ok(());
+    };
+    let accounts = addressees(deps, &outbox).await?;
+    let events = match run_errand(deps, &outbox, &accounts).await {
+        Err(failure) if failure.is_final() => park(deps, &outbox, &accounts, &failure)?,
+        outcome => outcome?,
+    };
+    deps.store.record_done(&outbox, &events, deps.ambient.now()).await?;
+    tracing::info!(event = "errand_done", outbox = outbox.id.to_string());
+    Ok(())
+}
+
+/// The accounts that an item is about.
+async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreError> {
+    let ids: Vec<AccountId> = match &outbox.errand {
+        Errand::Recovery { portal, identifier, .. } | Errand::LimitHit { portal, identifier } => {
+            let logins = deps.store.find_logins(&outbox.practice, *portal, identifier).await?;
+            logins.into_iter().map(|login| login.account).collect()
+        }
+        Errand::Invitation { account } | Errand::PasswordChanged { account } => vec![*account],
+    };
+    let mut accounts = Vec::with_capacity(ids.len());
+    for id in ids {
+        accounts.extend(deps.store.find_account(id).await?);
+    }
+    Ok(accounts)
+}
+
+/// What is recorded when no mail can ever come of an item.
+fn park(
+    deps: &Deps,
+    outbox: &Outbox,
+    accounts: &[Account],
+    failure: &Failure,
+) -> Result<Vec<Event>, Failure> {
+    tracing::error!(event = "mail_parked", outbox = outbox.id.to_string(), cause = chain(failure));
+    let not_sent = |account: &Account| {
+        let event = deps.event(outbox, Action::MailNotSent, Actor::System)?;
+        Ok(event.of(account.id, account.portal).because(Reason::MailRejected))
+    };
+    accounts.iter().map(not_sent).collect()
+}
+
+/// Does what an item asks for. Answers what is to be recorded.
+async fn run_errand(deps: &Deps, outbox: &Outbox, accounts: &[Account]) -> Result<Vec<Event>, Failure> {
+    let now = deps.ambient.now();
+    let Some(practice) = deps.practices.find(&deps.store, &outbox.practice, now).await? else {
+        return Ok(Vec::new());
+    };
+    match &outbox.errand {
+        Errand::LimitHit { .. } => accounts
+            .iter()
+            .map(|account| {
+                let event = deps.event(outbox, Action::ExcessRateLimitExceeded, Actor::Anonymous)?;
+                Ok(event.of(account.id, account.portal))
+            })
+            .collect(),
+        Errand::Recovery { .. } => {
+            invite_or_recover(deps, outbox, &practice, accounts, Issuer::SelfService).await
+        }
+        Errand::Invitation { .. } => {
+            invite_or_recover(deps, outbox, &practice, accounts, Issuer::Operator).await
+        }
+        Errand::PasswordChanged { .. } => confirm(deps, outbox, &practice, accounts).await,
+    }
+}
+
+/// One mail with a link for each account that shares the mailbox (F5), to the address on the accounts (F3).
+async fn invite_or_recover(
+    deps: &Deps,
+    outbox: &Outbox,
+    practice: &Practice,
+    accounts: &[Account],
+    issuer: Issuer,
+) -> Result<Vec<Event>, Failure> {
+    let mut events = Vec::new();
+    let mut tickets: Vec<(&Account, Ticket)> = Vec::new();
+    for account in accounts {
+        if let Some(reason) = obstacle(account) {
+            let event = deps.event(outbox, Action::RecoveryRefused, Actor::Anonymous)?;
+            events.push(event.of(account.id, account.portal).because(reason));
+        } else {
+            let ticket = issue::ticket_for(deps, outbox, practice, account, issuer).await?;
+            tickets.extend(ticket.map(|ticket| (account, ticket)));
+        }
+    }
+    let Some(to) = tickets.first().and_then(|(account, _)| account.email.as_ref()) else { return Ok(events) };
+    send_links(deps, outbox, practice, to, &tickets).await?;
+    for (account, ticket) in &tickets {
+        deps.store.record_sent(ticket).await?;
+        let event = deps.event(outbox, Action::MailSent, Actor::System)?;
+        events.push(event.of(account.id, account.portal).with_ticket(ticket.id));
+    }
+    Ok(events)
+}
+
+/// Why an account gets no mail. Nobody outside is told.
+fn obstacle(account: &Account) -> Option<Reason> {
+    if !account.is_open() {
+        return Some(Reason::AccountClosed);
+    }
+    account.email.is_none().then_some(Reason::NoAddress)
+}
+
+async fn send_links(
+    deps: &Deps,
+    outbox: &Outbox,
+    practice: &Practice,
+    to: &Email,
+    tickets: &[(&Account, Ticket)],
+) -> Result<(), Failure> {
+    let derivation = deps.derivation.get().await?;
+    let mut urls = Vec::with_capacity(tickets.len());
+    for (account, ticket) in tickets {
+        urls.push(Zeroizing::new(practice.link(account.portal, &ticket.token(derivation)?.expose())));
+    }
+    let links: Vec<Link<'_>> = tickets
+        .iter()
+        .zip(&urls)
+        .map(|((account, _), url)| Link { username: account.username.as_str(), url: url.as_str() })
+        .collect();
+    let all_new = tickets.iter().all(|(_, ticket)| ticket.kind == Kind::Invitation);
+    let kind = if all_new { Mail::Invitation } else { Mail::ResetLink };
+    let valid_until = tickets.iter().map(|(_, ticket)| ticket.valid_until.to_jiff()).min();
+    let Some((account, _)) = tickets.first() else { return Ok(()) };
+    let letter = Letter { valid_until, ..letter(kind, outbox, practice, account, &links) };
+    send(deps, outbox, practice, to, &letter).await
+}
+
+/// Tells an account's owner that the password was changed.
+async fn confirm(
+    deps: &Deps,
+    outbox: &Outbox,
+    practice: &Practice,
+    accounts: &[Account],
+) -> Result<Vec<Event>, Failure> {
+    let Some((account, to)) = accounts.first().and_then(|account| Some((account, account.email.as_ref()?)))
+    else {
+        return Ok(Vec::new());
+    };
+    let url = practice.portals.of(account.portal).url.as_str();
+    let links = [Link { username: account.username.as_str(), url }];
+    send(deps, outbox, practice, to, &letter(Mail::PasswordChanged, outbox, practice, account, &links))
+        .await?;
+    Ok(vec![deps.event(outbox, Action::MailSent, Actor::System)?.of(account.id, account.portal)])
+}
+
+/// A letter in the account's language and the practice's name.
+fn letter<'a>(
+    kind: Mail,
+    outbox: &Outbox,
+    practice: &'a Practice,
+    account: &'a Account,
+    links: &'a [Link<'a>],
+) -> Letter<'a> {
+    let support = &practice.support;
+    Letter {
+        kind,
+        language: Language::from_locale(account.locale.as_deref().unwrap_or(&practice.locale)),
+        practice_name: &practice.name,
+        support: Support {
+            email: support.email.as_ref().map(Email::as_str),
+            phone: support.phone.as_deref(),
+            url: support.url.as_deref(),
+        },
+        portal_url: &practice.portals.of(account.portal).url,
+        time_zone: &practice.time_zone,
+        links,
+        valid_until: None,
+        at: outbox.at.to_jiff(),
+    }
+}
+
+async fn send(
+    deps: &Deps,
+    outbox: &Outbox,
+    practice: &Practice,
+    to: &Email,
+    letter: &Letter<'_>,
+) -> Result<(), Failure> {
+    let tags = [("practice", practice.slug.to_string()), ("outbox", outbox.id.to_string())];
+    deps.postbox.send(to, practice.sender.as_ref(), &compose(letter)?, &tags).await?;
+    tracing::info!(event = "mail_sent", outbox = outbox.id.to_string());
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Importing accounts from JSON Lines: each line by itself, again and again without harm.
+
+use rekey::account::{Account, Question, Role, Setup};
+use rekey::event::Action;
+use rekey::identifier::{Email, Username};
+use rekey::ids::AccountId;
+use rekey::password::PasswordHash;
+use rekey::practice::{LOCALES, Portal, Practice, Slug};
+use rekey::question;
+use rekey::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::{Deps, OperatorError, practice};
+
+/// One account, as another system exports it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of an exported record")]
+struct Line {
+    #[serde(default)]
+    portal: Portal,
+    username: Username,
+    email: Option<Email>,
+    display_name: String,
+    record_email: Option<Email>,
+    locale: Option<String>,
+    #[serde(default = "yes")]
+    active: bool,
+    #[serde(default)]
+    representative: bool,
+    #[serde(default)]
+    refused: bool,
+    role: Option<Role>,
+    password_hash: Option<String>,
+    #[serde(default)]
+    invited: bool,
+    security_question: Option<SecurityQuestion>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecurityQuestion {
+    question: String,
+    answer: Secret,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What came of an import.
+#[derive(Debug, Default, Serialize)]
+pub struct Imported {
+    /// Accounts made.
+    pub created: usize,
+    /// Lines whose username the portal already has; those accounts were left as they are.
+    pub existing: usize,
+    /// Lines that could not be imported.
+    pub failed: usize,
+    /// One for each line.
+    pub results: Vec<LineResult>,
+}
+
+/// What came of a line.
+#[derive(Debug, Serialize)]
+pub struct LineResult {
+    /// The first is 1.
+    pub line: usize,
+    /// As far as it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// What came of it.
+    pub status: Status,
+    /// What to correct.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What came of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// An account was made.
+    Created,
+    /// There was one.
+    Existing,
+    /// None could be made.
+    Failed,
+}
+
+/// Imports every line that can be imported. Empty lines count as lines and are passed over.
+pub(crate) async fn import_accounts(
+    deps: &Deps,
+    slug: &Slug,
+    lines: &str,
+) -> Result<Imported, OperatorError> {
+    let practice = practice(deps, slug).await?;
+    let mut imported = Imported::default();
+    for (index, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let (username, outcome) = import_line(deps, &practice, text).await;
+        let (status, error) = match outcome {
+            Ok(status) => (status, None),
+            Err(error) => (Status::Failed, Some(error)),
+        };
+        *match status {
+            Status::Created => &mut imported.created,
+            Status::Existing => &mut imported.existing,
+            Status::Failed => &mut imported.failed,
+        } += 1;
+        imported.results.push(LineResult { line: index + 1, username, status, error });
+    }
+    Ok(imported)
+}
+
+async fn import_line(
+    deps: &Deps,
+    practice: &Practice,
+    text: &str,
+) -> (Option<String>, Result<Status, String>) {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let line: Line = match serde_path_to_error::deserialize(&mut deserializer) {
+        Ok(line) => line,
+        // serde's message may quote the value; a password hash must not come back in an answer.
+        Err(error) => return (None, Err(format!("{} cannot be read", error.path()))),
+    };
+    let username = line.username.as_str().to_owned();
+    (Some(username), create(deps, practice, line).await)
+}
+
+async fn create(deps: &Deps, practice: &Practice, line: Line) -> Result<Status, String> {
+    let account = account(deps, practice, line).await?;
+    let describe = |error: &dyn std::error::Error| error.to_string();
+    let event = deps.event(&practice.slug, Action::UserCreated).map_err(|error| describe(&error))?;
+    let event = event.of(account.id, account.portal);
+    let outcome =
+        deps.store.create_account(&account, &event, None).await.map_err(|error| describe(&error))?;
+    Ok(if outcome.is_written() { Status::Created } else { Status::Existing })
+}
+
+async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account, String> {
+    check_locale(line.locale.as_deref()).map_err(|rule| format!("locale: {rule}"))?;
+    check_role(line.portal, line.role)?;
+    if line.display_name.trim().is_empty() || line.display_name.chars().count() > 100 {
+        return Err("display_name: must have 1 to 100 characters".to_owned());
+    }
+    let password = line.password_hash.as_deref().map(PasswordHash::import).transpose();
+    let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
+    let question = match line.security_question {
+        Some(asked) => Some(hash_answer(deps, asked).await?),
+        None => None,
+    };
+    let setup = match (&password, line.invited) {
+        (Some(_), _) => Setup::SignedUp,
+        (None, true) => Setup::Invited,
+        (None, false) => Setup::NotInvited,
+    };
+    Ok(Account {
+        id: AccountId::from(deps.ambient.ulid().map_err(|error| error.to_string())?),
+        practice: practice.slug.clone(),
+        portal: line.portal,
+        username: line.username,
+        email: line.email,
+        display_name: line.display_name,
+        record_email: line.record_email,
+        locale: line.locale,
+        active: line.active,
+        representative: line.representative,
+        refused: line.refused,
+        role: line.role,
+        setup,
+        password,
+        credential_version: 1,
+        session_epoch: 1,
+        question,
+        created_at: deps.ambient.now(),
+    })
+}
+
+fn check_role(portal: Portal, role: Option<Role>) -> Result<(), String> {
+    match (portal, role) {
+        (Portal::Client, None) | (Portal::Staff, Some(_)) => Ok(()),
+        (Portal::Client, Some(_)) => Err("role: a client has none".to_owned()),
+        (Portal::Staff, None) => Err("role: must be staff or admin".to_owned()),
+    }
+}
+
+/// A locale is one that mails are written in.
+pub(crate) fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
+    if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
+}
+
+async fn hash_answer(deps: &Deps, asked: SecurityQuestion) -> Result<Question, String> {
+    if asked.question.trim().is_empty() || asked.question.chars().count() > 200 {
+        return Err("security_question.question: must have 1 to 200 characters".to_owned());
+    }
+    let answer = question::normalize(asked.answer.expose());
+    let answer = answer.ok_or("security_question.answer: must have 1 to 256 letters or digits")?;
+    let peppers = deps.peppers.get().await.map_err(|error| error.to_string())?;
+    let answer = deps.hasher.hash(peppers, &deps.ambient, &answer).map_err(|error| error.to_string())?;
+    Ok(Question { question: asked.question, answer })
+}

@@ -1,0 +1,272 @@
+//! `POST /v1/sessions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+use rekey::account::{Account, Login};
+use rekey::clock::Timestamp;
+use rekey::event::{Action, Actor, Event, Reason};
+use rekey::http::problem::{Code, Problem, ProblemBody};
+use rekey::http::{Answer, Call};
+use rekey::identifier::Identifier;
+use rekey::ids::SessionId;
+use rekey::limit::Subject;
+use rekey::password::{Password, PasswordHash, Verdict};
+use rekey::practice::{Portal, Practice, Slug};
+use rekey::secret::Secret;
+use rekey::session::Session;
+use rekey::store::limits::Decision;
+use rekey::store::sessions::SignIn;
+use rekey::token::Token;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Deps;
+use crate::holder::AccountFacts;
+
+/// Who signs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInRequest {
+    /// The practice's slug.
+    pub practice: String,
+    /// At which door.
+    #[serde(default)]
+    pub portal: Portal,
+    /// Username, or an email address that no other account shares.
+    #[schema(min_length = 1, max_length = 254)]
+    pub identifier: String,
+    /// Taken as it is.
+    pub password: Secret,
+    /// How the session is to be carried.
+    #[serde(default)]
+    pub transport: Transport,
+}
+
+/// How a session is carried.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// In the `Authorization` header of a portal's back end or app.
+    #[default]
+    Bearer,
+}
+
+/// A session.
+#[derive(Serialize, ToSchema)]
+pub struct SignInAnswer {
+    /// To be sent as `Authorization: Bearer`. Shown once.
+    pub token: String,
+    /// When it ends if it is not used, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// Whose it is.
+    pub account: AccountFacts,
+    /// What the holder must do before anything else.
+    pub next: Option<NextStep>,
+}
+
+/// What a holder must do before anything else.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NextStep {
+    /// Replace a temporary password.
+    ChangePassword,
+}
+
+/// Signs in.
+#[utoipa::path(post, path = "/v1/sessions", operation_id = "createSession", tag = "sessions", security(()),
+    request_body = SignInRequest,
+    responses(
+        (status = 201, body = SignInAnswer),
+        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
+        (status = 401, description = "`invalid_credentials`", body = ProblemBody),
+        (status = 404, description = "`unknown_practice`", body = ProblemBody),
+        (status = 413, description = "`body_too_large`", body = ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
+        (status = 429, description = "`too_many_requests`, with `Retry-After`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    let asked: SignInRequest = call.json()?;
+    let identifier = Identifier::parse(&asked.identifier);
+    let identifier = identifier.map_err(|error| Problem::invalid("identifier", &error.to_string()))?;
+    let password = Password::parse(asked.password.expose());
+    let password = password.ok_or_else(|| Problem::invalid("password", "must have 1 to 256 characters"))?;
+    let now = deps.ambient.now();
+    let practice = practice(deps, &asked.practice, now).await?;
+    let key = deps.limits_key.get().await?.current()?;
+    let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
+    let attempt = Attempt { deps, call, practice: &practice, portal: asked.portal, limit: &limit };
+
+    // One round trip: count, and see where the identifier leads.
+    let (counted, logins) = tokio::join!(
+        deps.store.count_sign_in(&limit, now),
+        deps.store.find_logins(&practice.slug, asked.portal, &identifier)
+    );
+    // A shared address names nobody in particular; its owners sign in by username.
+    let login = <[Login; 1]>::try_from(logins?).ok().map(|[login]| login);
+    if let Decision::RetryAfter(seconds) = counted? {
+        attempt.record(login.as_ref(), Action::AuthnLoginLock, None).await?;
+        return Err(Problem::too_many(seconds));
+    }
+    attempt.compare(login, &password).await
+}
+
+async fn practice(deps: &Deps, slug: &str, now: Timestamp) -> Result<Arc<Practice>, Problem> {
+    let unknown = || Problem::new(Code::UnknownPractice);
+    let slug = Slug::parse(slug).ok_or_else(unknown)?;
+    deps.practices.find(&deps.store, &slug, now).await?.ok_or_else(unknown)
+}
+
+/// One sign-in that its limit has let through.
+struct Attempt<'a> {
+    deps: &'a Deps,
+    call: &'a Call,
+    practice: &'a Practice,
+    portal: Portal,
+    limit: &'a Subject,
+}
+
+/// How a session could not be made.
+enum Stale {
+    /// The account is not open.
+    Closed,
+    /// The login was out of date; this is the account.
+    Changed(Box<Account>),
+}
+
+impl Attempt<'_> {
+    /// Compares and, when right, makes the session. A login that was out of date is compared once more with the account.
+    async fn compare(&self, login: Option<Login>, password: &Password) -> Result<Answer, Problem> {
+        let kept = login.as_ref().and_then(|login| login.password.as_ref());
+        let peppers = self.deps.peppers.get().await?;
+        let verdict = self.deps.hasher.verify(peppers, password, kept)?;
+        let (Some(login), Verdict::Right | Verdict::RightButOutdated) = (login.as_ref(), verdict) else {
+            return self.fail(login.as_ref(), None).await;
+        };
+        match self.open(login, password, verdict).await? {
+            Ok(answer) => return Ok(answer),
+            Err(Stale::Closed) => return self.fail(Some(login), Some(Reason::AccountClosed)).await,
+            Err(Stale::Changed(account)) => {
+                let login = account.login();
+                let verdict = self.deps.hasher.verify(peppers, password, login.password.as_ref())?;
+                if verdict == Verdict::Wrong {
+                    return self.fail(Some(&login), None).await;
+                }
+                if let Ok(answer) = self.open(&login, password, verdict).await? {
+                    return Ok(answer);
+                }
+            }
+        }
+        Err(Problem::unavailable("making a session", "the account kept changing"))
+    }
+
+    /// Second round trip of a right password: the session, and the account to show.
+    async fn open(
+        &self,
+        login: &Login,
+        password: &Password,
+        verdict: Verdict,
+    ) -> Result<Result<Answer, Stale>, Problem> {
+        let rehash = self.rehash(login, password, verdict).await?;
+        let (session, token) = self.draw(login)?;
+        let event = self
+            .event(Some(login.account), Action::AuthnLoginSuccess, Actor::Holder)?
+            .with_session(session.id);
+        let rehash = rehash.as_ref().map(|(account, hash)| (account, hash));
+        let sign_in = SignIn { login, session: &session, event: &event, limit: self.limit, rehash };
+        let store = &self.deps.store;
+        let (outcome, account) =
+            tokio::join!(store.create_session(&sign_in), store.find_account(login.account));
+        let Some(account) = account? else { return Ok(Err(Stale::Closed)) };
+        if !outcome?.is_written() {
+            return Ok(Err(if account.is_open() {
+                Stale::Changed(Box::new(account))
+            } else {
+                Stale::Closed
+            }));
+        }
+        let answer = SignInAnswer {
+            token: token.expose().to_string(),
+            expires_at: session.expires_at().to_string(),
+            account: AccountFacts::of(&account),
+            next: None,
+        };
+        Answer::json(StatusCode::CREATED, &answer).map(Ok)
+    }
+
+    /// The account and its password hashed anew, when it was kept with older parameters or another pepper.
+    async fn rehash(
+        &self,
+        login: &Login,
+        password: &Password,
+        verdict: Verdict,
+    ) -> Result<Option<(Account, PasswordHash)>, Problem> {
+        if verdict != Verdict::RightButOutdated {
+            return Ok(None);
+        }
+        let Some(account) = self.deps.store.find_account(login.account).await? else { return Ok(None) };
+        if account.login() != *login {
+            return Ok(None);
+        }
+        let hash = self.deps.hasher.hash(self.deps.peppers.get().await?, &self.deps.ambient, password)?;
+        Ok(Some((account, hash)))
+    }
+
+    fn draw(&self, login: &Login) -> Result<(Session, Token), Problem> {
+        let (deps, policy) = (self.deps, &self.practice.policy);
+        let id = SessionId::from(deps.ambient.ulid()?);
+        let token = Token::new(login.account, id.to_bytes(), deps.ambient.bytes()?);
+        let now = deps.ambient.now();
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        let session = Session {
+            id,
+            account: login.account,
+            digest: token.digest(),
+            epoch: login.session_epoch,
+            created_at: now,
+            seen_at: now,
+            idle_millis: i64::from(policy.session_idle) * 1000,
+            idle_until: now + seconds(policy.session_idle),
+            valid_until: now + seconds(policy.session_absolute),
+            ip: self.call.address.to_string(),
+            user_agent: self.call.user_agent(),
+        };
+        Ok((session, token))
+    }
+
+    /// Second round trip of a failure: the event. The failure was counted before.
+    async fn fail(&self, login: Option<&Login>, reason: Option<Reason>) -> Result<Answer, Problem> {
+        let otherwise = if login.is_some() { Reason::WrongPassword } else { Reason::UnknownIdentifier };
+        self.record(login, Action::AuthnLoginFail, Some(reason.unwrap_or(otherwise))).await?;
+        Err(Problem::new(Code::InvalidCredentials))
+    }
+
+    async fn record(
+        &self,
+        login: Option<&Login>,
+        action: Action,
+        reason: Option<Reason>,
+    ) -> Result<(), Problem> {
+        let event = self.event(login.map(|login| login.account), action, Actor::Anonymous)?;
+        let event = match reason {
+            Some(reason) => event.because(reason),
+            None => event,
+        };
+        Ok(self.deps.store.record_event(&event).await?)
+    }
+
+    fn event(
+        &self,
+        account: Option<rekey::ids::AccountId>,
+        action: Action,
+        actor: Actor,
+    ) -> Result<Event, Problem> {
+        let event = self.deps.event(self.call, &self.practice.slug, action, actor)?;
+        Ok(match account {
+            Some(account) => event.of(account, self.portal),
+            None => event,
+        })
+    }
+}

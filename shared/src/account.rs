@@ -1,0 +1,131 @@
+//! An account: one login of one portal of one practice.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::identifier::{Email, Identifier, Username};
+use crate::ids::AccountId;
+use crate::password::PasswordHash;
+use crate::practice::{Portal, Slug};
+
+/// What a member of staff may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Helps clients.
+    Staff,
+    /// Also helps staff, and changes the practice's settings.
+    Admin,
+}
+
+/// How far an account's set-up has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Setup {
+    /// Nobody has been mailed.
+    NotInvited,
+    /// An invitation has been issued.
+    Invited,
+    /// Its link has been opened.
+    Started,
+    /// A password has been set.
+    SignedUp,
+}
+
+/// The security question of an account: the question in words, the answer as Argon2id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// As its holder reads it.
+    pub question: String,
+    /// The normalized answer, hashed like a password.
+    pub answer: PasswordHash,
+}
+
+/// An account. Stored whole as one item; its username and email each have a [`Login`] that points here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Names it.
+    pub id: AccountId,
+    /// Whose it is.
+    pub practice: Slug,
+    /// Which door it opens.
+    pub portal: Portal,
+    /// Unique in its portal.
+    pub username: Username,
+    /// Where its mail goes. May be shared; may be absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Its owner's name, for staff.
+    pub display_name: String,
+    /// The address in the clinical record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_email: Option<Email>,
+    /// Its language, when not the practice's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// May sign in and recover.
+    pub active: bool,
+    /// Acts for a client.
+    pub representative: bool,
+    /// The client has refused a portal login.
+    pub refused: bool,
+    /// Of staff accounts only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// How far its set-up has come.
+    pub setup: Setup,
+    /// The current password, if one has been set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordHash>,
+    /// Raised by every change of the password: a ticket of an earlier version is void.
+    pub credential_version: u64,
+    /// Raised by whatever ends all sessions: a session of an earlier epoch is void.
+    pub session_epoch: u64,
+    /// The security question, if one has been set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Account {
+    /// May sign in and recover: active and not refused.
+    pub const fn is_open(&self) -> bool {
+        self.active && !self.refused
+    }
+
+    /// Everything its owner may type to name it, canonical.
+    pub fn identifiers(&self) -> Vec<Identifier> {
+        let username = Identifier::parse(self.username.as_str()).ok();
+        let email = self.email.as_ref().and_then(|email| Identifier::parse(email.as_str()).ok());
+        username.into_iter().chain(email).collect()
+    }
+
+    /// What a sign-in compares against, as its [`Login`]s carry it.
+    pub fn login(&self) -> Login {
+        Login {
+            account: self.id,
+            password: self.password.clone(),
+            credential_version: self.credential_version,
+            session_epoch: self.session_epoch,
+        }
+    }
+}
+
+/// What an identifier leads to: the account and, so that a sign-in takes two round trips, a copy of its verifier.
+///
+/// The copy is written in every transaction that writes the account's own and is never trusted alone: the sign-in's
+/// transaction holds the account to the same credential version and session epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Where it leads.
+    pub account: AccountId,
+    /// Copy of [`Account::password`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordHash>,
+    /// Copy of [`Account::credential_version`].
+    pub credential_version: u64,
+    /// Copy of [`Account::session_epoch`].
+    pub session_epoch: u64,
+}

@@ -1,0 +1,174 @@
+//! Time and randomness, as arguments.
+//!
+//! Owns the two ambient things a decision may depend on. Nothing else in the workspace reads a clock or asks the
+//! operating system for random bytes (`clippy.toml` bans it), so that a test can stand at any moment.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// A moment, in milliseconds since the Unix epoch. Stored as a number, spoken as RFC 3339 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch: the unit of the table's TTL attribute.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The same moment for calendar work.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// Seconds from `now` until this moment, rounded up, at least one: the unit of `Retry-After`.
+    pub fn seconds_from(self, now: Self) -> u64 {
+        u64::try_from(self.0 - now.0).unwrap_or(0).div_ceil(1000).max(1)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 UTC, whole seconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0}", self.to_jiff())
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Whole days as a span.
+pub const fn days(count: u64) -> Duration {
+    Duration::from_secs(count * 24 * 60 * 60)
+}
+
+/// Whole hours as a span.
+pub const fn hours(count: u64) -> Duration {
+    Duration::from_secs(count * 60 * 60)
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's random generator had nothing to give.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system's random source failed")]
+pub struct NoRandomness;
+
+/// Gives unpredictable bytes.
+pub trait Random: Send + Sync {
+    /// Fills `bytes` from a cryptographic source.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when the source fails; the caller must refuse to go on.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
+}
+
+/// The machine's clock and random source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl Clock for System {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp(jiff::Timestamp::now().as_millisecond())
+    }
+}
+
+impl Random for System {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the operating system for randomness"
+    )]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        getrandom::fill(bytes).map_err(|_| NoRandomness)
+    }
+}
+
+/// The clock and the random source a function works with.
+#[derive(Clone)]
+pub struct Ambient {
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Ambient {
+    /// Works with the given clock and random source.
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { clock, random }
+    }
+
+    /// The machine's own.
+    pub fn system() -> Self {
+        Self::new(Arc::new(System), Arc::new(System))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// `N` unpredictable bytes.
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A fresh id: sorts by time to the millisecond, unique by 80 random bits. Not a secret.
+    pub fn ulid(&self) -> Result<Ulid, NoRandomness> {
+        let mut random = [0; 16];
+        self.random.fill(&mut random[6..])?;
+        Ok(Ulid::from_parts(u64::try_from(self.now().millis()).unwrap_or(0), u128::from_be_bytes(random)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_spoken_in_whole_seconds_of_utc() {
+        assert_eq!(Timestamp::from_millis(1_795_286_130_999).to_string(), "2026-11-21T18:35:30Z");
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_and_never_nothing() {
+        let now = Timestamp::from_millis(10_000);
+        assert_eq!(Timestamp::from_millis(10_001).seconds_from(now), 1);
+        assert_eq!(Timestamp::from_millis(12_001).seconds_from(now), 3);
+        assert_eq!(Timestamp::from_millis(9_000).seconds_from(now), 1);
+    }
+}

@@ -1,0 +1,186 @@
+//! An event: one entry of the audit trail.
+//!
+//! Names follow the OWASP Logging Vocabulary where it has one. An event carries ids and enumerated facts, never a secret,
+//! an address, an identifier that somebody typed, or free text from a request (U2). Events are only ever put.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
+use crate::practice::{Portal, Slug};
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// Somebody who has not proven to be anyone.
+    Anonymous,
+    /// The account's holder, by password, session or ticket.
+    Holder,
+    /// Somebody with the right to invoke `operator`.
+    Operator,
+    /// The system itself.
+    System,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A practice was made.
+    PracticeCreated,
+    /// An account was made.
+    UserCreated,
+    /// A recovery was asked for and not started: see `reason`.
+    RecoveryRefused,
+    /// The limit of recoveries was hit for an identifier that names the account.
+    ExcessRateLimitExceeded,
+    /// A ticket was issued.
+    AuthnTokenCreated,
+    /// A ticket that can no longer be used was presented.
+    AuthnTokenReuse,
+    /// SES took a mail.
+    MailSent,
+    /// SES will never take a mail: see `reason`.
+    MailNotSent,
+    /// A password was set.
+    AuthnPasswordChange,
+    /// A password was refused: see `reason`.
+    AuthnPasswordChangeFail,
+    /// Signed in.
+    AuthnLoginSuccess,
+    /// A sign-in failed.
+    AuthnLoginFail,
+    /// A sign-in was refused by its limit.
+    AuthnLoginLock,
+    /// Signed out.
+    AuthnLogout,
+    /// Another session of the account was ended.
+    SessionRevoked,
+}
+
+/// Why, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The account is not active, or refused.
+    AccountClosed,
+    /// The account has no address.
+    NoAddress,
+    /// SES refused the mail for good.
+    MailRejected,
+    /// The password does not match.
+    WrongPassword,
+    /// No account has the identifier.
+    UnknownIdentifier,
+    /// The password breaks the policy.
+    WeakPassword,
+    /// The ticket's time has passed.
+    Expired,
+    /// The ticket was used before.
+    Used,
+    /// The ticket is void.
+    Revoked,
+}
+
+/// One entry. Stored under its account, or under its practice when it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Sorts by time.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// Where.
+    pub practice: Slug,
+    /// What.
+    pub action: Action,
+    /// Who.
+    pub actor: Actor,
+    /// Whose account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// At which door.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<Portal>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// With which ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<TicketId>,
+    /// In which session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// By which mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<OutboxId>,
+    /// From where, as the gateway saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+}
+
+impl Event {
+    /// An entry with nothing but the necessary.
+    pub fn new(id: EventId, at: Timestamp, practice: &Slug, action: Action, actor: Actor) -> Self {
+        let practice = practice.clone();
+        Self {
+            id,
+            at,
+            practice,
+            action,
+            actor,
+            account: None,
+            portal: None,
+            reason: None,
+            ticket: None,
+            session: None,
+            outbox: None,
+            ip: None,
+        }
+    }
+
+    /// Of the given account, at its door.
+    #[must_use]
+    pub fn of(mut self, account: AccountId, portal: Portal) -> Self {
+        self.account = Some(account);
+        self.portal = Some(portal);
+        self
+    }
+
+    /// For the given reason.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// With the given ticket.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: TicketId) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    /// In the given session.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// By the given mail.
+    #[must_use]
+    pub fn with_outbox(mut self, outbox: OutboxId) -> Self {
+        self.outbox = Some(outbox);
+        self
+    }
+
+    /// From the given address.
+    #[must_use]
+    pub fn from_address(mut self, ip: impl fmt::Display) -> Self {
+        self.ip = Some(ip.to_string());
+        self
+    }
+}

@@ -1,0 +1,240 @@
+//! The HTTP contract that every function keeps: what a request may look like, and what every answer carries (R2).
+//!
+//! Never reads a forwarded header: the caller's address is the gateway's word (L1), links come from configuration (F4).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use lambda_http::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+};
+use lambda_http::http::{HeaderMap, Method, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+
+pub mod problem;
+
+use crate::token::Token;
+use problem::{Code, Problem};
+
+/// The largest body taken, in bytes.
+pub const LARGEST_BODY: usize = 16 * 1024;
+/// The longest `Idempotency-Key` taken, in bytes.
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// A request as a handler sees it.
+pub struct Call {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Body,
+    /// Where it comes from, as the gateway saw it.
+    pub address: IpAddr,
+}
+
+impl Call {
+    fn new(request: Request) -> Self {
+        let address = source_address(&request);
+        let path = request.raw_http_path().to_owned();
+        let (parts, body) = request.into_parts();
+        Self { method: parts.method, path, headers: parts.headers, body, address }
+    }
+
+    /// The path's segments. An empty segment stays, so that a doubled slash is another path.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
+    }
+
+    /// The method, which must be one of those that the path has.
+    ///
+    /// # Errors
+    /// 405 with `Allow`.
+    pub fn method(&self, allowed: &[Method]) -> Result<&Method, Problem> {
+        if allowed.contains(&self.method) {
+            return Ok(&self.method);
+        }
+        let allow = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+        Err(Problem::new(Code::MethodNotAllowed).with_header(ALLOW, &allow))
+    }
+
+    /// The body, read as JSON of the given shape.
+    ///
+    /// # Errors
+    /// 413, 415, or 400 naming the member that is wrong.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let body: &[u8] = &self.body;
+        if body.len() > LARGEST_BODY {
+            return Err(Problem::new(Code::BodyTooLarge));
+        }
+        if !self.is_json() {
+            return Err(Problem::new(Code::UnsupportedMediaType));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
+        deserializer.end().map_err(|_| Problem::new(Code::MalformedJson))?;
+        Ok(value)
+    }
+
+    fn is_json(&self) -> bool {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    }
+
+    /// The `Idempotency-Key`, if there is one.
+    ///
+    /// # Errors
+    /// 400 when it is empty, over 255 bytes or not ASCII.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let text = value.to_str().ok().filter(|text| (1..=LONGEST_IDEMPOTENCY_KEY).contains(&text.len()));
+        text.map(Some)
+            .ok_or_else(|| Problem::invalid("Idempotency-Key", "must have 1 to 255 ASCII characters"))
+    }
+
+    /// The session's token.
+    ///
+    /// # Errors
+    /// 401 when there is none, or none that this system can have made.
+    pub fn bearer(&self) -> Result<Token, Problem> {
+        let value = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = value.and_then(|value| value.split_once(' ')).unwrap_or_default();
+        let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
+        token.ok_or_else(Problem::no_session)
+    }
+
+    /// How the browser or app names itself, cut to 200 characters.
+    pub fn user_agent(&self) -> Option<String> {
+        let value = self.headers.get(USER_AGENT)?.to_str().ok()?;
+        Some(value.chars().filter(|c| !c.is_control()).take(200).collect())
+    }
+}
+
+/// What the parser says of a body, without repeating what was in it.
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let member = error.path().to_string();
+    match error.inner().classify() {
+        serde_json::error::Category::Data if member == "." => {
+            Problem::invalid("body", &without_values(error.inner()))
+        }
+        serde_json::error::Category::Data => Problem::invalid(&member, &without_values(error.inner())),
+        _ => Problem::new(Code::MalformedJson),
+    }
+}
+
+/// serde's sentences quote the value that did not fit; a password must not come back in an error.
+fn without_values(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let known = ["missing field", "unknown field", "duplicate field"];
+    if known.iter().any(|start| message.starts_with(start)) {
+        return message
+            .split(", expected")
+            .next()
+            .unwrap_or_default()
+            .split(" at line")
+            .next()
+            .unwrap_or_default()
+            .into();
+    }
+    match message.rsplit_once("expected ") {
+        Some((_, expected)) => format!("must be {}", expected.split(" at line").next().unwrap_or_default()),
+        None => "is not valid".to_owned(),
+    }
+}
+
+/// `requestContext.http.sourceIp`, never a header's. What cannot be read counts as one address, together.
+fn source_address(request: &Request) -> IpAddr {
+    let context = request.request_context_ref();
+    let source = context.and_then(|context| match context {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+        _ => None,
+    });
+    source.and_then(|source| source.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+/// What a handler answers when all is well.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    body: Option<String>,
+}
+
+impl Answer {
+    /// With a body.
+    ///
+    /// # Errors
+    /// 500 when the body cannot be written, which no type of this system can cause.
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
+        let body =
+            serde_json::to_string(body).map_err(|error| Problem::internal("writing the answer", error))?;
+        Ok(Self { status, body: Some(body) })
+    }
+
+    /// 204.
+    pub const fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None }
+    }
+}
+
+/// Turns a request into an answer: runs the route, writes the answer's headers, logs one line.
+pub async fn respond<F>(request: Request, route: F) -> Response<Body>
+where
+    F: AsyncFnOnce(&Call) -> Result<Answer, Problem>,
+{
+    let request_id =
+        request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let span = tracing::info_span!("request", request_id);
+    async move {
+        let call = Call::new(request);
+        let outcome = route(&call).await;
+        let status = outcome.as_ref().map_or_else(Problem::status, |answer| answer.status);
+        if let Err(problem) = &outcome {
+            problem.log();
+        }
+        // A path that no route knows may carry anything that a caller put there.
+        let path = if status == StatusCode::NOT_FOUND { "(unknown)" } else { call.path.as_str() };
+        tracing::info!(event = "request", method = call.method.as_str(), path, status = status.as_u16());
+        outcome.map_or_else(Problem::into_response, write)
+    }
+    .instrument(span)
+    .await
+}
+
+fn write(answer: Answer) -> Response<Body> {
+    finish(answer.status, "application/json", answer.body, Vec::new())
+}
+
+/// The headers that every answer carries.
+fn finish(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Option<String>,
+    extra: Vec<(HeaderName, HeaderValue)>,
+) -> Response<Body> {
+    let typed = body.is_some();
+    let mut response = Response::new(body.map_or(Body::Empty, Body::Text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.extend(extra);
+    if typed {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+    headers.insert(STRICT_TRANSPORT_SECURITY, two_years);
+    response
+}
+
+/// A header value from text that this system made.
+fn header(name: HeaderName, text: &str) -> Option<(HeaderName, HeaderValue)> {
+    HeaderValue::from_str(text).ok().map(|value| (name, value))
+}
+
+/// `Retry-After`, in seconds.
+fn retry_after(seconds: u64) -> Option<(HeaderName, HeaderValue)> {
+    header(RETRY_AFTER, &seconds.to_string())
+}

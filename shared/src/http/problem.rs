@@ -1,0 +1,283 @@
+//! Errors as callers see them: RFC 9457 problems, and the one table from code to status.
+//!
+//! The message to the caller says what they can do; the cause goes to the log, once, and never to the caller.
+
+use std::error::Error;
+use std::fmt;
+
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{finish, header, retry_after};
+use crate::clock::NoRandomness;
+use crate::keyring::KeyError;
+use crate::password::HashError;
+use crate::store::StoreError;
+
+/// Every error a caller can meet. Stable: programs branch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The body is no JSON.
+    MalformedJson,
+    /// A member or header is missing, unknown or of the wrong kind.
+    InvalidRequest,
+    /// There is nothing at this path.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
+    /// The body is over 16 KiB.
+    BodyTooLarge,
+    /// The body is not `application/json`.
+    UnsupportedMediaType,
+    /// No practice has this slug.
+    UnknownPractice,
+    /// The practice does not offer this way to recover.
+    MethodNotOffered,
+    /// A limit was reached; `Retry-After` says when it ends.
+    TooManyRequests,
+    /// This token was never issued.
+    InvalidToken,
+    /// The token's time has passed.
+    ExpiredToken,
+    /// A password was set with this token before.
+    UsedToken,
+    /// The token was taken back, or a later change has voided it.
+    RevokedToken,
+    /// The new password is refused: see `reasons`.
+    WeakPassword,
+    /// The security question's answer is wrong: see `attempts_left`.
+    WrongAnswer,
+    /// The practice asks a security question and the account has none: see `support`.
+    QuestionNotSet,
+    /// The `Idempotency-Key` was used with another password.
+    IdempotencyKeyReused,
+    /// Identifier or password is wrong.
+    InvalidCredentials,
+    /// There is no session, or it has ended.
+    InvalidSession,
+    /// Something that this needs does not answer; nothing was done.
+    Unavailable,
+    /// A defect of this system; nothing was done.
+    Internal,
+}
+
+impl Code {
+    /// The one table: status, and what a person may read.
+    const fn table(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::MalformedJson => (StatusCode::BAD_REQUEST, "The body is not valid JSON."),
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "The request is not valid."),
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here."),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "This path has other methods."),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is over 16 KiB."),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+            }
+            Self::UnknownPractice => (StatusCode::NOT_FOUND, "No practice has this name."),
+            Self::MethodNotOffered => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "The practice does not offer this way to recover.")
+            }
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too many requests. Try again later."),
+            Self::InvalidToken => (StatusCode::NOT_FOUND, "This link is not valid. Ask for a new one."),
+            Self::ExpiredToken => (StatusCode::GONE, "This link has expired. Ask for a new one."),
+            Self::UsedToken => (StatusCode::GONE, "This link has been used. Sign in, or ask for a new one."),
+            Self::RevokedToken => (StatusCode::GONE, "This link is no longer valid. Ask for a new one."),
+            Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "Choose another password."),
+            Self::WrongAnswer => (StatusCode::FORBIDDEN, "The answer is not the one on record."),
+            Self::QuestionNotSet => {
+                (StatusCode::FORBIDDEN, "The account has no security question yet. The practice can help.")
+            }
+            Self::IdempotencyKeyReused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "This Idempotency-Key was used with another password.")
+            }
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
+            Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "This is not available now. Nothing was changed.")
+            }
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong. Nothing was changed.")
+            }
+        }
+    }
+}
+
+/// An error on its way to a caller, with its cause on its way to the log.
+pub struct Problem {
+    code: Code,
+    detail: Option<String>,
+    members: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<(&'static str, Box<dyn Error + Send + Sync>)>,
+}
+
+/// How a problem looks in JSON (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// `urn:rekey:problem:` and the code.
+    pub r#type: String,
+    /// What a person may read.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What a program reads.
+    pub code: Code,
+    /// What is wrong with this request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Facts that some codes carry: `attempts_left`, `reasons`, `support`.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    /// With the code's own words.
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: None, members: Map::new(), headers: Vec::new(), cause: None }
+    }
+
+    /// 400: the member must be otherwise.
+    pub fn invalid(member: &str, rule: &str) -> Self {
+        Self { detail: Some(format!("{member}: {rule}")), ..Self::new(Code::InvalidRequest) }
+    }
+
+    /// 429 until so many seconds have passed.
+    pub fn too_many(seconds: u64) -> Self {
+        let mut problem = Self::new(Code::TooManyRequests);
+        problem.headers.extend(retry_after(seconds));
+        problem
+    }
+
+    /// 401 for a missing or ended session.
+    pub fn no_session() -> Self {
+        Self::new(Code::InvalidSession).with_header(WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// 500, with what was being done and why it failed.
+    pub fn internal(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { cause: Some((doing, cause.into())), ..Self::new(Code::Internal) }
+    }
+
+    /// 503, with what was being done and why it failed.
+    pub fn unavailable(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let mut problem = Self { cause: Some((doing, cause.into())), ..Self::new(Code::Unavailable) };
+        problem.headers.extend(retry_after(1));
+        problem
+    }
+
+    /// With a fact that the code carries.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Serialize) -> Self {
+        self.members.insert(member.to_owned(), serde_json::to_value(value).unwrap_or_default());
+        self
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(header(name, value));
+        self
+    }
+
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.code.table().0
+    }
+
+    /// Writes the cause to the log; a caller's own mistake has none.
+    pub(super) fn log(&self) {
+        if let Some((doing, cause)) = &self.cause {
+            tracing::error!(event = "failure", doing, cause = chain(cause.as_ref()), code = ?self.code);
+        }
+    }
+
+    /// As an answer.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let (status, title) = self.code.table();
+        let name = serde_json::to_value(self.code)
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        let body = ProblemBody {
+            r#type: format!("urn:rekey:problem:{name}"),
+            title,
+            status: status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            members: self.members,
+        };
+        finish(status, "application/problem+json", serde_json::to_string(&body).ok(), self.headers)
+    }
+}
+
+/// An error and everything below it, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({:?}, {:?}, {:?})", self.code, self.detail, self.cause)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Broken { .. } => Self::internal("reading an item", error),
+            StoreError::Unavailable { .. } => Self::unavailable("calling the store", error),
+        }
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        Self::unavailable("getting keys", error)
+    }
+}
+
+impl From<NoRandomness> for Problem {
+    fn from(error: NoRandomness) -> Self {
+        Self::unavailable("drawing random bytes", error)
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Key(error) => error.into(),
+            HashError::Randomness(error) => error.into(),
+            HashError::Broken => Self::internal("working with a password hash", error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_never_reaches_the_caller() {
+        let response = Problem::unavailable("calling the store", "secret detail").into_response();
+        let Body::Text(body) = response.body() else { panic!("a text") };
+        assert_eq!(
+            body,
+            r#"{"type":"urn:rekey:problem:unavailable","title":"This is not available now. Nothing was changed.","status":503,"code":"unavailable"}"#
+        );
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+}

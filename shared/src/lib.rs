@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+pub mod account;
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod event;
+pub mod http;
+pub mod identifier;
+pub mod ids;
+pub mod keyring;
+pub mod limit;
+pub mod mail;
+pub mod outbox;
+pub mod password;
+pub mod practice;
+pub mod question;
+pub mod secret;
+pub mod session;
+pub mod store;
+pub mod telemetry;
+pub mod ticket;
+pub mod token;

@@ -1,0 +1,73 @@
+//! The outbox: what asks for a mail, written in the same transaction as what it tells of.
+//!
+//! The mailer turns an outbox item into one mail. The item carries facts and a nonce, never a secret: who reads the table
+//! or the stream without the derivation key can send nothing and open nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::identifier::Identifier;
+use crate::ids::{AccountId, OutboxId};
+use crate::practice::{Method, Portal, Slug};
+use crate::ticket::Nonce;
+
+/// What to mail about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Errand {
+    /// Somebody asked for a recovery. Whether an account has the identifier is the mailer's to find out.
+    Recovery {
+        /// At which door.
+        portal: Portal,
+        /// What was typed, canonical.
+        identifier: Identifier,
+        /// By link or by code.
+        method: Method,
+    },
+    /// Somebody asked more often than the limit allows. No mail follows; an account that is named gets an event.
+    LimitHit {
+        /// At which door.
+        portal: Portal,
+        /// What was typed, canonical.
+        identifier: Identifier,
+    },
+    /// An account is to be set up.
+    Invitation {
+        /// Which.
+        account: AccountId,
+    },
+    /// A password was changed.
+    PasswordChanged {
+        /// Whose.
+        account: AccountId,
+    },
+}
+
+/// One item: from a public request (`REQUEST#`), or from a change (`OUTBOX#`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// Names it.
+    pub id: OutboxId,
+    /// Whose practice.
+    pub practice: Slug,
+    /// What to mail about.
+    #[serde(flatten)]
+    pub errand: Errand,
+    /// Makes the tokens of this item's tickets.
+    pub nonce: Nonce,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Where the request came from, as the gateway saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// When it was dealt with: a mail is on its way, none was due, or none will ever be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Timestamp>,
+}
+
+impl Outbox {
+    /// Comes from the public front door.
+    pub const fn is_request(&self) -> bool {
+        matches!(self.errand, Errand::Recovery { .. } | Errand::LimitHit { .. })
+    }
+}

@@ -1,0 +1,464 @@
+//! A practice: the tenant, with its portals, its support contact and its policy.
+//!
+//! Owns the policy's defaults and bounds (end of DESIGN's contract): a policy outside of them cannot be made.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::identifier::Email;
+
+/// A value breaks a rule of the practice's settings. The message names the member and its bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {rule}")]
+pub struct SettingError {
+    /// Which member, as a dotted path.
+    pub member: String,
+    /// The bound that is broken.
+    pub rule: String,
+}
+
+impl SettingError {
+    fn new(member: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { member: member.into(), rule: rule.into() }
+    }
+}
+
+/// The practice's name in addresses and keys: 2 to 40 of `a-z`, `0-9` and inner `-`. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$")]
+pub struct Slug(String);
+
+impl Slug {
+    /// `None` when the text cannot be a slug.
+    pub fn parse(text: &str) -> Option<Self> {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let whole = (2..=40).contains(&text.len()) && text.chars().all(inner);
+        (whole && !text.starts_with('-') && !text.ends_with('-')).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text).ok_or("a slug has 2 to 40 of a-z, 0-9 and inner -")
+    }
+}
+
+/// Which of a practice's two doors an account belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Portal {
+    /// Patients, parents, guardians.
+    #[default]
+    Client,
+    /// Staff and administrators.
+    Staff,
+}
+
+impl Portal {
+    /// As in keys and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+/// A way to recover that a practice offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A link by mail.
+    Link,
+    /// A verification code by mail.
+    Code,
+}
+
+impl Method {
+    /// The methods that this release carries out.
+    pub const CARRIED_OUT: [Self; 1] = [Self::Link];
+}
+
+/// Whether a recovery asks for the security question, after the mailbox has been proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityQuestion {
+    /// Never asked.
+    Off,
+    /// Asked when the account has one.
+    Optional,
+    /// Always asked.
+    Required,
+}
+
+/// Whom a person can turn to. At least one member is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Support {
+    /// An address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub email: Option<Email>,
+    /// A number, as people write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// A page, `https`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Where a portal lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortalUrls {
+    /// The portal's front page, `https`.
+    pub url: String,
+    /// The portal's page that takes a link's token from its fragment, `https`, without a fragment of its own.
+    pub recovery_url: String,
+}
+
+/// Both portals of a practice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Portals {
+    /// Of the clients.
+    pub client: PortalUrls,
+    /// Of the staff.
+    pub staff: PortalUrls,
+}
+
+impl Portals {
+    /// The addresses of one portal.
+    pub const fn of(&self, portal: Portal) -> &PortalUrls {
+        match portal {
+            Portal::Client => &self.client,
+            Portal::Staff => &self.staff,
+        }
+    }
+}
+
+/// A practice. Stored whole as one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Practice {
+    /// Its name in addresses and keys.
+    pub slug: Slug,
+    /// Its name for people, 1 to 100 characters.
+    pub name: String,
+    /// Whom a person can turn to.
+    pub support: Support,
+    /// IANA time zone; mails speak in it.
+    pub time_zone: String,
+    /// Language of mails to accounts that chose none: `en` or `es`.
+    pub locale: String,
+    /// Where its portals live.
+    pub portals: Portals,
+    /// Its own sender address, when not the deployment's; SES must have verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub sender: Option<Email>,
+    /// How recovery works here.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// Languages that mails are written in.
+pub const LOCALES: [&str; 2] = ["en", "es"];
+
+impl Practice {
+    /// Reads a practice from an administrator's JSON.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the member and the rule it breaks: unknown members, wrong types, values out of bounds.
+    pub fn parse(value: &Value) -> Result<Self, SettingError> {
+        refuse_unknown(value, &MEMBERS, "")?;
+        let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        refuse_unknown(&policy, &Policy::MEMBERS, "policy.")?;
+        let practice: Self = serde_path_to_error::deserialize(value)
+            .map_err(|error| SettingError::new(error.path().to_string(), error.inner().to_string()))?;
+        practice.check()?;
+        Ok(practice)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        let name = self.name.trim().chars().count();
+        rule((1..=100).contains(&name), "name", "must have 1 to 100 characters")?;
+        rule(!self.name.chars().any(char::is_control), "name", "must not contain control characters")?;
+        let support = &self.support;
+        let reachable = support.email.is_some() || support.phone.is_some() || support.url.is_some();
+        rule(reachable, "support", "must have an email, a phone or a url")?;
+        let plain = |text: &String| (1..=40).contains(&text.len()) && !text.chars().any(char::is_control);
+        rule(support.phone.as_ref().is_none_or(plain), "support.phone", "must have 1 to 40 characters")?;
+        if let Some(url) = &support.url {
+            check_url("support.url", url)?;
+        }
+        for (portal, urls) in [("client", &self.portals.client), ("staff", &self.portals.staff)] {
+            check_url(&format!("portals.{portal}.url"), &urls.url)?;
+            check_url(&format!("portals.{portal}.recovery_url"), &urls.recovery_url)?;
+        }
+        let zone = jiff::tz::TimeZone::get(&self.time_zone);
+        rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
+        rule(LOCALES.contains(&self.locale.as_str()), "locale", "must be en or es")?;
+        self.policy.check()
+    }
+
+    /// The address of a link for one portal: the token in the fragment, which no server and no log ever sees (F4, T1).
+    pub fn link(&self, portal: Portal, token: &str) -> String {
+        format!("{}#token={token}", self.portals.of(portal).recovery_url)
+    }
+
+    /// The recovery methods that can be asked for.
+    pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
+        self.policy.recovery_methods.iter().copied().filter(|method| Method::CARRIED_OUT.contains(method))
+    }
+}
+
+const MEMBERS: [&str; 8] = ["slug", "name", "support", "time_zone", "locale", "portals", "sender", "policy"];
+
+fn rule(holds: bool, member: &str, text: &str) -> Result<(), SettingError> {
+    if holds { Ok(()) } else { Err(SettingError::new(member, text)) }
+}
+
+/// Stored policies may come from a newer release; an administrator's may not have a member that nobody reads.
+fn refuse_unknown(value: &Value, known: &[&str], path: &str) -> Result<(), SettingError> {
+    let object = value
+        .as_object()
+        .ok_or_else(|| SettingError::new(path.trim_end_matches('.'), "must be an object"))?;
+    match object.keys().find(|member| !known.contains(&member.as_str())) {
+        Some(member) => Err(SettingError::new(format!("{path}{member}"), "is not a setting")),
+        None => Ok(()),
+    }
+}
+
+fn check_url(member: &str, url: &str) -> Result<(), SettingError> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let https =
+        parsed.is_some_and(|u| u.scheme_str() == Some("https") && u.host().is_some_and(|h| !h.is_empty()));
+    rule(https && url.len() <= 300, member, "must be an https address of at most 300 characters")?;
+    rule(!url.contains(['#', '@', ' ', '\\']), member, "must have no fragment, user or spaces")
+}
+
+/// How recovery works in a practice. Durations are whole seconds. Each member has a default and a bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Policy {
+    /// What a person may ask for, the first being what they get when they ask for nothing: `link`, `code` or both.
+    pub recovery_methods: Vec<Method>,
+    /// How long a self-service link lives: 10 minutes to 48 hours, 24 hours by default.
+    pub link_ttl: u32,
+    /// How long a code lives: 5 to 15 minutes, 10 by default.
+    pub code_ttl: u32,
+    /// Digits of a code: 6 to 10, 8 by default.
+    pub code_length: u32,
+    /// How long an invitation lives: 1 hour to 30 days, 7 days by default.
+    pub invitation_ttl: u32,
+    /// How long a temporary password lives: 1 to 72 hours, 24 by default.
+    pub temporary_password_ttl: u32,
+    /// The latest expiry staff may give a link: 1 hour to 30 days, 7 days by default.
+    pub admin_link_max: u32,
+    /// Whether a recovery asks the security question.
+    pub security_question: SecurityQuestion,
+    /// Code points a new password needs: 8 to 64, 15 by default.
+    pub password_min_length: u32,
+    /// Whether `staff` see and help only their caseload.
+    pub caseload_scoped: bool,
+    /// Idle life of a session: 1 minute to 12 hours, 15 minutes by default.
+    pub session_idle: u32,
+    /// Whole life of a session: 5 minutes to 30 days, 12 hours by default.
+    pub session_absolute: u32,
+    /// Whether issuing a temporary password ends the current one at once.
+    pub temporary_password_voids_current: bool,
+}
+
+const MINUTE: u32 = 60;
+const HOUR: u32 = 60 * MINUTE;
+const DAY: u32 = 24 * HOUR;
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            recovery_methods: vec![Method::Link, Method::Code],
+            link_ttl: DAY,
+            code_ttl: 10 * MINUTE,
+            code_length: 8,
+            invitation_ttl: 7 * DAY,
+            temporary_password_ttl: DAY,
+            admin_link_max: 7 * DAY,
+            security_question: SecurityQuestion::Off,
+            password_min_length: 15,
+            caseload_scoped: false,
+            session_idle: 15 * MINUTE,
+            session_absolute: 12 * HOUR,
+            temporary_password_voids_current: true,
+        }
+    }
+}
+
+impl Policy {
+    const MEMBERS: [&'static str; 13] = [
+        "recovery_methods",
+        "link_ttl",
+        "code_ttl",
+        "code_length",
+        "invitation_ttl",
+        "temporary_password_ttl",
+        "admin_link_max",
+        "security_question",
+        "password_min_length",
+        "caseload_scoped",
+        "session_idle",
+        "session_absolute",
+        "temporary_password_voids_current",
+    ];
+
+    fn check(&self) -> Result<(), SettingError> {
+        let methods = &self.recovery_methods;
+        let distinct =
+            !methods.is_empty() && (methods.len() == 1 || methods.len() == 2 && methods[0] != methods[1]);
+        rule(distinct, "policy.recovery_methods", "must be link, code or both, each once")?;
+        for (member, value, low, high) in [
+            ("link_ttl", self.link_ttl, 10 * MINUTE, 48 * HOUR),
+            ("code_ttl", self.code_ttl, 5 * MINUTE, 15 * MINUTE),
+            ("code_length", self.code_length, 6, 10),
+            ("invitation_ttl", self.invitation_ttl, HOUR, 30 * DAY),
+            ("temporary_password_ttl", self.temporary_password_ttl, HOUR, 72 * HOUR),
+            ("admin_link_max", self.admin_link_max, HOUR, 30 * DAY),
+            ("password_min_length", self.password_min_length, 8, 64),
+            ("session_idle", self.session_idle, MINUTE, 12 * HOUR),
+            ("session_absolute", self.session_absolute, 5 * MINUTE, 30 * DAY),
+        ] {
+            let rule_text = || format!("must be {low} to {high}");
+            if !(low..=high).contains(&value) {
+                return Err(SettingError::new(format!("policy.{member}"), rule_text()));
+            }
+        }
+        Ok(())
+    }
+
+    /// How long a self-service link lives.
+    pub fn link_ttl(&self) -> Duration {
+        Duration::from_secs(self.link_ttl.into())
+    }
+
+    /// How long an invitation lives.
+    pub fn invitation_ttl(&self) -> Duration {
+        Duration::from_secs(self.invitation_ttl.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn settings() -> Value {
+        json!({
+            "slug": "agency", "name": "Harbor Agency", "support": {"email": "help@agency.test"},
+            "time_zone": "America/New_York", "locale": "en",
+            "portals": {
+                "client": {"url": "https://portal.agency.test", "recovery_url": "https://portal.agency.test/reset"},
+                "staff": {"url": "https://staff.agency.test", "recovery_url": "https://staff.agency.test/reset"},
+            },
+        })
+    }
+
+    fn broken(path: &str, value: Value) -> String {
+        let mut settings = settings();
+        match path.split_once('.') {
+            Some((outer, inner)) => settings[outer][inner] = value,
+            None => settings[path] = value,
+        }
+        Practice::parse(&settings).expect_err(path).to_string()
+    }
+
+    #[test]
+    fn what_is_not_said_has_the_default() {
+        let practice = Practice::parse(&settings()).expect("valid settings");
+        assert_eq!(practice.policy, Policy::default());
+        assert_eq!(practice.policy.link_ttl, 86_400);
+        assert_eq!(practice.policy.password_min_length, 15);
+        assert_eq!(practice.policy.session_idle, 900);
+    }
+
+    #[test]
+    fn every_bound_is_held_at_both_ends() {
+        for (member, low, high) in [
+            ("link_ttl", 600, 172_800),
+            ("code_ttl", 300, 900),
+            ("code_length", 6, 10),
+            ("invitation_ttl", 3_600, 2_592_000),
+            ("temporary_password_ttl", 3_600, 259_200),
+            ("admin_link_max", 3_600, 2_592_000),
+            ("password_min_length", 8, 64),
+        ] {
+            for (value, fits) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
+                let mut settings = settings();
+                settings["policy"] = json!({ member: value });
+                let parsed = Practice::parse(&settings);
+                assert_eq!(parsed.is_ok(), fits, "{member} {value}");
+                if let Err(error) = parsed {
+                    assert_eq!(error.to_string(), format!("policy.{member}: must be {low} to {high}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        assert_eq!(broken("colour", json!("red")), "colour: is not a setting");
+        assert_eq!(broken("policy", json!({"link_tll": 1})), "policy.link_tll: is not a setting");
+        assert_eq!(broken("policy", json!([])), "policy: must be an object");
+        assert_eq!(
+            broken("policy", json!({"recovery_methods": []})),
+            "policy.recovery_methods: must be link, code or both, each once"
+        );
+        assert_eq!(
+            broken("time_zone", json!("Mars/Olympus")),
+            "time_zone: must be an IANA time zone such as America/New_York"
+        );
+        assert_eq!(broken("support", json!({})), "support: must have an email, a phone or a url");
+        assert_eq!(broken("name", json!("a\nb")), "name: must not contain control characters");
+        assert!(broken("slug", json!("Not A Slug")).starts_with("slug: "));
+    }
+
+    #[test]
+    fn a_link_can_only_be_https_and_carries_its_token_in_the_fragment() {
+        for url in [
+            "http://portal.test/reset",
+            "javascript:alert(1)",
+            "https://",
+            "https://a.test/#x",
+            "https://u@a.test/",
+        ] {
+            let mut settings = settings();
+            settings["portals"]["client"]["recovery_url"] = json!(url);
+            let error = Practice::parse(&settings).expect_err(url);
+            assert_eq!(error.member, "portals.client.recovery_url");
+        }
+        let practice = Practice::parse(&settings()).expect("valid settings");
+        assert_eq!(practice.link(Portal::Staff, "T"), "https://staff.agency.test/reset#token=T");
+    }
+}

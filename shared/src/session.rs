@@ -1,0 +1,48 @@
+//! A session: what sign-in returns. Opaque, revocable, checked against its account at every use.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Account;
+use crate::clock::Timestamp;
+use crate::ids::{AccountId, SessionId};
+use crate::token::Digest;
+
+/// A session. Stored in its account's partition, so that all of an account's are one query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Names it within its account.
+    pub id: SessionId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Of its token.
+    pub digest: Digest,
+    /// The account's at sign-in; a later one voids the session.
+    pub epoch: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub seen_at: Timestamp,
+    /// Milliseconds of idleness it survives.
+    pub idle_millis: i64,
+    /// Until when it lives if it is not used again.
+    pub idle_until: Timestamp,
+    /// Until when it lives whatever happens.
+    pub valid_until: Timestamp,
+    /// Where sign-in came from.
+    pub ip: String,
+    /// The browser or app, as it named itself, cut to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+impl Session {
+    /// When it ends if it is not used again.
+    pub fn expires_at(&self) -> Timestamp {
+        self.idle_until.min(self.valid_until)
+    }
+
+    /// Opens its account now: in time, of the account's present epoch, and the account open.
+    pub fn is_good(&self, account: &Account, now: Timestamp) -> bool {
+        now < self.expires_at() && self.epoch == account.session_epoch && account.is_open()
+    }
+}

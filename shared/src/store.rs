@@ -1,0 +1,170 @@
+//! The store: every word spoken with DynamoDB.
+//!
+//! One table. Reads that decide are strongly consistent; a decision that counts is a condition on the write. Contention is
+//! waited out here, so that callers see success, a condition that failed, or an unavailable store, and nothing between.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use serde::de::DeserializeOwned;
+
+use crate::clock::Ambient;
+
+pub mod accounts;
+pub mod events;
+pub mod items;
+pub mod keys;
+pub mod limits;
+pub mod outbox;
+pub mod practices;
+pub mod sessions;
+pub mod tickets;
+
+use keys::Key;
+
+/// An item as DynamoDB has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// How often a transaction that met another one is tried again.
+const ATTEMPTS: u32 = 12;
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// The store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not answer, refused, or stayed contended. Nothing was done, or the SDK's idempotency token makes a repeat safe.
+    #[error("{operation} failed: {source}")]
+    Unavailable {
+        /// The operation.
+        operation: &'static str,
+        /// What the SDK says.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// An item is not what this release reads.
+    #[error("the item {key} is broken: {source}")]
+    Broken {
+        /// Its kind; the rest of a key may be personal.
+        key: String,
+        /// What is wrong.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    fn unavailable(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable { operation, source: source.into() }
+    }
+
+    fn broken(pk: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Broken { key: keys::kind(pk).to_owned(), source: source.into() }
+    }
+}
+
+/// How a transaction ended that the store could decide.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All of it was written.
+    Written,
+    /// None of it was: conditions failed.
+    Refused(Refused),
+}
+
+impl Outcome {
+    /// Whether it was written.
+    pub const fn is_written(&self) -> bool {
+        matches!(self, Self::Written)
+    }
+}
+
+/// Which conditions of a transaction failed.
+#[derive(Debug)]
+pub struct Refused(Vec<Option<Item>>);
+
+impl Refused {
+    /// The item as it was, when the condition of the write at this index failed.
+    pub fn old(&self, index: usize) -> Option<&Item> {
+        self.0.get(index).and_then(Option::as_ref)
+    }
+}
+
+/// The table, and how to reach it.
+#[derive(Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+    ambient: Ambient,
+}
+
+impl Store {
+    /// Works on the given table.
+    pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
+        Self { client, table: table.into(), ambient }
+    }
+
+    /// Writes everything or nothing. One round trip unless another transaction is in the way.
+    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, StoreError> {
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let call = self.client.transact_write_items().set_transact_items(Some(writes.clone()));
+            let Err(error) = call.send().await else { return Ok(Outcome::Written) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(e)) => {
+                    e.cancellation_reasons().to_vec()
+                }
+                _ => Vec::new(),
+            };
+            if let Some(refused) = refused(&reasons) {
+                return Ok(Outcome::Refused(refused));
+            }
+            if attempt == ATTEMPTS || !passes(&reasons) {
+                return Err(StoreError::unavailable("TransactWriteItems", error));
+            }
+            self.pause(wait).await?;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        Ok(Outcome::Written)
+    }
+
+    /// Full jitter: of two transactions in each other's way, one goes first.
+    async fn pause(&self, at_most: Duration) -> Result<(), StoreError> {
+        let [byte] = self.ambient.bytes().map_err(|error| StoreError::unavailable("waiting", error))?;
+        tokio::time::sleep(at_most * u32::from(byte) / 256).await;
+        Ok(())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true);
+        let answer = call.send().await.map_err(|error| StoreError::unavailable("GetItem", error))?;
+        answer.item.map(|item| items::read(&key.pk, item)).transpose()
+    }
+}
+
+/// Conditions that failed. `None` when the reasons are of another kind, alone or besides: a conflict says nothing about
+/// conditions, and a condition that failed beside a conflict is decided, since nothing could make it hold later.
+fn refused(reasons: &[CancellationReason]) -> Option<Refused> {
+    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    reasons.iter().any(failed).then(|| {
+        Refused(
+            reasons
+                .iter()
+                .map(|reason| failed(reason).then(|| reason.item().cloned().unwrap_or_default()))
+                .collect(),
+        )
+    })
+}
+
+/// Reasons that pass with time.
+fn passes(reasons: &[CancellationReason]) -> bool {
+    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reasons.iter().any(|reason| reason.code().is_some_and(|code| passing.contains(&code)))
+}

@@ -1,0 +1,147 @@
+//! Accounts and the logins that lead to them.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use super::items::{self, attribute, number, text};
+use super::keys::{self, Key};
+use super::{Item, Outcome, Store, StoreError};
+use crate::account::{Account, Login, Setup};
+use crate::event::Event;
+use crate::identifier::Identifier;
+use crate::ids::AccountId;
+use crate::outbox::Outbox;
+use crate::password::PasswordHash;
+use crate::practice::{Portal, Slug};
+
+/// What the account must still be for a write to count.
+const OPEN_AND_UNCHANGED: &str =
+    "credential_version = :version AND session_epoch = :epoch AND active = :true AND refused = :false";
+
+impl Store {
+    /// Everything that an identifier leads to: one login of a username, one of each account that shares an address.
+    pub async fn find_logins(
+        &self,
+        practice: &Slug,
+        portal: Portal,
+        identifier: &Identifier,
+    ) -> Result<Vec<Login>, StoreError> {
+        let pk = keys::logins(practice, portal, identifier);
+        let call = self.client.query().table_name(&self.table).consistent_read(true);
+        let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
+        let answer = call.send().await.map_err(|error| StoreError::unavailable("Query", error))?;
+        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
+    }
+
+    /// An account.
+    pub async fn find_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        self.get(&keys::account(id)).await
+    }
+
+    /// Makes an account with its logins, its event and, when it is to be invited, its invitation. Refused when another
+    /// account of the portal has the username.
+    pub async fn create_account(
+        &self,
+        account: &Account,
+        event: &Event,
+        invitation: Option<&Outbox>,
+    ) -> Result<Outcome, StoreError> {
+        let mut writes = vec![self.put_new(&keys::account(account.id), account)?];
+        for identifier in account.identifiers() {
+            writes.push(self.put_new(&keys::login(account, &identifier), &account.login())?);
+        }
+        writes.push(self.put_event(event)?);
+        if let Some(invitation) = invitation {
+            writes.push(self.put_outbox(invitation)?);
+        }
+        self.transact(writes).await
+    }
+
+    fn put_new(&self, key: &Key, value: &impl serde::Serialize) -> Result<TransactWriteItem, StoreError> {
+        self.put_once(items::write(key, value, None)?)
+    }
+
+    /// A put that never replaces.
+    pub(super) fn put_once(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(pk)").build();
+        let put = put.map_err(|error| StoreError::unavailable("building a put", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// The writes of a new password: on the account, if it is still as given, and on each copy that sign-in reads. With
+    /// `ending`, the credential version and the session epoch rise, which voids every ticket and session.
+    pub(super) fn password_writes(
+        &self,
+        account: &Account,
+        password: &PasswordHash,
+        ending: bool,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let raise = u64::from(ending);
+        let (version, epoch) = (account.credential_version + raise, account.session_epoch + raise);
+        let setup = attribute(if ending { &Setup::SignedUp } else { &account.setup })?;
+        let hash = attribute(password)?;
+        let set = "password = :password, credential_version = :new_version, session_epoch = :new_epoch";
+        let values = |update: UpdateBuilder| {
+            update
+                .expression_attribute_values(":password", hash.clone())
+                .expression_attribute_values(":new_version", number(version))
+                .expression_attribute_values(":new_epoch", number(epoch))
+        };
+        let on_account = values(self.update(&keys::account(account.id)))
+            .update_expression(format!("SET {set}, setup = :setup"))
+            .expression_attribute_values(":setup", setup)
+            .condition_expression(OPEN_AND_UNCHANGED)
+            .expression_attribute_values(":version", number(account.credential_version))
+            .expression_attribute_values(":epoch", number(account.session_epoch))
+            .expression_attribute_values(":true", true_())
+            .expression_attribute_values(":false", false_());
+        let mut writes = vec![update(on_account)?];
+        for identifier in account.identifiers() {
+            let on_login = values(self.update(&keys::login(account, &identifier)));
+            let on_login =
+                on_login.update_expression(format!("SET {set}")).condition_expression("account = :account");
+            writes.push(update(on_login.expression_attribute_values(":account", text(&account.id)))?);
+        }
+        Ok(writes)
+    }
+
+    /// A condition: the account is open and as its login said.
+    pub(super) fn check_login(&self, login: &Login) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::account(login.account).attributes()))
+            .condition_expression(OPEN_AND_UNCHANGED)
+            .expression_attribute_values(":version", number(login.credential_version))
+            .expression_attribute_values(":epoch", number(login.session_epoch))
+            .expression_attribute_values(":true", true_())
+            .expression_attribute_values(":false", false_())
+            .build()
+            .map_err(|error| StoreError::unavailable("building a check", error))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// An update of an item of this table, whose old self comes back when its condition fails.
+    pub(super) fn update(&self, key: &Key) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+fn true_() -> AttributeValue {
+    AttributeValue::Bool(true)
+}
+
+fn false_() -> AttributeValue {
+    AttributeValue::Bool(false)
+}
+
+/// Finishes an update as part of a transaction.
+pub(super) fn update(builder: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
+    let update = builder.build().map_err(|error| StoreError::unavailable("building an update", error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}

@@ -1,0 +1,33 @@
+//! Events: put with what they record, never changed, never deleted (U1).
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+
+use super::keys;
+use super::{Store, StoreError, items};
+use crate::event::Event;
+use crate::ids::AccountId;
+
+impl Store {
+    /// An event as part of a transaction.
+    pub(super) fn put_event(&self, event: &Event) -> Result<TransactWriteItem, StoreError> {
+        self.put_once(items::write(&keys::event(event), event, None)?)
+    }
+
+    /// Writes down what changed nothing else, such as a failed sign-in.
+    pub async fn record_event(&self, event: &Event) -> Result<(), StoreError> {
+        let item = items::write(&keys::event(event), event, None)?;
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let call = call.condition_expression("attribute_not_exists(pk)");
+        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("PutItem", error))
+    }
+
+    /// An account's events, newest first.
+    pub async fn list_events(&self, account: AccountId) -> Result<Vec<Event>, StoreError> {
+        let pk = keys::events(account);
+        let call = self.client.query().table_name(&self.table).scan_index_forward(false);
+        let call =
+            call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", items::text(&pk));
+        let answer = call.send().await.map_err(|error| StoreError::unavailable("Query", error))?;
+        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
+    }
+}

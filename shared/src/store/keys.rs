@@ -1,0 +1,173 @@
+//! Every partition and sort key in the system, and nowhere else.
+//!
+//! | Kind | Partition key | Sort key | Attributes | Written by |
+//! |---|---|---|---|---|
+//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, reset-password, sessions (rehash) |
+//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
+//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
+//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, reset-password |
+//! | Ticket guard | `TICKET#account id` | `GUARD` | `issued`: raised by each ticket issued | mailer |
+//! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (done) |
+//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, mailer (done) |
+//! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions |
+//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event) | every function, only ever put |
+//! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
+//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, reset-password (cleared) |
+//!
+//! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is
+//! the TTL attribute and nothing else: what decides is each item's own time.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::account::Account;
+use crate::event::Event;
+use crate::identifier::Identifier;
+use crate::ids::{AccountId, SessionId, TicketId};
+use crate::limit::Subject;
+use crate::outbox::Outbox;
+use crate::practice::{Portal, Slug};
+
+/// Where an item is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+
+    /// As DynamoDB takes it.
+    pub fn attributes(&self) -> HashMap<String, AttributeValue> {
+        let text = |value: &String| AttributeValue::S(value.clone());
+        HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
+    }
+}
+
+/// The kind that leads a partition key.
+pub fn kind(pk: &str) -> &str {
+    pk.split('#').next().unwrap_or_default()
+}
+
+/// Of a practice.
+pub fn practice(slug: &Slug) -> Key {
+    Key::new(format!("PRACTICE#{slug}"), "PRACTICE")
+}
+
+/// Of an account.
+pub fn account(id: AccountId) -> Key {
+    Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
+}
+
+/// The partition of everything that an identifier leads to.
+pub fn logins(practice: &Slug, portal: Portal, identifier: &Identifier) -> String {
+    let kind = match identifier {
+        Identifier::Username(_) => "LOGIN",
+        Identifier::Email(_) => "EMAIL",
+    };
+    format!("{kind}#{practice}#{}#{}", portal.as_str(), identifier.as_str())
+}
+
+/// Of the login of an account by one of its identifiers. A username leads to one account, an address to many.
+pub fn login(account: &Account, identifier: &Identifier) -> Key {
+    let pk = logins(&account.practice, account.portal, identifier);
+    match identifier {
+        Identifier::Username(_) => Key::new(pk, "LOGIN"),
+        Identifier::Email(_) => Key::new(pk, account.id.to_string()),
+    }
+}
+
+/// The partition of an account's tickets.
+pub fn tickets(account: AccountId) -> String {
+    format!("TICKET#{account}")
+}
+
+/// Of a ticket.
+pub fn ticket(account: AccountId, id: TicketId) -> Key {
+    Key::new(tickets(account), id.to_string())
+}
+
+/// Of what keeps two mailers from issuing at once for one account. Sorts after every ticket.
+pub fn ticket_guard(account: AccountId) -> Key {
+    Key::new(tickets(account), "GUARD")
+}
+
+/// Of an outbox item: a public request, or a change's.
+pub fn outbox(outbox: &Outbox) -> Key {
+    let kind = if outbox.is_request() { "REQUEST" } else { "OUTBOX" };
+    Key::new(format!("{kind}#{}", outbox.id), kind)
+}
+
+/// The partition of an account's sessions.
+pub fn sessions(account: AccountId) -> String {
+    format!("SESSION#{account}")
+}
+
+/// Of a session.
+pub fn session(account: AccountId, id: SessionId) -> Key {
+    Key::new(sessions(account), id.to_string())
+}
+
+/// The partition of an account's events.
+pub fn events(account: AccountId) -> String {
+    format!("EVENT#{account}")
+}
+
+/// Of an event.
+pub fn event(event: &Event) -> Key {
+    let pk = event.account.map_or_else(|| format!("EVENT#{}", event.practice), events);
+    Key::new(pk, event.id.to_string())
+}
+
+/// Of the counter of recoveries.
+pub fn forgot_limit(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "FORGOT")
+}
+
+/// Of the counter of sign-in failures.
+pub fn sign_in_limit(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "SIGN_IN")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: &Key) -> String {
+        format!("{} / {}", key.pk, key.sk)
+    }
+
+    #[test]
+    fn keys_are_what_the_table_says() {
+        let slug = Slug::parse("agency").expect("a slug");
+        let id = AccountId::from_bytes([0; 16]);
+        let zero = "00000000000000000000000000";
+        let identifier = |text: &str| Identifier::parse(text).expect("an identifier");
+        assert_eq!(key(&practice(&slug)), "PRACTICE#agency / PRACTICE");
+        assert_eq!(key(&account(id)), format!("ACCOUNT#{zero} / ACCOUNT"));
+        assert_eq!(logins(&slug, Portal::Client, &identifier("Jane")), "LOGIN#agency#client#jane");
+        assert_eq!(logins(&slug, Portal::Staff, &identifier("J@X.org")), "EMAIL#agency#staff#j@x.org");
+        assert_eq!(key(&ticket(id, TicketId::from_bytes([0; 16]))), format!("TICKET#{zero} / {zero}"));
+        assert_eq!(key(&ticket_guard(id)), format!("TICKET#{zero} / GUARD"));
+        assert_eq!(key(&session(id, SessionId::from_bytes([0; 16]))), format!("SESSION#{zero} / {zero}"));
+        assert_eq!(kind("ACCOUNT#x"), "ACCOUNT");
+    }
+
+    #[test]
+    fn a_username_cannot_reach_into_another_practice() {
+        let slug = |text: &str| Slug::parse(text).expect("a slug");
+        let username = Identifier::parse("b#client#jane").expect("a username");
+        assert_ne!(
+            logins(&slug("aa"), Portal::Client, &username),
+            logins(&slug("bb"), Portal::Client, &username)
+        );
+        assert!(Slug::parse("a#b").is_none());
+    }
+}

@@ -1,0 +1,122 @@
+//! Counters: each counts and decides in one conditional write, so that parallel callers cannot outrun it.
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
+
+use super::accounts::update;
+use super::items::{number, number_of, seconds, time};
+use super::keys;
+use super::{Item, Outcome, Store, StoreError};
+use crate::clock::{Timestamp, days};
+use crate::limit::{Subject, Window, sign_in};
+
+/// Whether an attempt is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It has been counted.
+    Allowed,
+    /// It has not been counted; so many seconds until the next is allowed.
+    RetryAfter(u64),
+}
+
+impl Store {
+    /// One more recovery for a subject, if every window has room.
+    ///
+    /// The item holds the moments of the latest attempts, newest first: `t0`, `t1`, …. The write shifts them all by one; the
+    /// condition looks at the one that must have left its window. So windows slide, and the item stays small.
+    pub(super) fn count_forgot(
+        &self,
+        subject: &Subject,
+        windows: &[Window],
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let kept = windows.iter().map(|window| window.count).max().unwrap_or(1);
+        let shift = |i: usize| format!("t{i} = if_not_exists(t{}, :zero)", i - 1);
+        let set: Vec<String> = ["t0 = :now", "expires_at = :ttl"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain((1..kept).map(shift))
+            .collect();
+        let free = |window: &Window| {
+            let (last, index) = (window.count - 1, window.count);
+            format!("(attribute_not_exists(t{last}) OR t{last} <= :since{index})")
+        };
+        let conditions: Vec<String> = windows.iter().map(free).collect();
+        let longest = windows.iter().map(|window| window.span).max().unwrap_or_default();
+        let mut write = self
+            .update(&keys::forgot_limit(subject))
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression(conditions.join(" AND "))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":ttl", seconds(now + longest + days(1)));
+        if kept > 1 {
+            write = write.expression_attribute_values(":zero", number(0));
+        }
+        update(windows.iter().fold(write, |write: UpdateBuilder, window| {
+            write.expression_attribute_values(format!(":since{}", window.count), time(now - window.span))
+        }))
+    }
+
+    /// Counts a sign-in attempt as a failure before anything is compared, unless its wait is not over.
+    pub async fn count_sign_in(&self, subject: &Subject, now: Timestamp) -> Result<Decision, StoreError> {
+        let write = update(sign_in_update(self.update(&keys::sign_in_limit(subject)), now))?;
+        Ok(match self.transact(vec![write]).await? {
+            Outcome::Written => Decision::Allowed,
+            Outcome::Refused(refused) => {
+                let old = refused.old(0);
+                let failures = old.and_then(|item| number_of(item, "failures")).unwrap_or_default();
+                let last = old.and_then(|item| number_of(item, "last")).unwrap_or_default();
+                let failures = u64::try_from(failures).unwrap_or_default();
+                Decision::RetryAfter(sign_in::retry_after(failures, Timestamp::from_millis(last), now))
+            }
+        })
+    }
+
+    /// Forgets the failures of a subject, as part of a transaction.
+    pub(super) fn clear_sign_in(&self, subject: &Subject) -> Result<TransactWriteItem, StoreError> {
+        let key = keys::sign_in_limit(subject).attributes();
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build();
+        let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+}
+
+/// The waits of [`sign_in::wait_after`] as one condition: for each count of failures, how long ago the last must be.
+fn sign_in_update(write: UpdateBuilder, now: Timestamp) -> UpdateBuilder {
+    let longest = sign_in::longest_from();
+    let mut conditions = vec!["attribute_not_exists(failures)".to_owned(), "failures <= :free".to_owned()];
+    let mut write = write.expression_attribute_values(":free", number(sign_in::FREE));
+    for failures in sign_in::FREE + 1..longest {
+        conditions.push(format!("(failures = :n{failures} AND #last <= :since{failures})"));
+        write = write
+            .expression_attribute_values(format!(":n{failures}"), number(failures))
+            .expression_attribute_values(
+                format!(":since{failures}"),
+                time(now - sign_in::wait_after(failures)),
+            );
+    }
+    conditions.push("(failures >= :longest AND failures < :closed AND #last <= :since)".to_owned());
+    write
+        .update_expression(
+            "SET failures = if_not_exists(failures, :zero) + :one, #last = :now, expires_at = :ttl",
+        )
+        .condition_expression(conditions.join(" OR "))
+        .expression_attribute_names("#last", "last")
+        .expression_attribute_values(":longest", number(longest))
+        .expression_attribute_values(":closed", number(sign_in::CLOSED))
+        .expression_attribute_values(":since", time(now - sign_in::wait_after(longest)))
+        .expression_attribute_values(":zero", number(0))
+        .expression_attribute_values(":one", number(1))
+        .expression_attribute_values(":now", time(now))
+        // A closed channel must not open because its counter was cleaned up: ten years is longer than anyone waits.
+        .expression_attribute_values(":ttl", seconds(now + days(3650)))
+}
+
+/// Seconds until every window of a refused subject has room again.
+pub(super) fn retry_after(old: &Item, windows: &[Window], now: Timestamp) -> u64 {
+    let blocked_until = |window: &Window| {
+        let oldest = Timestamp::from_millis(number_of(old, &format!("t{}", window.count - 1))?);
+        Some(oldest + window.span).filter(|until| *until > now)
+    };
+    windows.iter().filter_map(blocked_until).max().map_or(1, |until| until.seconds_from(now))
+}

@@ -1,0 +1,197 @@
+//! Tickets: issued once, used once.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, TransactWriteItem};
+
+use super::accounts::update;
+use super::items::{self, AFTERLIFE, attribute, number, number_of, text, time};
+use super::keys::{self, Key};
+use super::{Item, Outcome, Store, StoreError};
+use crate::account::Account;
+use crate::clock::Timestamp;
+use crate::event::Event;
+use crate::ids::{AccountId, TicketId};
+use crate::limit::Subject;
+use crate::outbox::Outbox;
+use crate::password::PasswordHash;
+use crate::question;
+use crate::ticket::{State, Ticket};
+use crate::token::Digest;
+
+/// An account's tickets, and what the next one to be issued must find unchanged.
+pub struct Issued {
+    /// In the order of issue.
+    pub tickets: Vec<Ticket>,
+    guard: i64,
+}
+
+/// Everything that is written when a ticket sets a password.
+pub struct Reset<'a> {
+    /// Which ticket.
+    pub ticket: &'a Ticket,
+    /// Of which account, as it was read.
+    pub account: &'a Account,
+    /// The new password.
+    pub password: &'a PasswordHash,
+    /// When.
+    pub now: Timestamp,
+    /// Of the `Idempotency-Key`.
+    pub idempotency: Option<Digest>,
+    /// What is recorded.
+    pub event: &'a Event,
+    /// What the account's owner is mailed.
+    pub confirmation: &'a Outbox,
+    /// The counters of sign-in failures that end with it.
+    pub limits: &'a [Subject],
+}
+
+impl Store {
+    /// A ticket and its account, together: one round trip.
+    pub async fn find_ticket_with_account(
+        &self,
+        account: AccountId,
+        id: TicketId,
+    ) -> Result<Option<(Ticket, Account)>, StoreError> {
+        let (ticket, account) = (keys::ticket(account, id), keys::account(account));
+        let mut items = self.get_both(&ticket, &account).await?;
+        let (Some(on_ticket), Some(on_account)) = (items.remove(&ticket.pk), items.remove(&account.pk))
+        else {
+            return Ok(None);
+        };
+        Ok(Some((items::read(&ticket.pk, on_ticket)?, items::read(&account.pk, on_account)?)))
+    }
+
+    /// Two items of different partitions, by partition key.
+    async fn get_both(&self, one: &Key, other: &Key) -> Result<HashMap<String, Item>, StoreError> {
+        let wanted = KeysAndAttributes::builder()
+            .keys(one.attributes())
+            .keys(other.attributes())
+            .consistent_read(true);
+        let wanted = wanted.build().map_err(|error| StoreError::unavailable("building a read", error))?;
+        let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+        let answer = answer.map_err(|error| StoreError::unavailable("BatchGetItem", error))?;
+        if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
+            return Err(StoreError::unavailable("BatchGetItem", "the store left keys unprocessed"));
+        }
+        let items = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        let by_pk = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
+        Ok(items.into_iter().filter_map(by_pk).collect())
+    }
+
+    /// An account's tickets that have not been cleaned up.
+    pub async fn list_tickets(&self, account: AccountId) -> Result<Issued, StoreError> {
+        let pk = keys::tickets(account);
+        let call = self.client.query().table_name(&self.table).consistent_read(true);
+        let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
+        let pages = call.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
+        let mut items = pages.map_err(|error| StoreError::unavailable("Query", error))?;
+        let is_guard =
+            |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "GUARD");
+        let guard = items.iter().position(is_guard).map(|at| items.remove(at));
+        let guard = guard.and_then(|item| number_of(&item, "issued")).unwrap_or_default();
+        let tickets = items.into_iter().map(|item| items::read(&pk, item)).collect::<Result<_, _>>()?;
+        Ok(Issued { tickets, guard })
+    }
+
+    /// Issues a ticket, if none was issued since `seen` was read, and records it. Changes nothing of the account (F2).
+    pub async fn create_ticket(
+        &self,
+        ticket: &Ticket,
+        seen: &Issued,
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let item = items::write(
+            &keys::ticket(ticket.account, ticket.id),
+            ticket,
+            Some(ticket.valid_until + AFTERLIFE),
+        )?;
+        let guard = self
+            .update(&keys::ticket_guard(ticket.account))
+            .update_expression("SET issued = :next")
+            .condition_expression("attribute_not_exists(issued) OR issued = :seen")
+            .expression_attribute_values(":next", number(seen.guard + 1))
+            .expression_attribute_values(":seen", number(seen.guard));
+        self.transact(vec![self.put_once(item)?, update(guard)?, self.put_event(event)?]).await
+    }
+
+    /// Marks a ticket as sent. One that has been used or revoked meanwhile stays so.
+    pub async fn record_sent(&self, ticket: &Ticket) -> Result<Outcome, StoreError> {
+        let mark =
+            self.update(&keys::ticket(ticket.account, ticket.id)).update_expression("SET #state = :sent");
+        let mark =
+            mark.condition_expression("#state = :issued").expression_attribute_names("#state", "state");
+        let mark = mark.expression_attribute_values(":sent", text(State::Sent.as_str()));
+        self.transact(vec![update(
+            mark.expression_attribute_values(":issued", text(State::Issued.as_str())),
+        )?])
+        .await
+    }
+
+    /// Counts an answer to the security question before it is compared: how many have now been given, or `None` when the
+    /// ticket has had them all.
+    pub async fn count_answer(&self, ticket: &Ticket) -> Result<Option<u64>, StoreError> {
+        let key = keys::ticket(ticket.account, ticket.id).attributes();
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .update_expression("SET answers = if_not_exists(answers, :zero) + :one")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(answers) OR answers < :most)",
+            )
+            .expression_attribute_values(":zero", number(0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(question::ATTEMPTS))
+            .return_values(ReturnValue::UpdatedNew);
+        match call.send().await {
+            Ok(answer) => Ok(answer
+                .attributes
+                .and_then(|item| number_of(&item, "answers"))
+                .and_then(|n| n.try_into().ok())),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(None)
+            }
+            Err(error) => Err(StoreError::unavailable("UpdateItem", error)),
+        }
+    }
+
+    /// Sets a password with a ticket: everything or nothing (T4). Refused when the ticket is not open or the account is
+    /// not as it was read.
+    pub async fn consume_ticket(&self, reset: &Reset<'_>) -> Result<Outcome, StoreError> {
+        let mut writes = vec![self.use_ticket(reset)?];
+        writes.extend(self.password_writes(reset.account, reset.password, true)?);
+        writes.push(self.put_event(reset.event)?);
+        writes.push(self.put_outbox(reset.confirmation)?);
+        for subject in reset.limits {
+            writes.push(self.clear_sign_in(subject)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// The condition that single use, expiry (T3) and supersession rest on.
+    fn use_ticket(&self, reset: &Reset<'_>) -> Result<TransactWriteItem, StoreError> {
+        let with = reset.idempotency.as_ref().map(attribute).transpose()?;
+        let set = if with.is_some() { ", used_with = :with" } else { "" };
+        let write = self
+            .update(&keys::ticket(reset.ticket.account, reset.ticket.id))
+            .update_expression(format!("SET #state = :used, used_at = :now{set}"))
+            .condition_expression(
+                "#state IN (:issued, :sent) AND valid_until > :now AND credential_version = :version \
+                 AND digest = :digest",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":used", text(State::Used.as_str()))
+            .expression_attribute_values(":issued", text(State::Issued.as_str()))
+            .expression_attribute_values(":sent", text(State::Sent.as_str()))
+            .expression_attribute_values(":now", time(reset.now))
+            .expression_attribute_values(":version", number(reset.account.credential_version))
+            .expression_attribute_values(":digest", attribute(&reset.ticket.digest)?);
+        update(match with {
+            Some(with) => write.expression_attribute_values(":with", with),
+            None => write,
+        })
+    }
+}
