@@ -155,6 +155,15 @@ fn source_address(request: &Request) -> IpAddr {
     source.and_then(|source| source.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
+/// Lambda's id of the invocation; the gateway's where there is none.
+fn request_id(request: &Request) -> String {
+    let lambda = request.lambda_context_ref().map(|context| context.request_id.clone());
+    lambda.filter(|id| !id.is_empty()).unwrap_or_else(|| match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
+        _ => String::new(),
+    })
+}
+
 /// What a handler answers when all is well.
 #[derive(Debug)]
 pub struct Answer {
@@ -184,8 +193,7 @@ pub async fn respond<F>(request: Request, route: F) -> Response<Body>
 where
     F: AsyncFnOnce(&Call) -> Result<Answer, Problem>,
 {
-    let request_id =
-        request.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+    let request_id = request_id(&request);
     let span = tracing::info_span!("request", request_id);
     async move {
         let call = Call::new(request);

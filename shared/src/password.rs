@@ -102,13 +102,13 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
         context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).collect();
     let words: Vec<&str> = words.into_iter().filter(|word| word.chars().count() >= 3).collect();
     let head: Zeroizing<String> = Zeroizing::new(text.chars().take(ESTIMATED).collect());
-    if zxcvbn::zxcvbn(&head, &words).guesses_log10() >= FEWEST_GUESSES_LOG10 {
+    let guesses = |words: &[&str]| zxcvbn::zxcvbn(&head, words).guesses_log10();
+    let with_context = guesses(&words);
+    if with_context >= FEWEST_GUESSES_LOG10 {
         return Vec::new();
     }
-    // Without the context words it would have passed: then they are the reason.
-    if zxcvbn::zxcvbn(&head, &[]).guesses_log10() >= FEWEST_GUESSES_LOG10 {
-        let message =
-            "This is little more than a name that belongs to the account or the practice. Choose another.";
+    if with_context + 0.5 < guesses(&[]) {
+        let message = "This is little more than a name that belongs to the account or the practice. Choose another.";
         return vec![Weakness::new(WeaknessCode::ContextWord, message)];
     }
     vec![Weakness::new(

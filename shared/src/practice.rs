@@ -1,6 +1,6 @@
 //! A practice: the tenant, with its portals, its support contact and its policy.
 //!
-//! Owns the policy's defaults and bounds (end of DESIGN's contract): a policy outside of them cannot be made.
+//! Owns the policy's defaults and bounds: a policy outside of them cannot be made.
 
 use std::fmt;
 use std::time::Duration;

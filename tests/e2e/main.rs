@@ -1,1 +1,25 @@
-fn main() {}
+//! Journeys and threats, end to end: every handler in one process, through the real SDK, against a real DynamoDB API.
+//!
+//! By default that is the embedded engine. `AWS_ENDPOINT_URL_DYNAMODB` points the same tests at any other, such as AWS's
+//! DynamoDB Local. Each test has a table, a mailbox and a clock of its own, so that all run at once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's helper fails like the test itself"
+)]
+
+mod support;
+
+mod contract;
+mod deployment;
+mod failure;
+mod front_door;
+mod limits;
+mod operator;
+mod outbox;
+mod reset;
+mod secrets;
+mod sessions;
+mod tickets;

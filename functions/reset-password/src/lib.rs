@@ -223,6 +223,9 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
 
 /// The ticket of a token and its account.
 async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem> {
+    if token.expose().is_empty() {
+        return Err(Problem::invalid("token", "must not be empty"));
+    }
     let invalid = || Problem::new(Code::InvalidToken);
     let token = Token::parse(token.expose()).ok_or_else(invalid)?;
     let found = deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?;

@@ -1,0 +1,164 @@
+//! The functions, as `cargo lambda watch` offers them: by direct invocation and over the API's routes.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// How long a function may take to answer when it is compiled already.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long it may take when its first invocation compiles it.
+const PATIENCE_TO_COMPILE: Duration = Duration::from_mins(30);
+/// How often something that does not answer yet is asked again.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// A client of the API's port.
+#[derive(Clone, Debug)]
+pub struct Api {
+    port: u16,
+    url: String,
+    http: reqwest::Client,
+    patience: Duration,
+}
+
+impl Api {
+    /// For the port of a `cargo lambda watch` whose functions are compiled, or not.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub fn new(port: u16, compiled: bool) -> Result<Self, String> {
+        let http = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
+        let patience = if compiled { PATIENCE } else { PATIENCE_TO_COMPILE };
+        Ok(Self { port, url: format!("http://127.0.0.1:{port}"), http, patience })
+    }
+
+    /// Waits until something listens. It waits for ever: the caller ends it.
+    pub async fn listening(&self) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            ticks.tick().await;
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Invokes a function with an event, as `lambda invoke` does.
+    ///
+    /// # Errors
+    /// A sentence with what the function, or `cargo lambda watch` in its stead, answered.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
+        let request = self.http.post(url).timeout(self.patience).json(event);
+        let answer = request.send().await.map_err(|error| unreachable_text(function, &error))?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(|error| unreachable_text(function, &error))?;
+        read_invocation(function, status, &body)
+    }
+
+    /// Starts a function, so that a person's first request need not.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn warm(&self, function: &str) -> Result<(), String> {
+        match self.invoke(function, &harmless_event(function)).await {
+            Err(error) if error.contains(NOT_ANSWERED) => Err(error),
+            // A refusal is an answer, and all that was wanted.
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until `path` answers 200.
+    ///
+    /// # Errors
+    /// A sentence with what it answered last.
+    pub async fn answers(&self, path: &str) -> Result<(), String> {
+        let mut last = "nothing".to_owned();
+        let url = format!("{}{path}", self.url);
+        let wait = async {
+            let mut ticks = tokio::time::interval(INTERVAL);
+            loop {
+                ticks.tick().await;
+                match self.http.get(&url).send().await {
+                    Ok(answer) if answer.status() == StatusCode::OK => return,
+                    Ok(answer) => {
+                        let status = answer.status();
+                        last = format!("{status} {}", answer.text().await.unwrap_or_default());
+                    }
+                    Err(error) => last = error.to_string(),
+                }
+            }
+        };
+        let done = tokio::time::timeout(self.patience, wait).await;
+        done.map_err(|_| format!("GET {url} does not answer 200, but {last}"))
+    }
+}
+
+const NOT_ANSWERED: &str = "has not answered";
+
+fn unreachable_text(function: &str, error: &reqwest::Error) -> String {
+    let why = if error.is_timeout() { "in time".to_owned() } else { format!("({error})") };
+    format!("{function} {NOT_ANSWERED} {why}")
+}
+
+/// A function's error is 500 here with `errorType` and `errorMessage`, as an unhandled error is at AWS; an error while
+/// it starts has the same body under 200.
+fn read_invocation(function: &str, status: StatusCode, body: &str) -> Result<Value, String> {
+    let answer: Value = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
+    if let Some(message) = answer["errorMessage"].as_str() {
+        return Err(format!("{function} failed: {message}"));
+    }
+    if status.is_success() { Ok(answer) } else { Err(format!("{function}: {status} {body}")) }
+}
+
+/// What a function can be invoked with that changes nothing.
+fn harmless_event(function: &str) -> Value {
+    if function == "mailer" {
+        return json!({"Records": []});
+    }
+    let http = json!({
+        "method": "GET", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "cargo-dev",
+    });
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
+        "requestContext": {
+            "accountId": "local", "apiId": "local", "domainName": "localhost", "domainPrefix": "localhost",
+            "http": http, "requestId": "warm", "routeKey": "$default", "stage": "$default",
+            "time": "01/Jan/2026:00:00:00 +0000", "timeEpoch": 1_767_225_600_000_u64,
+        },
+        "isBase64Encoded": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_functions_error_is_an_error_whatever_the_status() {
+        let body = r#"{"errorType":"Refused","errorMessage":"no such practice"}"#;
+        for status in [StatusCode::OK, StatusCode::INTERNAL_SERVER_ERROR] {
+            assert_eq!(
+                read_invocation("operator", status, body),
+                Err("operator failed: no such practice".to_owned())
+            );
+        }
+        assert_eq!(
+            read_invocation("operator", StatusCode::OK, r#"{"status":"created"}"#),
+            Ok(json!({"status": "created"}))
+        );
+        assert!(read_invocation("none", StatusCode::NOT_FOUND, r#"{"title":"Missing function"}"#).is_err());
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said_in_words() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let api = Api::new(port, true).expect("a client");
+        let error = api.warm("mailer").await.expect_err("nobody listens");
+        assert!(error.starts_with("mailer has not answered ("), "{error}");
+    }
+}

@@ -1,0 +1,58 @@
+//! What the developer reads. The only place that prints.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use crate::demo;
+use crate::options::Options;
+
+/// Says what is going on, on a line of its own.
+pub fn say(line: impl Display) {
+    // Nobody may be reading, which is no reason to stop.
+    let _: std::io::Result<()> = writeln!(std::io::stdout(), "[dev] {line}");
+}
+
+/// Says what went wrong.
+pub fn complain(line: impl Display) {
+    let _: std::io::Result<()> = writeln!(std::io::stderr(), "[dev] {line}");
+}
+
+/// Prints text as it is.
+pub fn print(text: &str) {
+    let _: std::io::Result<()> = write!(std::io::stdout(), "{text}");
+}
+
+/// Where everything is, once everything answers.
+pub fn ready(options: &Options) {
+    let Options { api_port, dynamodb_port, mail_port, .. } = options;
+    let state = options.data.as_ref().map_or_else(
+        || "in memory; it ends with this process (keep it with --data DIR)".to_owned(),
+        |folder| format!("in {}", folder.display()),
+    );
+    let practices = demo::slugs().join(", ");
+    let password = demo::PASSWORD;
+    print(&format!(
+        "
+Rekey is ready.
+
+  API        http://127.0.0.1:{api_port}/v1        try http://127.0.0.1:{api_port}/v1/practices/agency
+  Mailbox    http://127.0.0.1:{mail_port}/          as JSON at http://127.0.0.1:{mail_port}/messages
+  DynamoDB   http://127.0.0.1:{dynamodb_port}           table rekey, region us-east-1, any credentials
+  State      {state}
+
+  Practices  {practices}
+  Staff      admin (administrator), casey
+  Clients    jane, sam (Spanish), lily and tom (one mailbox: family@PRACTICE.test),
+             dora (inactive), ruth (refused), ivan (invited, never set up)
+  Password   {password}
+
+  Ask for a reset, then look into the mailbox:
+
+  curl http://127.0.0.1:{api_port}/v1/password/forgot \\
+    -H 'content-type: application/json' -d '{{\"practice\":\"agency\",\"identifier\":\"jane\"}}'
+
+  Ctrl-C ends all of it.
+
+"
+    ));
+}

@@ -1,0 +1,149 @@
+//! The five demo practices and their accounts, put there through the operator function like any other practice.
+//!
+//! Owns no data of its own: it is in `demo/practices.json` and `demo/accounts.jsonl`.
+
+use argon2::password_hash::{PasswordHasher as _, phc::Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
+use rekey_local::ambient;
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::console::say;
+
+/// Every demo account's password.
+pub const PASSWORD: &str = "walk the green river";
+/// The answer to every demo account's security question.
+const ANSWER: &str = "Biscuit";
+const PRACTICES: &str = include_str!("../demo/practices.json");
+/// One account a line, with `{slug}`, `{password_hash}` and `{answer}` to be filled in.
+const ACCOUNTS: &str = include_str!("../demo/accounts.jsonl");
+
+/// The slugs of the practices.
+pub fn slugs() -> Vec<String> {
+    let slugs = practices().unwrap_or_default();
+    slugs.iter().filter_map(|practice| practice["slug"].as_str()).map(str::to_owned).collect()
+}
+
+/// Creates each practice that does not exist, with its accounts.
+///
+/// # Errors
+/// A sentence that names the practice, and what the operator function answered.
+pub async fn seed(api: &Api) -> Result<(), String> {
+    let hash = password_hash()?;
+    for practice in practices()? {
+        let slug = practice["slug"].as_str().unwrap_or_default().to_owned();
+        let request = json!({"action": "create_practice", "practice": practice});
+        let answer = operate(api, &slug, &request).await?;
+        if answer["status"] != "created" {
+            say(format_args!("{slug}: exists already, left as it is"));
+            continue;
+        }
+        let lines = accounts(&practice, &hash)?;
+        let request = json!({"action": "import_accounts", "practice": slug, "lines": lines});
+        let answer = operate(api, &slug, &request).await?;
+        check_import(&slug, &answer)?;
+        say(format_args!("{slug}: created with {} accounts", answer["created"]));
+    }
+    Ok(())
+}
+
+async fn operate(api: &Api, slug: &str, request: &Value) -> Result<Value, String> {
+    let answer = api.invoke("operator", request).await;
+    answer.map_err(|error| format!("the demo practice {slug} could not be created: {error}"))
+}
+
+fn check_import(slug: &str, answer: &Value) -> Result<(), String> {
+    if answer["failed"] == 0 {
+        return Ok(());
+    }
+    Err(format!("some accounts of the demo practice {slug} could not be created: {answer}"))
+}
+
+fn practices() -> Result<Vec<Value>, String> {
+    serde_json::from_str(PRACTICES).map_err(|error| format!("demo/practices.json: {error}"))
+}
+
+/// The accounts of one practice as JSON Lines. Only a practice that asks a security question gets answers.
+fn accounts(practice: &Value, password_hash: &str) -> Result<String, String> {
+    let slug = practice["slug"].as_str().unwrap_or_default();
+    let asks = practice["policy"]["security_question"].as_str().is_some_and(|asks| asks != "off");
+    let mut lines = String::new();
+    for line in ACCOUNTS.lines() {
+        let line = line
+            .replace("{slug}", slug)
+            .replace("{password_hash}", password_hash)
+            .replace("{answer}", ANSWER);
+        let mut account: Value =
+            serde_json::from_str(&line).map_err(|error| format!("demo/accounts.jsonl: {error}"))?;
+        if let Some(members) = account.as_object_mut().filter(|_| !asks) {
+            members.remove("security_question");
+        }
+        lines.push_str(&account.to_string());
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// [`PASSWORD`] as other systems keep theirs: Argon2id with Rekey's parameters, without its pepper.
+fn password_hash() -> Result<String, String> {
+    let hash = || {
+        let salt = ambient::random::<16>().map_err(|error| error.to_string())?;
+        let salt = Salt::new(&salt).map_err(|error| error.to_string())?;
+        let params = Params::new(19_456, 2, 1, None).map_err(|error| error.to_string())?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash = argon2.hash_password_with_salt(PASSWORD.as_bytes(), &salt);
+        hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+    };
+    hash().map_err(|error| format!("the demo password could not be hashed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts_of(slug: &str) -> Vec<Value> {
+        let practices = practices().expect("practices");
+        let practice = practices.iter().find(|practice| practice["slug"] == slug).expect("the practice");
+        let lines = accounts(practice, "$argon2id$x").expect("accounts");
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn the_practices_are_the_five_of_the_documents() {
+        assert_eq!(slugs(), ["agency", "caseload", "pediatrics", "veterinary", "therapy"]);
+        let zones: std::collections::BTreeSet<String> = practices()
+            .expect("practices")
+            .iter()
+            .map(|practice| practice["time_zone"].to_string())
+            .collect();
+        assert_eq!(zones.len(), 5);
+    }
+
+    #[test]
+    fn every_practice_has_the_same_people() {
+        let agency = accounts_of("agency");
+        let names: Vec<&str> = agency.iter().filter_map(|account| account["username"].as_str()).collect();
+        assert_eq!(names, ["admin", "casey", "jane", "sam", "lily", "tom", "dora", "ruth", "ivan"]);
+        let shared = agency.iter().filter(|account| account["email"] == "family@agency.test");
+        assert_eq!(shared.count(), 2);
+        let ivan = agency.last().expect("ivan");
+        assert_eq!((&ivan["invited"], &ivan["password_hash"]), (&json!(true), &Value::Null));
+        assert!(agency.iter().take(8).all(|account| account["password_hash"] == "$argon2id$x"));
+    }
+
+    #[test]
+    fn only_who_is_asked_has_an_answer() {
+        let answers = |slug| {
+            let accounts = accounts_of(slug);
+            accounts.iter().filter(|account| account["security_question"]["answer"] == ANSWER).count()
+        };
+        assert_eq!((answers("pediatrics"), answers("agency")), (6, 0));
+    }
+
+    #[test]
+    fn the_password_is_hashed_as_rekey_would() {
+        let hash = password_hash().expect("a hash");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert_ne!(password_hash().expect("a hash"), hash);
+    }
+}

@@ -1,0 +1,185 @@
+//! The services, the functions and the pump: started in order, and ended together.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rekey_local::mailbox::Mailbox;
+use rekey_local::pump::{Notice, Pump};
+use rekey_local::secrets::Secrets;
+use rekey_local::{Server, dynamodb, keys, services};
+
+use crate::api::Api;
+use crate::console::{complain, ready, say};
+use crate::options::Options;
+use crate::process::Group;
+use crate::workspace::{Workspace, prepare_data};
+use crate::{TABLE, cargo_lambda, demo};
+
+/// How often a record is tried that the mailer fails: with the pump's waits, some minutes' worth.
+const MAX_ATTEMPTS: u32 = 20;
+
+/// Runs everything until `stopped` ends. Failure is what could not be started or has ended by itself; it has been said.
+pub async fn run(options: Options, stopped: impl Future<Output = ()>) -> ExitCode {
+    let mut functions = None;
+    let ended = tokio::select! {
+        () = stopped => Ok(()),
+        result = start(&options, &mut functions) => result,
+    };
+    if let Err(error) = &ended {
+        complain(error);
+    }
+    if let Some(group) = functions {
+        say("stopping");
+        group.stop().await;
+    }
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Starts everything and stays. `functions` is the caller's, to be ended whatever ends this.
+async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), String> {
+    let workspace = Workspace::find()?;
+    if let Some(folder) = &options.data {
+        prepare_data(folder)?;
+    }
+    let program = prepare_functions(&workspace, options).await?;
+    let services = Services::start(options).await?;
+    let pump = services.pump(options)?;
+    let Some(program) = program else {
+        say(format_args!(
+            "run `cargo lambda watch` in another terminal; waiting for it on port {}",
+            options.api_port
+        ));
+        let api = Api::new(options.api_port, false)?;
+        return serve(&api, options, pump, workspace.functions()?).await;
+    };
+    say("starting cargo lambda watch");
+    let group = functions.insert(cargo_lambda::watch(&workspace, &program, options)?);
+    let api = Api::new(options.api_port, true)?;
+    tokio::select! {
+        result = serve(&api, options, pump, workspace.functions()?) => result,
+        ended = group.wait() => Err(match ended {
+            Ok(status) => format!("cargo lambda watch has ended by itself ({status}); its reason is above"),
+            Err(error) => format!("cargo lambda watch is lost: {error}"),
+        }),
+    }
+}
+
+/// Makes sure that the functions can be run: the tool, the port, the programs. `None` when somebody else runs them.
+async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<Option<PathBuf>, String> {
+    if options.services {
+        return Ok(None);
+    }
+    check_free(options.api_port, "--api-port").await?;
+    check_free(options.dynamodb_port, "--dynamodb-port").await?;
+    check_free(options.mail_port, "--mail-port").await?;
+    let program = cargo_lambda::find_or_install(workspace).await?;
+    say("building the functions (the first time takes some minutes)");
+    cargo_lambda::build(workspace, &workspace.functions()?).await?;
+    Ok(Some(program))
+}
+
+/// Once the API listens: the demo practices, every function once, the pump, and the news that all is ready.
+async fn serve(api: &Api, options: &Options, pump: Pump, functions: Vec<String>) -> Result<(), String> {
+    api.listening().await;
+    say("starting the functions and the demo practices");
+    demo::seed(api).await?;
+    for function in functions.iter().filter(|function| *function != "operator") {
+        api.warm(function).await?;
+    }
+    let pumping = pump.run(tell);
+    let ready = async {
+        api.answers("/v1/practices/agency").await?;
+        ready(options);
+        std::future::pending::<Result<(), String>>().await
+    };
+    tokio::select! {
+        () = pumping => Ok(()),
+        result = ready => result,
+    }
+}
+
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Failed { error, retry_in } => {
+            complain(format_args!("a mail waits, again in {:.1} s: {error}", retry_in.as_secs_f32()));
+        }
+        Notice::GivenUp(letter) => {
+            let id = &letter.record["dynamodb"]["Keys"]["pk"]["S"];
+            complain(format_args!("gave up {id} after {} attempts: {}", letter.attempts, letter.error));
+        }
+        Notice::Unreadable(error) => complain(format_args!("the stream cannot be read: {error}")),
+    }
+}
+
+/// DynamoDB with the table, and the mailbox with its neighbours.
+struct Services {
+    dynamodb: Server,
+    _mail: Server,
+}
+
+impl Services {
+    async fn start(options: &Options) -> Result<Self, String> {
+        let in_data = |name: &str| options.data.as_ref().map(|folder| folder.join(name));
+        let file = in_data("dynamodb.sqlite");
+        let dynamodb = dynamodb::start(here(options.dynamodb_port), file.as_deref()).await;
+        let dynamodb = dynamodb.map_err(|error| taken(&error, "--dynamodb-port", options.dynamodb_port))?;
+        let client = dynamodb::client(dynamodb.url());
+        dynamodb::create_table(&client, TABLE).await.map_err(|error| error.to_string())?;
+        let secrets = secrets(in_data("keys.json").as_deref())?;
+        let mail = services::start(here(options.mail_port), Mailbox::new(), secrets).await;
+        let mail = mail.map_err(|error| taken(&error, "--mail-port", options.mail_port))?;
+        say(format_args!("DynamoDB is at {}, the mailbox at {}", dynamodb.url(), mail.url()));
+        Ok(Self { dynamodb, _mail: mail })
+    }
+
+    fn pump(&self, options: &Options) -> Result<Pump, String> {
+        let url = self.dynamodb.url();
+        let api = Api::new(options.api_port, true)?;
+        let pump = Pump::new(dynamodb::client(url), dynamodb::streams_client(url), TABLE, move |event| {
+            let api = api.clone();
+            async move { api.invoke("mailer", &event).await }
+        });
+        let pump = pump.with_max_attempts(MAX_ATTEMPTS);
+        match &options.data {
+            None => Ok(pump),
+            Some(folder) => pump.with_checkpoint(folder.join("pump.json")).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn secrets(file: Option<&Path>) -> Result<Secrets, String> {
+    let values = file.map_or_else(keys::generate, keys::load_or_create);
+    values.map(Secrets::new).map_err(|error| format!("the keys cannot be made or read: {error}"))
+}
+
+fn here(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+async fn check_free(port: u16, flag: &str) -> Result<(), String> {
+    let listener = tokio::net::TcpListener::bind(here(port)).await;
+    listener.map(drop).map_err(|error| taken(&error, flag, port))
+}
+
+fn taken(error: &io::Error, flag: &str, port: u16) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("port {port} is taken: choose another with {flag} PORT"),
+        _ => format!("port {port} ({flag}): {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named_with_its_flag() {
+        let listener = tokio::net::TcpListener::bind(here(0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let error = check_free(port, "--mail-port").await.expect_err("taken");
+        assert_eq!(error, format!("port {port} is taken: choose another with --mail-port PORT"));
+    }
+}

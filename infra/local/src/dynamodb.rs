@@ -1,0 +1,146 @@
+//! A DynamoDB in this process, and Rekey's table in it.
+//!
+//! Owns the table's shape on laptops and in tests; it must stay what `infra/template.yaml` creates in AWS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
+use dynoxide::Database;
+
+use crate::error::Error;
+use crate::server::{Server, listen};
+
+/// The region that local clients name.
+pub const REGION: &str = "us-east-1";
+/// The attribute by which items expire.
+const TTL_ATTRIBUTE: &str = "expires_at";
+/// How often an inactive table is asked for again, and how many times.
+const ACTIVE_INTERVAL: Duration = Duration::from_millis(100);
+const ACTIVE_TRIES: u32 = 300;
+
+/// Starts a DynamoDB that speaks HTTP on `address` (port 0: any free one). It keeps its items in memory, or in the
+/// `SQLite` file `path`, which is created when absent.
+///
+/// # Errors
+/// The port is taken, or the file cannot be used.
+pub async fn start(address: SocketAddr, path: Option<&Path>) -> io::Result<Server> {
+    let database = match path {
+        None => Database::memory(),
+        Some(path) => Database::new(&path.to_string_lossy()),
+    };
+    let database = database.map_err(|error| io::Error::other(error.to_string()))?;
+    Server::spawn(listen(address).await?, |listener, stopped| async move {
+        // It fails only when the listener does, which callers notice by their own calls.
+        let _: Result<(), String> =
+            dynoxide::server::serve_with_shutdown(listener, database, stopped.wait()).await;
+    })
+}
+
+/// The credentials of every local client: DynamoDB wants some, and none is checked.
+pub fn credentials() -> Credentials {
+    Credentials::new("local", "local", None, None, "local")
+}
+
+/// A client of the DynamoDB at `url`.
+pub fn client(url: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(url);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// A client of the streams of the DynamoDB at `url`.
+pub fn streams_client(url: &str) -> aws_sdk_dynamodbstreams::Client {
+    let config = aws_sdk_dynamodbstreams::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(url);
+    aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+}
+
+/// Creates Rekey's table when it is absent, and waits until it can be used: keys `pk` and `sk` (strings), on demand,
+/// a stream of new images, items that end by themselves at `expires_at`.
+///
+/// # Errors
+/// DynamoDB refuses, or the table does not become active within half a minute.
+pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Error> {
+    let request = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(vec![attribute("pk")?, attribute("sk")?]))
+        .set_key_schema(Some(vec![key("pk", KeyType::Hash)?, key("sk", KeyType::Range)?]))
+        .stream_specification(stream()?);
+    match request.send().await {
+        Ok(_) => {}
+        Err(error)
+            if error.as_service_error().is_some_and(
+                aws_sdk_dynamodb::operation::create_table::CreateTableError::is_resource_in_use_exception,
+            ) => {}
+        Err(error) => return Err(Error::aws("CreateTable", error)),
+    }
+    wait_until_active(client, name).await?;
+    enable_ttl(client, name).await
+}
+
+async fn wait_until_active(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Error> {
+    let mut ticks = tokio::time::interval(ACTIVE_INTERVAL);
+    for _ in 0..ACTIVE_TRIES {
+        ticks.tick().await;
+        let answer = client.describe_table().table_name(name).send().await;
+        let table = answer.map_err(|error| Error::aws("DescribeTable", error))?.table;
+        if table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
+            return Ok(());
+        }
+    }
+    Err(Error::NotActive(name.to_owned()))
+}
+
+/// AWS refuses to enable what is enabled, hence the question before.
+async fn enable_ttl(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Error> {
+    let answer = client.describe_time_to_live().table_name(name).send().await;
+    let state = answer.map_err(|error| Error::aws("DescribeTimeToLive", error))?.time_to_live_description;
+    let status = state.and_then(|state| state.time_to_live_status);
+    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+        return Ok(());
+    }
+    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL_ATTRIBUTE).build();
+    let request = client.update_time_to_live().table_name(name).time_to_live_specification(built(ttl)?);
+    request.send().await.map_err(|error| Error::aws("UpdateTimeToLive", error))?;
+    Ok(())
+}
+
+fn attribute(name: &str) -> Result<AttributeDefinition, Error> {
+    built(AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build())
+}
+
+fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, Error> {
+    built(KeySchemaElement::builder().attribute_name(name).key_type(kind).build())
+}
+
+fn stream() -> Result<StreamSpecification, Error> {
+    built(
+        StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::NewImage)
+            .build(),
+    )
+}
+
+fn built<T>(result: Result<T, BuildError>) -> Result<T, Error> {
+    result.map_err(|error| Error::aws("CreateTable", error))
+}

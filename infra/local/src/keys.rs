@@ -1,0 +1,84 @@
+//! The three secrets of a deployment, made of the operating system's randomness.
+//!
+//! On a laptop they live as long as the process, or in a file that only its owner can read.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::ambient;
+
+/// The secret that keys passwords' hashes.
+pub const PEPPER: &str = "rekey/pepper";
+/// The secret that links, codes and temporary passwords are derived with.
+pub const DERIVATION: &str = "rekey/derivation";
+/// The secret that keys the counters of limits.
+pub const LIMITS: &str = "rekey/limits";
+
+/// Fresh secrets, by name. Each is JSON: `{"current":"k1","k1":"<32 random bytes in standard base64>"}`, the shape that
+/// `infra/template.yaml` lets Secrets Manager generate.
+///
+/// # Errors
+/// The operating system has no random bytes.
+pub fn generate() -> io::Result<BTreeMap<String, String>> {
+    [PEPPER, DERIVATION, LIMITS].into_iter().map(|name| Ok((name.to_owned(), keyring()?))).collect()
+}
+
+/// The secrets that the file `path` keeps, or fresh ones that it keeps from now on.
+///
+/// # Errors
+/// The file cannot be read or written, or holds something else.
+pub fn load_or_create(path: &Path) -> io::Result<BTreeMap<String, String>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let secrets = generate()?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(&serde_json::to_vec_pretty(&secrets)?)?;
+            Ok(secrets)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn keyring() -> io::Result<String> {
+    let key = STANDARD.encode(ambient::random::<32>()?);
+    Ok(json!({"current": "k1", "k1": key}).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_secret_has_a_key_of_its_own() {
+        let secrets = generate().expect("random bytes");
+        assert_eq!(secrets.keys().collect::<Vec<_>>(), [DERIVATION, LIMITS, PEPPER]);
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        for text in secrets.values() {
+            let ring: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            assert_eq!(ring["current"], "k1");
+            keys.push(STANDARD.decode(ring["k1"].as_str().expect("a key")).expect("base64"));
+        }
+        assert!(keys.iter().all(|key| key.len() == 32));
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+    }
+
+    #[test]
+    fn a_file_keeps_them_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keys.json");
+        let first = load_or_create(&path).expect("created");
+        assert_eq!(load_or_create(&path).expect("loaded"), first);
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        fs::write(&path, "{").expect("written");
+        assert!(load_or_create(&path).is_err());
+    }
+}

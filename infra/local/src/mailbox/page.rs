@@ -1,0 +1,51 @@
+//! The mailbox for people and for tests of other programs: a page, and the mails as JSON.
+//!
+//! The page shows HTML that a mail brings, so it is fenced: nothing but its own script runs, nothing is loaded from
+//! elsewhere, and the mail's HTML sits in a frame without scripts, forms or an origin.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Mailbox;
+use crate::ambient;
+
+const PAGE: &str = include_str!("page.html");
+/// Stands in [`PAGE`] where each answer has its own nonce.
+const NONCE: &str = "{nonce}";
+/// Inline styles are allowed because the frame inherits the policy and mails are made of them.
+const POLICY: &str = "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `GET /messages`: the mails, newest first. It takes no parameters, and says so instead of ignoring them.
+pub(crate) async fn list(State(mailbox): State<Mailbox>, RawQuery(query): RawQuery) -> Response {
+    if query.is_some_and(|query| !query.is_empty()) {
+        return (StatusCode::BAD_REQUEST, "GET /messages takes no parameters\n").into_response();
+    }
+    ([(header::CACHE_CONTROL, "no-store")], Json(mailbox.messages())).into_response()
+}
+
+/// `DELETE /messages`: 204, and the mailbox is empty.
+pub(crate) async fn clear(State(mailbox): State<Mailbox>) -> StatusCode {
+    mailbox.clear();
+    StatusCode::NO_CONTENT
+}
+
+/// `GET /`: the page.
+pub(crate) async fn show() -> Response {
+    let Ok(nonce) = ambient::random::<16>().map(|bytes| STANDARD.encode(bytes)) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, POLICY.replace(NONCE, &nonce)),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin".to_owned()),
+    ];
+    (headers, PAGE.replace(NONCE, &nonce)).into_response()
+}

@@ -1,0 +1,46 @@
+//! SES v2's `SendEmail` over HTTP: the answers and errors in the shape in which the AWS SDKs read them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use super::{Failure, Mailbox, request};
+
+/// `POST /v2/email/outbound-emails`: 200 `{"MessageId": "..."}`.
+pub(crate) async fn send_email(State(mailbox): State<Mailbox>, body: Bytes) -> Response {
+    let message = match request::read(&body) {
+        Ok(message) => message,
+        Err(reason) => return error(StatusCode::BAD_REQUEST, "BadRequestException", &reason),
+    };
+    let id = message.id.clone();
+    match mailbox.receive(message) {
+        Ok(()) => Json(json!({"MessageId": id})).into_response(),
+        Err(failure) => {
+            let (status, kind, message) = describe(failure);
+            error(status, kind, message)
+        }
+    }
+}
+
+const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) {
+    match failure {
+        Failure::Throttled => {
+            (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Maximum sending rate exceeded.")
+        }
+        Failure::Unavailable => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Try again later.")
+        }
+        Failure::Rejected => (StatusCode::BAD_REQUEST, "MessageRejected", "Email address is not verified."),
+        Failure::AccountPaused => {
+            (StatusCode::BAD_REQUEST, "SendingPausedException", "Email sending is disabled for this account.")
+        }
+    }
+}
+
+fn error(status: StatusCode, kind: &str, message: &str) -> Response {
+    let kind = [(HeaderName::from_static("x-amzn-errortype"), kind.to_owned())];
+    (status, kind, Json(json!({"message": message}))).into_response()
+}

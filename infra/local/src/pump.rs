@@ -1,0 +1,276 @@
+//! What Lambda's event source mapping does between the table's stream and the mailer.
+//!
+//! It reads the stream through the real DynamoDB Streams API, keeps the inserts that the mailer is for (the filter of
+//! `infra/template.yaml`), and hands them over in order, at most ten at a time, with the rules of
+//! `ReportBatchItemFailures` and `BisectBatchOnFunctionError`:
+//!
+//! - the answer names the records that failed; everything from the first of them on is delivered again;
+//! - an error delivers everything again, a batch of several in halves, so that one bad record is found;
+//! - a record that has failed as often as it may is set aside ([`DeadLetter`]) and the rest goes on.
+//!
+//! It never skips a record and never delivers a child shard before its parent is done. It delivers at least once.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::error::Error;
+
+mod backoff;
+mod checkpoint;
+mod event;
+mod lane;
+mod queue;
+mod stream;
+
+use checkpoint::Checkpoint;
+use lane::Lane;
+use stream::Reader;
+
+/// How often [`Pump::run`] looks for new records.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// How often a failing record is delivered unless [`Pump::with_max_attempts`] says otherwise.
+const MAX_ATTEMPTS: u32 = 5;
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+type Deliver = Box<dyn Fn(Value) -> Answer + Send + Sync>;
+
+/// A record that was given up, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The record, in the shape of Lambda's event.
+    pub record: Value,
+    /// What was answered last.
+    pub error: String,
+    /// How many times it failed.
+    pub attempts: u32,
+}
+
+/// What [`Pump::drain`] has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Batches handed over, repetitions included.
+    pub invocations: usize,
+    /// Records that succeeded.
+    pub delivered: usize,
+    /// Records that were given up.
+    pub dead: usize,
+}
+
+/// What [`Pump::run`] has to tell its operator.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// A delivery failed and will be repeated.
+    Failed {
+        /// What was answered.
+        error: String,
+        /// After how long.
+        retry_in: Duration,
+    },
+    /// A record was given up.
+    GivenUp(DeadLetter),
+    /// The stream could not be read; it is tried again.
+    Unreadable(String),
+}
+
+/// A pump from one table's stream to one function.
+pub struct Pump {
+    reader: Reader,
+    deliver: Deliver,
+    max_attempts: u32,
+    lanes: Vec<Lane>,
+    checkpoint: Option<Checkpoint>,
+    dead: Vec<DeadLetter>,
+}
+
+impl Pump {
+    /// From the stream of `table`, from its oldest record on, to `deliver`.
+    ///
+    /// `deliver` gets Lambda's event `{"Records": [...]}` and answers what the function answered,
+    /// `{"batchItemFailures": [{"itemIdentifier": "<SequenceNumber>"}]}`, or an error when there is no answer.
+    pub fn new<D, F>(
+        dynamodb: aws_sdk_dynamodb::Client,
+        streams: aws_sdk_dynamodbstreams::Client,
+        table: impl Into<String>,
+        deliver: D,
+    ) -> Self
+    where
+        D: Fn(Value) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Value, String>> + Send + 'static,
+    {
+        Self {
+            reader: Reader::new(dynamodb, streams, table.into()),
+            deliver: Box::new(move |event| Box::pin(deliver(event))),
+            max_attempts: MAX_ATTEMPTS,
+            lanes: Vec::new(),
+            checkpoint: None,
+            dead: Vec::new(),
+        }
+    }
+
+    /// How often a record is delivered that keeps failing; at least once, 5 times by default.
+    #[must_use]
+    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Keeps the place that was reached in the file `path`, and goes on from there when it exists.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`].
+    pub fn with_checkpoint(mut self, path: PathBuf) -> Result<Self, Error> {
+        self.checkpoint = Some(Checkpoint::load(path)?);
+        Ok(self)
+    }
+
+    /// The records that were given up, oldest first.
+    pub fn dead_letters(&self) -> &[DeadLetter] {
+        &self.dead
+    }
+
+    /// Delivers everything that the stream holds, what the deliveries themselves write included, and returns when
+    /// nothing is left. It repeats failed deliveries at once and waits for nothing.
+    ///
+    /// # Errors
+    /// The stream cannot be read. What was delivered stays delivered; another call goes on from there.
+    pub async fn drain(&mut self) -> Result<Drained, Error> {
+        let mut drained = Drained::default();
+        loop {
+            self.discover().await?;
+            let mut moved = false;
+            for index in 0..self.lanes.len() {
+                while self.fill(index).await? {
+                    moved = true;
+                    while self.hand_over(index, &mut drained).await? {}
+                }
+            }
+            if !moved {
+                return Ok(drained);
+            }
+        }
+    }
+
+    /// Delivers what the stream brings, for as long as it is polled. It looks every 100 ms, and waits longer and
+    /// longer, up to half a minute, between deliveries that fail.
+    pub async fn run(mut self, mut report: impl FnMut(Notice) + Send) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failures = 0;
+        loop {
+            ticks.tick().await;
+            match self.poll(&mut report).await {
+                Ok(()) => failures = 0,
+                Err(error) => {
+                    failures += 1;
+                    report(Notice::Unreadable(error.to_string()));
+                    tokio::time::sleep(backoff::delay(failures)).await;
+                }
+            }
+        }
+    }
+
+    /// One look at every shard.
+    async fn poll(&mut self, report: &mut (impl FnMut(Notice) + Send)) -> Result<(), Error> {
+        self.discover().await?;
+        for index in 0..self.lanes.len() {
+            if self.lanes[index].retry_at.is_some_and(|at| at > Instant::now()) {
+                continue;
+            }
+            self.lanes[index].retry_at = None;
+            self.fill(index).await?;
+            while self.hand_over_once(index, report).await? {}
+        }
+        Ok(())
+    }
+
+    /// Delivers one batch and says whether the next may follow at once.
+    async fn hand_over_once(
+        &mut self,
+        index: usize,
+        report: &mut (impl FnMut(Notice) + Send),
+    ) -> Result<bool, Error> {
+        let known = self.dead.len();
+        let handed_over = self.hand_over(index, &mut Drained::default()).await?;
+        if self.dead.len() > known {
+            self.dead[known..].iter().cloned().for_each(|letter| report(Notice::GivenUp(letter)));
+            return Ok(true);
+        }
+        let lane = &mut self.lanes[index];
+        let Some(error) = lane.queue.last_error().filter(|_| handed_over) else {
+            return Ok(handed_over);
+        };
+        let retry_in = backoff::delay(lane.queue.failures());
+        report(Notice::Failed { error: error.to_owned(), retry_in });
+        lane.retry_at = Some(Instant::now() + retry_in);
+        Ok(false)
+    }
+
+    /// Learns the stream's shards; starts over when the table has got another stream.
+    async fn discover(&mut self) -> Result<(), Error> {
+        let found = self.reader.shards().await?;
+        if found.is_another_stream {
+            self.lanes.clear();
+        }
+        let kept = self.checkpoint.as_ref().map(|checkpoint| checkpoint.places(&found.stream));
+        let kept: BTreeMap<String, String> = kept.unwrap_or_default();
+        for shard in found.shards {
+            if !self.lanes.iter().any(|lane| lane.shard == shard.id) {
+                let place = kept.get(&shard.id).cloned();
+                self.lanes.push(Lane::new(shard.id, shard.parent, place));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one page of the shard when nothing of it waits. Says whether there was anything to read.
+    async fn fill(&mut self, index: usize) -> Result<bool, Error> {
+        let parent = self.lanes[index].parent.as_deref();
+        let parent = parent.and_then(|id| self.lanes.iter().find(|lane| lane.shard == id));
+        let lane_is_held = parent.is_some_and(|parent| !parent.is_done());
+        let lane = &mut self.lanes[index];
+        if lane_is_held || lane.is_done() {
+            return Ok(false);
+        }
+        if !lane.queue.is_empty() {
+            return Ok(true);
+        }
+        let records = self.reader.page(lane).await?;
+        let moved = !records.is_empty() || lane.closed;
+        lane.take(&records);
+        if moved {
+            self.keep_place(index).await?;
+        }
+        Ok(moved)
+    }
+
+    /// Delivers one batch of the shard. Says whether there was one.
+    async fn hand_over(&mut self, index: usize, drained: &mut Drained) -> Result<bool, Error> {
+        let Some(event) = self.lanes[index].queue.batch() else {
+            return Ok(false);
+        };
+        let answer = (self.deliver)(event).await;
+        let settled = self.lanes[index].queue.settle(answer, self.max_attempts);
+        drained.invocations += 1;
+        drained.delivered += settled.delivered;
+        drained.dead += settled.dead.len();
+        self.dead.extend(settled.dead);
+        self.keep_place(index).await?;
+        Ok(true)
+    }
+
+    async fn keep_place(&mut self, index: usize) -> Result<(), Error> {
+        let lane = &self.lanes[index];
+        match (&mut self.checkpoint, lane.place()) {
+            (Some(checkpoint), Some(place)) => {
+                checkpoint.keep(self.reader.stream(), &lane.shard, place).await
+            }
+            _ => Ok(()),
+        }
+    }
+}

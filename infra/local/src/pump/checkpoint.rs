@@ -1,0 +1,61 @@
+//! The place that was reached in a stream, kept in a file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    path: PathBuf,
+    places: Places,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Places {
+    stream: String,
+    /// The last sequence number that is done with, by shard.
+    shards: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Reads `path`; an absent file is the beginning.
+    pub(super) fn load(path: PathBuf) -> Result<Self, Error> {
+        let places = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Places::default()),
+            Err(error) => Err(error),
+        };
+        match places {
+            Ok(places) => Ok(Self { path, places }),
+            Err(source) => Err(Error::Checkpoint { path: path.display().to_string(), source }),
+        }
+    }
+
+    /// Where each shard of `stream` was left. Another stream's places say nothing.
+    pub(super) fn places(&self, stream: &str) -> BTreeMap<String, String> {
+        if self.places.stream == stream { self.places.shards.clone() } else { BTreeMap::new() }
+    }
+
+    /// Keeps a shard's place. The file is replaced as a whole, so that it is never half written.
+    pub(super) async fn keep(&mut self, stream: &str, shard: &str, place: &str) -> Result<(), Error> {
+        if self.places.stream != stream {
+            self.places = Places { stream: stream.to_owned(), shards: BTreeMap::new() };
+        }
+        if self.places.shards.get(shard).is_some_and(|kept| kept == place) {
+            return Ok(());
+        }
+        self.places.shards.insert(shard.to_owned(), place.to_owned());
+        let written = self.write().await;
+        written.map_err(|source| Error::Checkpoint { path: self.path.display().to_string(), source })
+    }
+
+    async fn write(&self) -> io::Result<()> {
+        let fresh = self.path.with_extension("new");
+        tokio::fs::write(&fresh, serde_json::to_vec_pretty(&self.places)?).await?;
+        tokio::fs::rename(&fresh, &self.path).await
+    }
+}

@@ -1,0 +1,128 @@
+//! A record of the DynamoDB Streams API, in the shape in which Lambda hands it to a function.
+//!
+//! Owns the filter: it must stay the `FilterCriteria` of the mailer in `infra/template.yaml`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodbstreams::primitives::DateTime;
+use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, StreamRecord};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::lane::Read;
+
+/// The kinds of items that the mailer is for.
+const PREFIXES: [&str; 2] = ["REQUEST#", "OUTBOX#"];
+
+/// Reads a record of the stream `arn`. `None` when it has no sequence number, which the API never lets happen.
+pub(super) fn read(record: &Record, arn: &str) -> Option<Read> {
+    let change = record.dynamodb()?;
+    let sequence = change.sequence_number()?.to_owned();
+    let record = passes(record, change).then(|| to_event(record, change, arn));
+    Some(Read { sequence, record })
+}
+
+fn passes(record: &Record, change: &StreamRecord) -> bool {
+    let key = change.new_image().and_then(|image| image.get("pk"));
+    let key = key.and_then(|value| value.as_s().ok());
+    let is_for_mailer = key.is_some_and(|key| PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
+    record.event_name() == Some(&OperationType::Insert) && is_for_mailer
+}
+
+fn to_event(record: &Record, change: &StreamRecord, arn: &str) -> Value {
+    json!({
+        "eventID": record.event_id(),
+        "eventName": record.event_name().map(OperationType::as_str),
+        "eventVersion": record.event_version(),
+        "eventSource": "aws:dynamodb",
+        "awsRegion": record.aws_region(),
+        "dynamodb": {
+            "ApproximateCreationDateTime": change.approximate_creation_date_time().map(DateTime::secs),
+            "Keys": change.keys().map(item),
+            "NewImage": change.new_image().map(item),
+            "SequenceNumber": change.sequence_number(),
+            "SizeBytes": change.size_bytes(),
+            "StreamViewType": change.stream_view_type().map(|kind| kind.as_str().to_owned()),
+        },
+        "eventSourceARN": arn,
+    })
+}
+
+fn item(attributes: &HashMap<String, AttributeValue>) -> Value {
+    let members: Map<String, Value> =
+        attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
+    Value::Object(members)
+}
+
+fn attribute(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes)}),
+        AttributeValue::Bool(truth) => json!({"BOOL": truth}),
+        AttributeValue::Bs(set) => {
+            json!({"BS": set.iter().map(|bytes| STANDARD.encode(bytes)).collect::<Vec<_>>()})
+        }
+        AttributeValue::L(list) => json!({"L": list.iter().map(attribute).collect::<Vec<_>>()}),
+        AttributeValue::M(map) => json!({"M": item(map)}),
+        AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Ns(set) => json!({"NS": set}),
+        AttributeValue::S(text) => json!({"S": text}),
+        AttributeValue::Ss(set) => json!({"SS": set}),
+        // A type that this SDK does not know cannot be told from nothing.
+        _ => json!({"NULL": true}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodbstreams::primitives::Blob;
+    use aws_sdk_dynamodbstreams::types::StreamViewType;
+
+    fn record(kind: OperationType, key: &str) -> Record {
+        let change = StreamRecord::builder()
+            .sequence_number("100000000000000000001")
+            .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
+            .keys("pk", AttributeValue::S(key.to_owned()))
+            .new_image("pk", AttributeValue::S(key.to_owned()))
+            .new_image("nonce", AttributeValue::B(Blob::new([0xfb, 0xff])))
+            .new_image(
+                "list",
+                AttributeValue::L(vec![AttributeValue::N("1".to_owned()), AttributeValue::Null(true)]),
+            )
+            .size_bytes(42)
+            .stream_view_type(StreamViewType::NewImage);
+        Record::builder()
+            .event_id("e1")
+            .aws_region("us-east-1")
+            .event_name(kind)
+            .event_version("1.1")
+            .dynamodb(change.build())
+            .build()
+    }
+
+    #[test]
+    fn an_event_has_the_shape_that_lambda_gives_it() {
+        let read = read(&record(OperationType::Insert, "OUTBOX#1"), "arn:stream").expect("a record");
+        let event = read.record.expect("for the mailer");
+        assert_eq!(event["eventSourceARN"], "arn:stream");
+        assert_eq!(event["dynamodb"]["ApproximateCreationDateTime"], 1_700_000_000);
+        assert_eq!(event["dynamodb"]["NewImage"]["nonce"], json!({"B": "+/8="}));
+        assert_eq!(event["dynamodb"]["NewImage"]["list"], json!({"L": [{"N": "1"}, {"NULL": true}]}));
+        let batch = json!({"Records": [event]});
+        let typed: aws_lambda_events::event::dynamodb::Event =
+            serde_json::from_value(batch).expect("Lambda's type");
+        assert_eq!(typed.records[0].change.sequence_number.as_deref(), Some("100000000000000000001"));
+    }
+
+    #[test]
+    fn only_inserts_of_requests_and_outbox_items_are_for_the_mailer() {
+        let passes = |kind, key| read(&record(kind, key), "arn").expect("a record").record.is_some();
+        assert!(passes(OperationType::Insert, "REQUEST#1"));
+        assert!(passes(OperationType::Insert, "OUTBOX#1"));
+        assert!(!passes(OperationType::Insert, "ACCOUNT#1"));
+        assert!(!passes(OperationType::Insert, "OUTBOX"));
+        assert!(!passes(OperationType::Modify, "OUTBOX#1"));
+        assert!(!passes(OperationType::Remove, "OUTBOX#1"));
+    }
+}

@@ -1,0 +1,74 @@
+//! One shard of the stream, as far as it has been read and delivered.
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::queue::Queue;
+
+/// A record of a shard, reduced to what the pump needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Read {
+    /// Its place in the shard.
+    pub(super) sequence: String,
+    /// The record for the function, when it passes the filter.
+    pub(super) record: Option<Value>,
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) shard: String,
+    pub(super) parent: Option<String>,
+    /// Where the next page starts, for as long as it is valid.
+    pub(super) iterator: Option<String>,
+    /// The last sequence number that was read.
+    pub(super) read: Option<String>,
+    /// Nothing will ever come after what was read.
+    pub(super) closed: bool,
+    pub(super) queue: Queue,
+    /// Not to be delivered from before then.
+    pub(super) retry_at: Option<Instant>,
+    /// The last sequence number that is done with.
+    done: Option<String>,
+}
+
+impl Lane {
+    /// A shard that is to be read after `place`, or from its beginning.
+    pub(super) fn new(shard: String, parent: Option<String>, place: Option<String>) -> Self {
+        Self {
+            shard,
+            parent,
+            iterator: None,
+            read: place.clone(),
+            closed: false,
+            queue: Queue::default(),
+            retry_at: None,
+            done: place,
+        }
+    }
+
+    /// Whether the shard is read and delivered to its end.
+    pub(super) fn is_done(&self) -> bool {
+        self.closed && self.queue.is_empty()
+    }
+
+    /// Takes in a page. The queue must be empty.
+    pub(super) fn take(&mut self, page: &[Read]) {
+        self.done.clone_from(&self.read);
+        for read in page {
+            if let Some(record) = &read.record {
+                self.queue.push(read.sequence.clone(), record.clone());
+            }
+            self.read = Some(read.sequence.clone());
+        }
+    }
+
+    /// The sequence number up to which nothing is left to do.
+    pub(super) fn place(&self) -> Option<&str> {
+        let place = if self.queue.is_empty() {
+            self.read.as_ref()
+        } else {
+            self.queue.last_done().or(self.done.as_ref())
+        };
+        place.map(String::as_str)
+    }
+}

@@ -1,0 +1,65 @@
+//! A server that runs beside its caller until it is stopped or dropped.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long requests that are under way have when the server is stopped.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A running server. Dropping it stops it too, without waiting.
+#[derive(Debug)]
+pub struct Server {
+    url: String,
+    /// Dropping it is the signal.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `listener` in a task; `serve` gets it with a future that ends when the server is to stop.
+    pub(crate) fn spawn<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
+    where
+        S: FnOnce(TcpListener, Stopped) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(serve(listener, Stopped(stopped)));
+        Ok(Self { url: format!("http://{address}"), stop, task })
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops it, and waits for the requests that are under way.
+    pub async fn stop(self) {
+        drop(self.stop);
+        let abort = self.task.abort_handle();
+        if tokio::time::timeout(GRACE, self.task).await.is_err() {
+            abort.abort();
+        }
+    }
+}
+
+/// The signal that a [`Server`] is to stop.
+pub(crate) struct Stopped(oneshot::Receiver<()>);
+
+impl Stopped {
+    /// Ends when the server is stopped or dropped.
+    pub(crate) async fn wait(self) {
+        let _: Result<(), _> = self.0.await;
+    }
+}
+
+/// Listens on `address`; port 0 is any free one.
+pub(crate) async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}

@@ -1,0 +1,251 @@
+//! SES v2 and Secrets Manager as their real SDKs see them, and the mailbox behind.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "what a test needs and does not get fails the test")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
+use aws_sdk_sesv2::types::{
+    Body, ConfigurationOverrides, Content, Destination, EmailContent, FeatureStatus, Message, MessageHeader,
+    MessageTag, RawMessage, TrackingConfigurationOverrides,
+};
+use rekey_local::mailbox::{Failure, Mailbox};
+use rekey_local::secrets::Secrets;
+use rekey_local::{Server, dynamodb, services};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(5);
+
+struct Stack {
+    server: Server,
+    mailbox: Mailbox,
+    secrets: Secrets,
+}
+
+async fn stack() -> Stack {
+    let (mailbox, secrets) =
+        (Mailbox::new(), Secrets::new([("rekey/pepper".to_owned(), "pepper".to_owned())]));
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = services::start(any_port, mailbox.clone(), secrets.clone()).await.expect("a port");
+    Stack { server, mailbox, secrets }
+}
+
+macro_rules! client {
+    ($stack:expr, $sdk:ident, $attempts:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .region($sdk::config::Region::new(dynamodb::REGION))
+                .credentials_provider(dynamodb::credentials())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .retry_config($sdk::config::retry::RetryConfig::standard().with_max_attempts($attempts))
+                .endpoint_url($stack.server.url())
+                .build(),
+        )
+    };
+}
+
+fn text(data: &str) -> Content {
+    Content::builder().data(data).charset("UTF-8").build().expect("content")
+}
+
+fn mail(stack: &Stack, to: &str) -> SendEmailFluentBuilder {
+    let body =
+        Body::builder().text(text("Hola, José: https://portal.test/#token=x")).html(text("<p>Hola</p>"));
+    let header =
+        MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().expect("a header");
+    let message =
+        Message::builder().subject(text("Tu cuenta, José")).body(body.build()).headers(header).build();
+    client!(stack, aws_sdk_sesv2, 1)
+        .send_email()
+        .from_email_address("Harbor Agency <no-reply@rekey.test>")
+        .destination(Destination::builder().to_addresses(to).build())
+        .reply_to_addresses("help@agency.test")
+        .content(EmailContent::builder().simple(message).build())
+        .configuration_set_name("rekey")
+        .email_tags(MessageTag::builder().name("practice").value("agency").build().expect("a tag"))
+}
+
+async fn messages(stack: &Stack) -> Vec<Value> {
+    let answer = reqwest::get(format!("{}/messages", stack.server.url())).await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn a_mail_arrives_as_it_was_sent() {
+    let stack = stack().await;
+    let sent = mail(&stack, "jane@agency.test").send().await.expect("sent");
+    let mails = messages(&stack).await;
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert_eq!(mail["id"].as_str(), sent.message_id());
+    assert_eq!(mail["to"], serde_json::json!(["jane@agency.test"]));
+    assert_eq!(mail["from"], "Harbor Agency <no-reply@rekey.test>");
+    assert_eq!(mail["subject"], "Tu cuenta, José");
+    assert_eq!(mail["text"], "Hola, José: https://portal.test/#token=x");
+    assert_eq!(mail["html"], "<p>Hola</p>");
+    assert_eq!(mail["headers"]["Auto-Submitted"], "auto-generated");
+    assert_eq!(mail["headers"]["Reply-To"], "help@agency.test");
+    assert_eq!(mail["headers"]["X-SES-CONFIGURATION-SET"], "rekey");
+    assert_eq!(mail["headers"]["X-SES-MESSAGE-TAGS"], "practice=agency");
+    assert_eq!(mail["tags"]["practice"], "agency");
+    let received: jiff::Timestamp = mail["received_at"].as_str().expect("a time").parse().expect("RFC 3339");
+    assert_eq!(stack.mailbox.messages()[0].received_at, received);
+}
+
+#[tokio::test]
+async fn mails_are_listed_newest_first_and_can_be_thrown_away() {
+    let stack = stack().await;
+    for to in ["jane@agency.test", "sam@agency.test"] {
+        mail(&stack, to).send().await.expect("sent");
+    }
+    let to: Vec<Value> = messages(&stack).await.into_iter().map(|mail| mail["to"][0].clone()).collect();
+    assert_eq!(to, ["sam@agency.test", "jane@agency.test"]);
+    let client = reqwest::Client::new();
+    let url = format!("{}/messages", stack.server.url());
+    assert_eq!(client.get(format!("{url}?to=jane")).send().await.expect("an answer").status(), 400);
+    assert_eq!(client.delete(&url).send().await.expect("an answer").status(), 204);
+    assert!(messages(&stack).await.is_empty());
+}
+
+#[tokio::test]
+async fn tracking_can_be_turned_off_for_one_mail() {
+    let stack = stack().await;
+    let off = TrackingConfigurationOverrides::builder()
+        .open_tracking_enabled(FeatureStatus::Disabled)
+        .click_tracking_enabled(FeatureStatus::Disabled)
+        .build();
+    let overrides = ConfigurationOverrides::builder().tracking(off).build();
+    mail(&stack, "jane@agency.test").configuration_overrides(overrides).send().await.expect("sent");
+    let tracking = stack.mailbox.messages()[0].tracking;
+    assert_eq!((tracking.open, tracking.click), (Some(false), Some(false)));
+}
+
+async fn bad_request(request: SendEmailFluentBuilder) -> String {
+    match request.send().await.expect_err("refused").into_service_error() {
+        SendEmailError::BadRequestException(error) => error.message().unwrap_or_default().to_owned(),
+        error => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_rekey_never_sends_is_a_bad_request() {
+    let stack = stack().await;
+    let jane = || mail(&stack, "jane@agency.test");
+    assert!(bad_request(jane().set_configuration_set_name(None)).await.contains("ConfigurationSetName"));
+    assert!(bad_request(mail(&stack, "jane")).await.contains("\"jane\""));
+    let raw =
+        RawMessage::builder().data(aws_sdk_sesv2::primitives::Blob::new("Subject: x")).build().expect("raw");
+    assert!(bad_request(jane().content(EmailContent::builder().raw(raw).build())).await.contains("Raw"));
+    let copy =
+        Destination::builder().to_addresses("jane@agency.test").cc_addresses("sam@agency.test").build();
+    assert!(bad_request(jane().destination(copy)).await.contains("CcAddresses"));
+    assert_eq!((stack.mailbox.messages().len(), stack.mailbox.attempts()), (0, 0));
+}
+
+#[tokio::test]
+async fn failures_are_had_to_order() {
+    let stack = stack().await;
+    let send = || async {
+        mail(&stack, "jane@agency.test")
+            .send()
+            .await
+            .map_err(aws_sdk_sesv2::error::SdkError::into_service_error)
+    };
+    stack.mailbox.fail_next(1, Failure::Throttled);
+    stack.mailbox.fail_next(1, Failure::Rejected);
+    stack.mailbox.fail_next(1, Failure::AccountPaused);
+    stack.mailbox.fail_next(1, Failure::Unavailable);
+    assert!(send().await.expect_err("ordered").is_too_many_requests_exception());
+    assert!(send().await.expect_err("ordered").is_message_rejected());
+    assert!(send().await.expect_err("ordered").is_sending_paused_exception());
+    let error = send().await.expect_err("ordered");
+    assert_eq!(
+        aws_sdk_sesv2::error::ProvideErrorMetadata::code(&error),
+        Some("InternalServiceErrorException")
+    );
+    send().await.expect("no failure is left");
+    assert_eq!((stack.mailbox.messages().len(), stack.mailbox.attempts()), (1, 5));
+}
+
+#[tokio::test]
+async fn an_address_can_fail_for_good_until_it_is_cleared() {
+    let stack = stack().await;
+    stack.mailbox.fail_for("Jane@agency.test", Failure::Rejected);
+    for _ in 0..2 {
+        mail(&stack, "Jane Doe <JANE@agency.test>").send().await.expect_err("ordered");
+    }
+    mail(&stack, "sam@agency.test").send().await.expect("another address");
+    stack.mailbox.clear_failures();
+    mail(&stack, "jane@agency.test").send().await.expect("cleared");
+}
+
+#[tokio::test]
+async fn a_mail_can_be_waited_for() {
+    let stack = stack().await;
+    let to = |name: &'static str| move |mail: &rekey_local::mailbox::Message| mail.to[0].starts_with(name);
+    let (waited, _) = tokio::join!(stack.mailbox.wait_for(to("jane"), SOON), async {
+        mail(&stack, "sam@agency.test").send().await.expect("sent");
+        mail(&stack, "jane@agency.test").send().await.expect("sent")
+    });
+    assert_eq!(waited.expect("it came").to, ["jane@agency.test"]);
+    let there = stack.mailbox.wait_for(to("sam"), Duration::ZERO).await;
+    assert!(there.is_some(), "it was there already");
+    assert_eq!(stack.mailbox.wait_for(to("lily"), Duration::ZERO).await, None);
+}
+
+#[tokio::test]
+async fn the_page_runs_nothing_but_its_own_script() {
+    let stack = stack().await;
+    let answer = reqwest::get(stack.server.url()).await.expect("an answer");
+    let policy = answer.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    let page = answer.text().await.expect("a page");
+    let (_, rest) = policy.split_once("script-src 'nonce-").expect("a nonce");
+    let (nonce, _) = rest.split_once('\'').expect("a nonce");
+    assert!(page.contains(&format!("<script nonce=\"{nonce}\">")) && !page.contains("{nonce}"));
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src 'unsafe-inline'"));
+    assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing comes from elsewhere");
+    let again = reqwest::get(stack.server.url()).await.expect("an answer");
+    assert_ne!(again.headers()["content-security-policy"].to_str().expect("text"), policy);
+}
+
+#[tokio::test]
+async fn a_secret_is_given_and_counted() {
+    let stack = stack().await;
+    let client = client!(stack, aws_sdk_secretsmanager, 1);
+    let answer = client.get_secret_value().secret_id("rekey/pepper").send().await.expect("a secret");
+    assert_eq!(answer.secret_string(), Some("pepper"));
+    let arn = answer.arn().expect("an ARN");
+    let by_arn = client.get_secret_value().secret_id(arn).send().await.expect("a secret");
+    assert_eq!(by_arn.name(), Some("rekey/pepper"));
+    let unknown = client.get_secret_value().secret_id("rekey/none").send().await.expect_err("unknown");
+    assert!(matches!(unknown.into_service_error(), GetSecretValueError::ResourceNotFoundException(_)));
+    assert_eq!((stack.secrets.calls(), stack.secrets.calls_for("rekey/pepper")), (3, 2));
+}
+
+#[tokio::test]
+async fn secrets_can_fail() {
+    let stack = stack().await;
+    let client = client!(stack, aws_sdk_secretsmanager, 1);
+    stack.secrets.set_failing(true);
+    let error = client.get_secret_value().secret_id("rekey/pepper").send().await.expect_err("ordered");
+    assert!(error.into_service_error().is_internal_service_error());
+    stack.secrets.set_failing(false);
+    client.get_secret_value().secret_id("rekey/pepper").send().await.expect("a secret");
+    let other = client.list_secrets().send().await.expect_err("not known").into_service_error();
+    let code = aws_sdk_secretsmanager::error::ProvideErrorMetadata::code(&other);
+    assert_eq!(code, Some("UnknownOperationException"));
+}
+
+#[tokio::test]
+async fn a_stopped_server_gives_its_port_back() {
+    let stack = stack().await;
+    let address: SocketAddr = stack.server.url().trim_start_matches("http://").parse().expect("an address");
+    let taken = services::start(address, Mailbox::new(), stack.secrets.clone()).await.expect_err("taken");
+    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    stack.server.stop().await;
+    let again = services::start(address, Mailbox::new(), stack.secrets).await.expect("free");
+    again.stop().await;
+}

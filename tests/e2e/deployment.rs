@@ -1,0 +1,289 @@
+//! The template held against the code: permissions, routes, configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+use crate::support::event::HttpEvent;
+use crate::support::seam::{Fault, Said, operation};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, function_of, password_hash, token_in};
+
+const FUNCTIONS: [(&str, &str); 5] = [
+    ("forgot-password", "ForgotPassword"),
+    ("mailer", "Mailer"),
+    ("operator", "Operator"),
+    ("reset-password", "ResetPassword"),
+    ("sessions", "Sessions"),
+];
+
+/// `(action, kind)`, as in `("dynamodb:GetItem", "ACCOUNT#*")` or `("secretsmanager:GetSecretValue", "PepperSecret")`.
+type Permissions = BTreeSet<(String, String)>;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The template, with its tags left out.
+fn template() -> Value {
+    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    untagged(serde_yaml_ng::from_str(&text).unwrap())
+}
+
+fn untagged(value: Yaml) -> Value {
+    match value {
+        Yaml::Tagged(tagged) => untagged(tagged.value),
+        Yaml::Mapping(members) => members
+            .into_iter()
+            .map(|(name, value)| {
+                (
+                    serde_yaml_ng::to_string(&name).unwrap().trim().trim_matches(['\'', '"']).to_owned(),
+                    untagged(value),
+                )
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Yaml::Sequence(values) => values.into_iter().map(untagged).collect(),
+        other => serde_json::to_value(other).unwrap(),
+    }
+}
+
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(text) => vec![text.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// What a role allows of the table, of secrets and of mail.
+fn granted(template: &Value, name: &str) -> Permissions {
+    let policies = template["Resources"][format!("{name}Role")]["Properties"]["Policies"].as_array().unwrap();
+    let statements =
+        policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let mut granted = Permissions::new();
+    for statement in statements {
+        assert_eq!(statement["Effect"], "Allow");
+        let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        for action in list(&statement["Action"]) {
+            assert!(!action.contains('*'), "{name}: {action}");
+            let objects = match action.as_str() {
+                "secretsmanager:GetSecretValue" => list(&statement["Resource"]),
+                "ses:SendEmail" => vec!["mail".to_owned()],
+                action if action.starts_with("dynamodb:") && statement["Resource"] == "Table.Arn" => {
+                    assert_eq!(
+                        statement["Condition"]["Null"]["dynamodb:LeadingKeys"], "false",
+                        "{name}: {action}"
+                    );
+                    list(keys)
+                }
+                _ => continue,
+            };
+            assert!(!objects.is_empty(), "{name}: {action} names no kind");
+            granted.extend(objects.into_iter().map(|object| (action.clone(), object)));
+        }
+    }
+    granted
+}
+
+/// What a call needs.
+fn needed(said: &Said) -> Vec<(String, String)> {
+    let body = &said.body;
+    let of = |action: &str, pk: &Value| {
+        let kind = pk["S"].as_str().unwrap_or_else(|| panic!("no key in {body}")).split('#').next().unwrap();
+        (format!("dynamodb:{action}"), format!("{kind}#*"))
+    };
+    match operation(&said.target) {
+        "outbound-emails" => vec![("ses:SendEmail".to_owned(), "mail".to_owned())],
+        "GetSecretValue" => {
+            let secret = match body["SecretId"].as_str().unwrap() {
+                "rekey/pepper" => "PepperSecret",
+                "rekey/derivation" => "DerivationSecret",
+                _ => "LimitsSecret",
+            };
+            vec![("secretsmanager:GetSecretValue".to_owned(), secret.to_owned())]
+        }
+        "Query" => vec![of("Query", &body["ExpressionAttributeValues"][":pk"])],
+        "PutItem" => vec![of("PutItem", &body["Item"]["pk"])],
+        action @ ("GetItem" | "UpdateItem" | "DeleteItem") => vec![of(action, &body["Key"]["pk"])],
+        "BatchGetItem" => {
+            let tables = body["RequestItems"].as_object().unwrap().values();
+            tables
+                .flat_map(|table| table["Keys"].as_array().unwrap())
+                .map(|key| of("BatchGetItem", &key["pk"]))
+                .collect()
+        }
+        "TransactWriteItems" => body["TransactItems"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| {
+                let (kind, write) = item.as_object().unwrap().iter().next().unwrap();
+                match kind.as_str() {
+                    "Put" => of("PutItem", &write["Item"]["pk"]),
+                    "ConditionCheck" => of("ConditionCheckItem", &write["Key"]["pk"]),
+                    kind => of(&format!("{kind}Item"), &write["Key"]["pk"]),
+                }
+            })
+            .collect(),
+        other => panic!("a call that no policy knows: {other}"),
+    }
+}
+
+/// Everything that the functions ever do.
+async fn everything(app: &TestApp) {
+    app.create_practice("pediatrics", json!({"security_question": "required"})).await;
+    let jane = json!({"username": "jane", "email": "jane@pediatrics.test", "display_name": "J",
+        "password_hash": password_hash(), "security_question": {"question": "Pet?", "answer": "Biscuit"}});
+    app.import("pediatrics", &[jane]).await;
+    let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
+        "email": "robin@agency.test", "display_name": "Robin"});
+    app.operate(invite).await.unwrap();
+    app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
+    app.post("/v1/password/forgot", json!({"practice": "pediatrics", "identifier": "jane"})).await;
+    app.deliver().await;
+    let token = token_in(&app.mailbox.messages()[0]);
+    let answered = json!({"token": token, "new_password": NEW_PASSWORD, "answer": "Biscuit"});
+    assert_eq!(app.post("/v1/password/reset", answered).await.status, 204);
+
+    // A rehash by username and by address; a failure; a refusal.
+    let session = app.session_of("sam", PASSWORD).await;
+    app.sign_in("casey@agency.test", "wrong").await;
+    for _ in 0..7 {
+        app.sign_in("dora@agency.test", "wrong").await;
+    }
+    let token = app.token_for("sam").await;
+    let kept = app.session_of("sam", PASSWORD).await;
+    for (method, path, session) in [
+        ("GET", "/v1/account", &session),
+        ("GET", "/v1/sessions", &session),
+        ("DELETE", "/v1/sessions/current", &session),
+        ("GET", "/v1/account", &kept),
+    ] {
+        assert!(app.send(HttpEvent::new(method, path).bearer(session)).await.status.is_success());
+    }
+    app.forgot("sam@agency.test").await;
+    app.preview(&token).await;
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 410);
+    app.seam.inject("mailer", "GetItem", 1, Fault::Down);
+    app.deliver().await;
+}
+
+#[tokio::test]
+async fn every_function_may_do_what_it_does_and_nothing_that_it_never_does() {
+    let app = TestApp::start().await;
+    everything(&app).await;
+    let mut used: BTreeMap<&str, Permissions> = BTreeMap::new();
+    for said in app.seam.said() {
+        used.entry(said.function).or_default().extend(needed(&said));
+    }
+    let template = template();
+    for (function, name) in FUNCTIONS {
+        let (granted, used) = (granted(&template, name), &used[function]);
+        let denied: Vec<_> = used.difference(&granted).collect();
+        let idle: Vec<_> = granted.difference(used).collect();
+        assert!(
+            denied.is_empty() && idle.is_empty(),
+            "{function}\n denied: {denied:?}\n granted and never used: {idle:?}"
+        );
+    }
+}
+
+#[test]
+fn no_function_may_change_or_delete_an_event() {
+    let template = template();
+    for (function, name) in FUNCTIONS {
+        let on_events = granted(&template, name).into_iter().filter(|(_, kind)| kind == "EVENT#*");
+        let actions: Vec<String> = on_events.map(|(action, _)| action).collect();
+        assert!(actions.is_empty() || actions == ["dynamodb:PutItem"], "{function}: {actions:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_only_ever_put_where_there_is_none() {
+    let app = TestApp::start().await;
+    everything(&app).await;
+    let mut events = 0;
+    for said in app.seam.said() {
+        let writes = said.body["TransactItems"].as_array().cloned().unwrap_or_default();
+        let puts = writes.iter().map(|write| &write["Put"]).chain([&said.body]);
+        for put in
+            puts.filter(|put| put["Item"]["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("EVENT#")))
+        {
+            assert_eq!(put["ConditionExpression"], "attribute_not_exists(pk)");
+            events += 1;
+        }
+    }
+    assert!(events > 20, "{events}");
+}
+
+#[test]
+fn the_front_door_can_read_no_account_and_send_no_mail() {
+    let granted = granted(&template(), "ForgotPassword");
+    let kinds: BTreeSet<&str> = granted.iter().map(|(_, kind)| kind.as_str()).collect();
+    assert_eq!(kinds, ["LIMIT#*", "LimitsSecret", "PRACTICE#*", "REQUEST#*"].into());
+}
+
+#[test]
+fn the_template_and_the_watch_router_route_alike() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let router = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1).unwrap();
+    let router = router.split("\n[").next().unwrap();
+    let watch: BTreeSet<(String, String)> = router
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(path, function)| (path.trim_matches('"').to_owned(), function.trim_matches('"').to_owned()))
+        .collect();
+    let template = template();
+    let mut gateway = BTreeSet::new();
+    for (function, name) in FUNCTIONS {
+        let events = template["Resources"][format!("{name}Function")]["Properties"]["Events"].as_object();
+        for event in events.into_iter().flat_map(|events| events.values()) {
+            if let Some(path) = event["Properties"]["Path"].as_str() {
+                gateway.insert((path.to_owned(), function.to_owned()));
+            }
+        }
+    }
+    assert_eq!(watch, gateway);
+    assert_eq!(watch.len(), 7);
+    for (path, function) in watch {
+        assert_eq!(function_of(&path), function, "{path}");
+    }
+}
+
+#[test]
+fn every_function_gets_the_variables_that_it_reads_and_the_mailer_alone_the_derivation_key() {
+    let template = template();
+    for (function, name) in FUNCTIONS {
+        let properties = &template["Resources"][format!("{name}Function")]["Properties"];
+        let own = properties["Environment"]["Variables"].as_object().cloned().unwrap_or_default();
+        let global = template["Globals"]["Function"]["Environment"]["Variables"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let has = |variable: &str| own.contains_key(variable) || global.contains_key(variable);
+        let source = source_of(function);
+        for variable in
+            ["REKEY_TABLE", "REKEY_PEPPER_SECRET", "REKEY_LIMITS_SECRET", "REKEY_DERIVATION_SECRET"]
+        {
+            assert_eq!(has(variable), source.contains(variable), "{function}: {variable}");
+        }
+        assert_eq!(has("REKEY_MAIL_FROM"), function == "mailer");
+        assert_eq!(has("REKEY_FORGOT_PER_IDENTIFIER_DAY"), function == "forgot-password");
+    }
+}
+
+fn source_of(function: &str) -> String {
+    std::fs::read_to_string(root().join("functions").join(function).join("src/lib.rs")).unwrap()
+}
+
+#[test]
+fn other_origins_are_allowed_by_list_alone() {
+    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    assert!(text.contains("AllowedOrigins"));
+    for line in text.lines().filter(|line| line.to_lowercase().contains("alloworigins")) {
+        assert!(!line.contains('*'), "{line}");
+    }
+}

@@ -1,0 +1,160 @@
+//! The operator: practices, first administrators, imports.
+
+use rekey::practice::Portal;
+use serde_json::{Value, json};
+
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, password_hash, practice, token_in};
+
+#[tokio::test]
+async fn a_practice_is_made_once() {
+    let app = TestApp::start_with(&[]).await;
+    let create =
+        async |value: Value| app.operate(json!({"action": "create_practice", "practice": value})).await;
+    assert_eq!(create(practice("agency", &json!({}))).await.unwrap()["status"], "created");
+    let before = app.dump().await;
+    let mut other = practice("agency", &json!({}));
+    other["name"] = json!("Somebody else");
+    assert_eq!(create(other).await.unwrap()["status"], "exists");
+    assert_eq!(app.dump().await, before, "and left as it is");
+    let error = create(practice("short", &json!({"link_ttl": 60}))).await.unwrap_err().to_string();
+    assert_eq!(error, "invalid setting: policy.link_ttl: must be 600 to 172800");
+}
+
+#[tokio::test]
+async fn an_invocation_that_does_not_exist_is_refused_by_name() {
+    let app = TestApp::start_with(&[]).await;
+    for (invocation, message) in [
+        (json!({"action": "drop_table"}), "unknown variant"),
+        (json!({}), "missing field `action`"),
+        (
+            json!({"action": "import_accounts", "practice": "agency", "lines": "", "colour": "red"}),
+            "unknown field `colour`",
+        ),
+        (
+            json!({"action": "import_accounts", "practice": "agency", "lines": ""}),
+            "no practice is called agency",
+        ),
+    ] {
+        let error = app.operate(invocation.clone()).await.unwrap_err().to_string();
+        assert!(error.contains(message), "{invocation}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_administrator_is_invited_and_signs_in() {
+    let app = TestApp::start().await;
+    let invite = json!({"action": "create_administrator", "practice": "agency", "username": "Robin",
+        "email": "robin@agency.test", "display_name": "Robin"});
+    assert_eq!(app.operate(invite.clone()).await.unwrap()["status"], "created");
+    assert_eq!(app.operate(invite).await.unwrap()["status"], "exists");
+    app.deliver().await;
+    let messages = app.mailbox.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].subject, "Your account is ready to set up");
+    assert!(messages[0].text.as_ref().unwrap().contains("https://staff.agency.test/reset#token="));
+    let token = token_in(&messages[0]);
+    assert_eq!(app.preview(&token).await.json()["purpose"], "invitation");
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    let body =
+        json!({"practice": "agency", "portal": "staff", "identifier": "robin", "password": NEW_PASSWORD});
+    let reply = app.post("/v1/sessions", body).await.json();
+    assert_eq!(
+        (&reply["account"]["role"], &reply["account"]["username"]),
+        (&json!("admin"), &json!("Robin"))
+    );
+}
+
+#[tokio::test]
+async fn an_import_takes_what_it_can_and_says_what_is_wrong_with_the_rest() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({})).await;
+    let good = json!({"username": "jane", "email": "jane@agency.test", "display_name": "Jane", "password_hash": password_hash()});
+    let line = |changes: Value| {
+        let mut account = json!({"username": "x", "display_name": "X"});
+        account.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        account.to_string()
+    };
+    let lines = [
+        good.to_string(),
+        String::new(),
+        "not json".to_owned(),
+        good.to_string(),
+        line(json!({"username": "a@b.test"})),
+        line(json!({"email": "nowhere"})),
+        line(json!({"password_hash": "$1$secret"})),
+        line(json!({"role": "admin"})),
+        line(json!({"portal": "staff"})),
+        line(json!({"locale": "tlh"})),
+        line(json!({"colour": "red"})),
+        line(json!({"username": "JANE"})),
+        line(json!({"username": "nomail"})),
+    ]
+    .join("\n");
+    let answer = app
+        .operate(json!({"action": "import_accounts", "practice": "agency", "lines": lines}))
+        .await
+        .unwrap();
+    assert!(!answer.to_string().contains("$1$secret"));
+    let results: Vec<String> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| {
+            let error = result["error"].as_str().unwrap_or_default();
+            format!("{} {} {error}", result["line"], result["status"].as_str().unwrap()).trim().to_owned()
+        })
+        .collect();
+    let expected = [
+        "1 created",
+        "3 failed . cannot be read",
+        "4 existing",
+        "5 failed username cannot be read",
+        "6 failed email cannot be read",
+        "7 failed password_hash: is no Argon2 (PHC) and no bcrypt hash",
+        "8 failed role: a client has none",
+        "9 failed role: must be staff or admin",
+        "10 failed locale: must be en or es",
+        "11 failed colour cannot be read",
+        "12 existing",
+        "13 created",
+    ];
+    assert_eq!(results, expected);
+    assert_eq!(
+        (&answer["created"], &answer["existing"], &answer["failed"]),
+        (&json!(2), &json!(2), &json!(8))
+    );
+    assert_eq!(app.sign_in("jane", PASSWORD).await.status, 201);
+}
+
+#[tokio::test]
+async fn an_account_without_an_address_gets_no_mail_and_the_trail_says_so() {
+    let app = TestApp::start().await;
+    app.import(
+        "agency",
+        &[json!({"username": "nomail", "display_name": "N", "password_hash": password_hash()})],
+    )
+    .await;
+    assert_eq!(app.forgot("nomail").await.status, 202);
+    app.deliver().await;
+    assert!(app.mailbox.messages().is_empty());
+    assert_eq!(app.actions("nomail").await, ["user_created", "recovery_refused"]);
+    assert_eq!(app.sign_in("nomail", PASSWORD).await.status, 201);
+}
+
+#[tokio::test]
+async fn the_same_username_may_exist_at_both_doors_and_in_two_practices() {
+    let app = TestApp::start().await;
+    app.create_practice("therapy", json!({})).await;
+    let jane = json!({"username": "jane", "display_name": "Another", "password_hash": password_hash()});
+    app.import("therapy", std::slice::from_ref(&jane)).await;
+    let mut staff = jane;
+    staff["portal"] = json!("staff");
+    staff["role"] = json!("staff");
+    app.import("agency", &[staff]).await;
+    let ids = [
+        app.account("jane").await.id,
+        app.account_of("therapy", Portal::Client, "jane").await.id,
+        app.account_of("agency", Portal::Staff, "jane").await.id,
+    ];
+    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+}

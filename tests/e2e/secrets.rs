@@ -1,0 +1,86 @@
+//! U2, and that no plaintext secret is ever at rest: everything that a run printed and stored, searched for its secrets.
+
+use serde_json::Value;
+
+use crate::support::event::HttpEvent;
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs};
+
+/// A whole recovery, with mistakes and failures on the way. Answers every secret that it used, and every address.
+async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
+    let token = app.token_for("jane").await;
+    app.preview(&token).await;
+    app.reset(&token, "passwordpassword").await;
+    app.sign_in("jane", "a wrong guess entirely").await;
+    app.sign_in("jane@agency.test", "a wrong guess entirely").await;
+    let old_session = app.session_of("jane", PASSWORD).await;
+    app.reset(&token, NEW_PASSWORD).await;
+    app.reset(&token, NEW_PASSWORD).await;
+    app.mailbox.fail_for("sam@agency.test", rekey_local::mailbox::Failure::Rejected);
+    app.forgot("sam@agency.test").await;
+    app.seam.inject("mailer", "GetItem", 3, crate::support::seam::Fault::Down);
+    app.deliver().await;
+    let session = app.session_of("jane", NEW_PASSWORD).await;
+    app.account_with(&session).await;
+    app.seam.inject("sessions", "GetItem", 3, crate::support::seam::Fault::Down);
+    app.account_with(&session).await;
+    let stray = HttpEvent::new("GET", &format!("/v1/password/reset/{token}"));
+    app.send(stray).await;
+    app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
+
+    let mut secrets: Vec<String> =
+        [PASSWORD, NEW_PASSWORD, "a wrong guess entirely", "passwordpassword"].map(String::from).into();
+    secrets.extend(app.keys.values().flat_map(|value| key_material(value)));
+    for token in [&token, &old_session, &session] {
+        secrets.push(token.clone());
+        secrets.push(token[43..].to_owned());
+    }
+    let addresses = ["jane@agency.test", "sam@agency.test"].map(String::from).into();
+    (secrets, addresses)
+}
+
+fn key_material(value: &str) -> Vec<String> {
+    let value: Value = serde_json::from_str(value).unwrap();
+    let members = value.as_object().unwrap().iter().filter(|(name, _)| *name != "current");
+    members.map(|(_, material)| material.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn nothing_printed_or_stored_shows_a_secret() {
+    let app = TestApp::start().await;
+    let (secrets, addresses) = run(&app).await;
+    let (printed, stored) = (logs::printed(), app.dump().await.join("\n"));
+    for event in ["request", "mail_sent", "errand_done", "mail_delayed", "mail_parked", "failure"] {
+        assert!(
+            printed.contains(&format!("\"event\":\"{event}\"")),
+            "the run printed a {event} line:\n{printed}"
+        );
+    }
+    assert!(stored.contains("\"pk\":\"TICKET#") && stored.contains("\"pk\":\"SESSION#"));
+    for secret in &secrets {
+        assert!(!printed.contains(secret), "printed: {secret}");
+        assert!(!stored.contains(secret), "stored: {secret}");
+    }
+    for address in &addresses {
+        assert!(!printed.contains(address), "printed: {address}");
+        let events = stored.lines().filter(|line| line.contains("\"pk\":\"EVENT#"));
+        assert!(events.into_iter().all(|event| !event.contains(address)), "in an event: {address}");
+    }
+    for name in ["\"identifier\"", "jane"] {
+        assert!(!printed.contains(name), "printed: {name}");
+    }
+}
+
+#[tokio::test]
+async fn every_log_line_is_json_with_its_requests_id() {
+    let app = TestApp::start().await;
+    app.forgot("jane").await;
+    let lines: Vec<Value> = logs::printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1, "one line a request");
+    let line = &lines[0];
+    assert_eq!(
+        (&line["event"], &line["status"], &line["level"]),
+        (&"request".into(), &202.into(), &"INFO".into())
+    );
+    assert_eq!(line["span"]["request_id"], "request-1");
+    assert!(line["timestamp"].is_string());
+}

@@ -1,0 +1,448 @@
+//! The set-up that tests hide behind [`TestApp`].
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_http::http::{HeaderMap, StatusCode};
+use lambda_http::{Body, Request, Response};
+use rekey::account::Account;
+use rekey::aws::Environment;
+use rekey::clock::{Ambient, System};
+use rekey::event::Event;
+use rekey::identifier::Identifier;
+use rekey::ids::AccountId;
+use rekey::practice::{Portal, Slug};
+use rekey::store::Store;
+use rekey_local::dynamodb;
+use rekey_local::mailbox::{Mailbox, Message};
+use rekey_local::pump::{Drained, Pump};
+use rekey_local::secrets::Secrets;
+use rekey_local::{Server, keys, services};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+pub mod clock;
+pub mod event;
+pub mod logs;
+pub mod seam;
+
+use clock::TestClock;
+use event::HttpEvent;
+use seam::Seam;
+
+pub const PASSWORD: &str = "walk the green river";
+pub const NEW_PASSWORD: &str = "seven lanterns under snow";
+
+/// One deployment of Rekey: its own table, mailbox, keys and clock.
+pub struct TestApp {
+    pub clock: Arc<TestClock>,
+    pub mailbox: Mailbox,
+    pub secrets: Secrets,
+    pub keys: HashMap<String, String>,
+    pub seam: Seam,
+    pub store: Store,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub table: String,
+    functions: Arc<Functions>,
+    pump: Mutex<Pump>,
+    _services: Server,
+}
+
+/// Every function, wired as its `main` does.
+struct Functions {
+    forgot_password: forgot_password::Deps,
+    reset_password: reset_password::Deps,
+    sessions: sessions::Deps,
+    mailer: mailer::Deps,
+    operator: operator::Deps,
+}
+
+/// What a caller sees.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// The problem's code, or "" when it is none.
+    pub fn code(&self) -> String {
+        let json: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        json["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Status and code in one, for short assertions.
+    pub fn outcome(&self) -> (u16, String) {
+        (self.status.as_u16(), self.code())
+    }
+}
+
+impl TestApp {
+    /// A deployment with the `agency` practice and its accounts.
+    pub async fn start() -> Self {
+        let app = Self::start_with(&[]).await;
+        app.create_practice("agency", json!({})).await;
+        app.import("agency", &demo_accounts("agency")).await;
+        app
+    }
+
+    /// An empty deployment, with other configuration than the default.
+    pub async fn start_with(configuration: &[(&str, &str)]) -> Self {
+        logs::listen();
+        let (mailbox, values) = (Mailbox::new(), keys::generate().unwrap());
+        let secrets = Secrets::new(values.clone());
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let services = services::start(any, mailbox.clone(), secrets.clone()).await.unwrap();
+        let endpoint = dynamodb_endpoint();
+        let dynamodb = dynamodb::client(&endpoint);
+        let table = format!("rekey-{}", rekey_local::ambient::ulid().unwrap());
+        dynamodb::create_table(&dynamodb, &table).await.unwrap();
+
+        let (clock, seam) = (Arc::new(TestClock::default()), Seam::default());
+        let ambient = Ambient::new(clock.clone(), Arc::new(System));
+        let mut variables = variables(&endpoint, services.url(), &table);
+        variables.extend(configuration.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let lookup = |name: &str| variables.get(name).cloned();
+        let aws = |function| Environment::with_http_client(&lookup, seam.client(function)).unwrap();
+        let functions = Arc::new(Functions {
+            forgot_password: forgot_password::Deps::read(&lookup, &aws("forgot-password"), ambient.clone())
+                .unwrap(),
+            reset_password: reset_password::Deps::read(&lookup, &aws("reset-password"), ambient.clone())
+                .unwrap(),
+            sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
+            mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
+            operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
+        });
+        let store = Store::new(aws("test").dynamodb(), &table, ambient);
+        let pump = pump(&endpoint, dynamodb.clone(), &table, functions.clone());
+        let keys = values.into_iter().collect();
+        Self {
+            clock,
+            mailbox,
+            secrets,
+            keys,
+            seam,
+            store,
+            dynamodb,
+            table,
+            functions,
+            pump: Mutex::new(pump),
+            _services: services,
+        }
+    }
+
+    /// Sends an event to the function that its path belongs to, as the gateway does.
+    pub async fn send(&self, event: HttpEvent) -> Reply {
+        self.send_value(event.into_value()).await
+    }
+
+    /// The same, for an event as JSON.
+    pub async fn send_value(&self, event: Value) -> Reply {
+        let request: Request = event::request_from(event);
+        let path = request.uri().path().to_owned();
+        let response = match function_of(&path) {
+            "forgot-password" => forgot_password::handler(&self.functions.forgot_password, request).await,
+            "reset-password" => reset_password::handler(&self.functions.reset_password, request).await,
+            _ => sessions::handler(&self.functions.sessions, request).await,
+        };
+        read(response)
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(HttpEvent::new("POST", path).json(&body)).await
+    }
+
+    pub async fn operate(&self, invocation: Value) -> Result<Value, operator::OperatorError> {
+        operator::handler(&self.functions.operator, invocation).await
+    }
+
+    /// The outbox records that the stream holds, as Lambda would hand them over.
+    pub async fn stream_records(&self) -> Vec<Value> {
+        let records = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let taken = records.clone();
+        let endpoint = dynamodb_endpoint();
+        let streams = dynamodb::streams_client(&endpoint);
+        let mut reader = Pump::new(self.dynamodb.clone(), streams, &self.table, move |batch: Value| {
+            taken.lock().unwrap().extend(batch["Records"].as_array().unwrap().clone());
+            async { Ok(json!({"batchItemFailures": []})) }
+        });
+        reader.drain().await.unwrap();
+        std::mem::take(&mut *records.lock().unwrap())
+    }
+
+    /// Gives the mailer a batch as Lambda would.
+    pub async fn invoke_mailer(&self, batch: Value) -> Value {
+        invoke_mailer(&self.functions.mailer, batch).await.unwrap()
+    }
+
+    /// Everything that the stream holds, delivered, with retries.
+    pub async fn deliver(&self) -> Drained {
+        self.pump.lock().await.drain().await.unwrap()
+    }
+
+    pub async fn create_practice(&self, slug: &str, policy: Value) {
+        let practice = practice(slug, &policy);
+        let answer = self.operate(json!({"action": "create_practice", "practice": practice})).await.unwrap();
+        assert_eq!(answer, json!({"status": "created"}));
+    }
+
+    pub async fn import(&self, slug: &str, accounts: &[Value]) {
+        let lines: Vec<String> = accounts.iter().map(Value::to_string).collect();
+        let lines = lines.join("\n");
+        let answer = self
+            .operate(json!({"action": "import_accounts", "practice": slug, "lines": lines}))
+            .await
+            .unwrap();
+        assert_eq!(answer["created"], accounts.len(), "{answer}");
+    }
+
+    pub async fn forgot(&self, identifier: &str) -> Reply {
+        self.post("/v1/password/forgot", json!({"practice": "agency", "identifier": identifier})).await
+    }
+
+    /// Asks for a link, has the mail delivered, and takes the token out of it.
+    pub async fn token_for(&self, identifier: &str) -> String {
+        self.deliver().await;
+        let before = self.mailbox.messages().len();
+        let reply = self.forgot(identifier).await;
+        assert_eq!(reply.status, 202, "{reply:?}");
+        self.deliver().await;
+        let messages = self.mailbox.messages();
+        assert_eq!(messages.len(), before + 1, "one mail for {identifier}");
+        token_in(&messages[0])
+    }
+
+    pub async fn preview(&self, token: &str) -> Reply {
+        self.post("/v1/password/reset/preview", json!({"token": token})).await
+    }
+
+    pub async fn reset(&self, token: &str, password: &str) -> Reply {
+        self.post("/v1/password/reset", json!({"token": token, "new_password": password})).await
+    }
+
+    pub async fn sign_in(&self, identifier: &str, password: &str) -> Reply {
+        let body = json!({"practice": "agency", "identifier": identifier, "password": password});
+        self.post("/v1/sessions", body).await
+    }
+
+    /// Signs in and answers the session's token.
+    pub async fn session_of(&self, identifier: &str, password: &str) -> String {
+        let reply = self.sign_in(identifier, password).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn account_with(&self, session: &str) -> Reply {
+        self.send(HttpEvent::new("GET", "/v1/account").bearer(session)).await
+    }
+
+    /// The account of a client of `agency`.
+    pub async fn account(&self, username: &str) -> Account {
+        self.account_of("agency", Portal::Client, username).await
+    }
+
+    pub async fn account_of(&self, slug: &str, portal: Portal, username: &str) -> Account {
+        let (slug, username) = (Slug::parse(slug).unwrap(), Identifier::parse(username).unwrap());
+        let logins = self.store.find_logins(&slug, portal, &username).await.unwrap();
+        self.store.find_account(logins[0].account).await.unwrap().unwrap()
+    }
+
+    /// What has been recorded of an account, oldest first, in words.
+    pub async fn events(&self, account: AccountId) -> Vec<Event> {
+        let mut events = self.store.list_events(account).await.unwrap();
+        events.reverse();
+        events
+    }
+
+    /// The actions recorded of a client of `agency`, oldest first.
+    pub async fn actions(&self, username: &str) -> Vec<String> {
+        let events = self.events(self.account(username).await.id).await;
+        events
+            .iter()
+            .map(|event| serde_json::to_value(event.action).unwrap().as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Every item of the table, as JSON text, sorted: what a dump would show.
+    pub async fn dump(&self) -> Vec<String> {
+        let scan = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
+        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+        let mut lines: Vec<String> = items.into_iter().map(|item| plain(&item).to_string()).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The dump without what every request may write: counters, requests, events.
+    pub async fn lasting(&self) -> Vec<String> {
+        let passing = ["\"pk\":\"LIMIT#", "\"pk\":\"REQUEST#", "\"pk\":\"EVENT#"];
+        let lines = self.dump().await.into_iter();
+        lines.filter(|line| !passing.iter().any(|kind| line.contains(kind))).collect()
+    }
+}
+
+fn read(response: Response<Body>) -> Reply {
+    let (parts, body) = response.into_parts();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    Reply { status: parts.status, headers: parts.headers, body }
+}
+
+/// The watch router's and the template's answer to the same question; `deployment` holds them together.
+pub fn function_of(path: &str) -> &'static str {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
+        ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
+        _ => "sessions",
+    }
+}
+
+pub fn token_in(message: &Message) -> String {
+    tokens_in(message).into_iter().next().expect("a link")
+}
+
+pub fn tokens_in(message: &Message) -> Vec<String> {
+    let text = message.text.as_deref().unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.trim().split_once("#token="))
+        .map(|(_, token)| token.to_owned())
+        .collect()
+}
+
+pub fn practice(slug: &str, policy: &Value) -> Value {
+    let portal = |name: &str| {
+        let url = format!("https://{name}.{slug}.test");
+        json!({"url": url, "recovery_url": format!("{url}/reset")})
+    };
+    json!({
+        "slug": slug,
+        "name": "Harbor Agency",
+        "support": {"email": format!("help@{slug}.test"), "phone": "+1 555 0100"},
+        "time_zone": "America/New_York",
+        "locale": "en",
+        "portals": {"client": portal("portal"), "staff": portal("staff")},
+        "policy": policy,
+    })
+}
+
+/// The accounts of the demo practices, as `cargo dev` has them.
+pub fn demo_accounts(slug: &str) -> Vec<Value> {
+    let hash = password_hash();
+    let client = |name: &str| json!({"username": name, "email": format!("{name}@{slug}.test"), "display_name": name, "password_hash": hash});
+    let with = |name: &str, member: &str, value: Value| {
+        let mut account = client(name);
+        account[member] = value;
+        account
+    };
+    let family = format!("family@{slug}.test");
+    let staff = |name: &str, role: &str| {
+        let mut account = client(name);
+        account["portal"] = json!("staff");
+        account["role"] = json!(role);
+        account
+    };
+    let invited = json!({"username": "ivan", "email": format!("ivan@{slug}.test"), "display_name": "ivan", "invited": true});
+    vec![
+        staff("admin", "admin"),
+        staff("casey", "staff"),
+        client("jane"),
+        with("sam", "locale", json!("es")),
+        with("lily", "email", json!(family)),
+        with("tom", "email", json!(family)),
+        with("dora", "active", json!(false)),
+        with("ruth", "refused", json!(true)),
+        invited,
+    ]
+}
+
+/// The PHC string of [`PASSWORD`], as another system would export it.
+pub fn password_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        use argon2::PasswordHasher as _;
+        let hash =
+            argon2::Argon2::default().hash_password_with_salt(PASSWORD.as_bytes(), b"sixteen bytes of");
+        hash.unwrap().to_string()
+    })
+}
+
+fn variables(dynamodb: &str, services: &str, table: &str) -> HashMap<String, String> {
+    [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_ENDPOINT_URL_SESV2", services),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", services),
+        ("REKEY_TABLE", table),
+        ("REKEY_PEPPER_SECRET", "rekey/pepper"),
+        ("REKEY_DERIVATION_SECRET", "rekey/derivation"),
+        ("REKEY_LIMITS_SECRET", "rekey/limits"),
+        ("REKEY_MAIL_FROM", "no-reply@rekey.test"),
+        ("REKEY_CONFIGURATION_SET", "rekey"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+fn pump(endpoint: &str, client: aws_sdk_dynamodb::Client, table: &str, functions: Arc<Functions>) -> Pump {
+    Pump::new(client, dynamodb::streams_client(endpoint), table, move |batch| {
+        let functions = functions.clone();
+        async move { invoke_mailer(&functions.mailer, batch).await }
+    })
+}
+
+async fn invoke_mailer(deps: &mailer::Deps, batch: Value) -> Result<Value, String> {
+    let batch = serde_json::from_value(batch).map_err(|error| error.to_string())?;
+    serde_json::to_value(mailer::handler(deps, batch).await).map_err(|error| error.to_string())
+}
+
+/// The DynamoDB that the whole run uses: the one that the environment names, or an embedded one in a thread of its own,
+/// because a test's runtime ends with the test.
+fn dynamodb_endpoint() -> String {
+    static EMBEDDED: OnceLock<String> = OnceLock::new();
+    if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
+        return endpoint;
+    }
+    EMBEDDED.get_or_init(start_embedded).clone()
+}
+
+fn start_embedded() -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = dynamodb::start(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+            sender.send(server.url().to_owned()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().unwrap()
+}
+
+/// An item as plain JSON.
+pub fn plain(item: &HashMap<String, AttributeValue>) -> Value {
+    item.iter()
+        .map(|(name, value)| (name.clone(), plain_value(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn plain_value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => json!(number.parse::<i64>().unwrap()),
+        AttributeValue::Bool(flag) => json!(flag),
+        AttributeValue::M(members) => plain(members),
+        AttributeValue::L(values) => values.iter().map(plain_value).collect(),
+        _ => Value::Null,
+    }
+}

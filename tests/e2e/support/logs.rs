@@ -1,0 +1,41 @@
+//! What the functions print: the very lines of production, at the most talkative level that an operator can set.
+//!
+//! One subscriber serves the whole run, because tracing decides per process which lines are wanted; each test reads what
+//! its own thread has printed, which is all of it for a test that stays on one thread.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::sync::Once;
+
+use tracing::level_filters::LevelFilter;
+
+thread_local! {
+    static PRINTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct OwnThread;
+
+impl Write for OwnThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        PRINTED.with_borrow_mut(|printed| printed.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts listening, once.
+pub fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = rekey::telemetry::subscriber(|| OwnThread, LevelFilter::TRACE);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+/// What this thread has printed.
+pub fn printed() -> String {
+    PRINTED.with_borrow(|printed| String::from_utf8(printed.clone()).unwrap())
+}

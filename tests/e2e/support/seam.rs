@@ -1,0 +1,199 @@
+//! The SDK's HTTP seam: what each function says to AWS is seen here, and failures are injected here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+
+/// What a function said to AWS.
+#[derive(Clone, Debug)]
+pub struct Said {
+    pub function: &'static str,
+    /// `DynamoDB_20120810.GetItem`, or a path for services without targets.
+    pub target: String,
+    pub body: Value,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// DynamoDB: another transaction is in the way.
+    Conflict,
+    /// DynamoDB: too much at once.
+    Throttle,
+    /// 500, without effect.
+    Down,
+    /// The call is carried out, and its answer is lost.
+    AnswerLost,
+    /// The function is gone: the call is never made and never answered.
+    Killed,
+}
+
+#[derive(Clone, Copy)]
+struct Rule {
+    function: &'static str,
+    operation: &'static str,
+    left: usize,
+    fault: Fault,
+}
+
+/// Clones are the same seam.
+#[derive(Clone, Default)]
+pub struct Seam(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    said: Vec<Said>,
+    rules: Vec<Rule>,
+}
+
+impl Seam {
+    /// The HTTP client of one function.
+    pub fn client(&self, function: &'static str) -> SharedHttpClient {
+        let inner = aws_smithy_http_client::Builder::new().build_http();
+        SharedHttpClient::new(Client { function, inner, seam: self.clone() })
+    }
+
+    /// The next calls of an operation by a function fail.
+    pub fn inject(&self, function: &'static str, operation: &'static str, times: usize, fault: Fault) {
+        self.0.lock().unwrap().rules.push(Rule { function, operation, left: times, fault });
+    }
+
+    /// No call fails any more.
+    pub fn heal(&self) {
+        self.0.lock().unwrap().rules.clear();
+    }
+
+    pub fn said(&self) -> Vec<Said> {
+        self.0.lock().unwrap().said.clone()
+    }
+
+    pub fn forget(&self) {
+        self.0.lock().unwrap().said.clear();
+    }
+
+    /// How often each operation was called by a function.
+    pub fn counts(&self, function: &str) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for said in self.said().into_iter().filter(|said| said.function == function) {
+            *counts.entry(operation(&said.target).to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn hear(&self, function: &'static str, request: &HttpRequest) -> Option<(Fault, Value)> {
+        let body =
+            request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        let path = || request.uri().rsplit_once("/v2/").map_or("", |(_, path)| path).to_owned();
+        let target = request.headers().get("x-amz-target").map_or_else(path, str::to_owned);
+        let mut state = self.0.lock().unwrap();
+        let matching = |rule: &&mut Rule| {
+            rule.left > 0 && rule.function == function && rule.operation == operation(&target)
+        };
+        let fault = state.rules.iter_mut().find(matching).map(|rule| {
+            rule.left -= 1;
+            rule.fault
+        });
+        let fault = fault.map(|fault| (fault, Value::clone(&body)));
+        state.said.push(Said { function, target, body });
+        fault
+    }
+}
+
+pub fn operation(target: &str) -> &str {
+    target.rsplit(['.', '/']).next().unwrap_or_default()
+}
+
+struct Client {
+    function: &'static str,
+    inner: SharedHttpClient,
+    seam: Seam,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.function)
+    }
+}
+
+impl HttpClient for Client {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { function: self.function, inner, seam: self.seam.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    function: &'static str,
+    inner: SharedHttpConnector,
+    seam: Seam,
+}
+
+impl std::fmt::Debug for Seam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seam")
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let Some((fault, body)) = self.seam.hear(self.function, &request) else {
+            return self.inner.call(request);
+        };
+        let transaction = body["TransactItems"].as_array().map(Vec::len);
+        match fault {
+            Fault::Down => {
+                HttpConnectorFuture::ready(Ok(answer(500, &json!({"__type": "InternalServerError"}))))
+            }
+            Fault::Throttle => HttpConnectorFuture::ready(Ok(answer(400, &throttle(transaction)))),
+            Fault::Conflict => HttpConnectorFuture::ready(Ok(answer(400, &conflict(transaction)))),
+            Fault::Killed => HttpConnectorFuture::new(std::future::pending()),
+            Fault::AnswerLost => {
+                let call = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    call.await?;
+                    Err(ConnectorError::io("connection reset".into()))
+                })
+            }
+        }
+    }
+}
+
+fn answer(status: u16, body: &Value) -> HttpResponse {
+    let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}
+
+fn canceled(length: usize, code: &str) -> Value {
+    let reasons: Vec<Value> =
+        (0..length).map(|index| json!({"Code": if index == 0 { code } else { "None" }})).collect();
+    json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{code}]"),
+        "CancellationReasons": reasons,
+    })
+}
+
+fn conflict(transaction: Option<usize>) -> Value {
+    let alone = json!({"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"});
+    transaction.map_or(alone, |length| canceled(length, "TransactionConflict"))
+}
+
+fn throttle(transaction: Option<usize>) -> Value {
+    let alone = json!({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"});
+    transaction.map_or(alone, |length| canceled(length, "ThrottlingError"))
+}
