@@ -138,16 +138,27 @@ impl Email {
         let text: String = text.trim().nfc().collect();
         let folded = fold(&text)?;
         let (local, domain) = folded.rsplit_once('@').ok_or(IdentifierError::NotAnAddress)?;
-        let plain = |c: char| !c.is_control() && !"()<>[]:;,\\\"@ ".contains(c);
+        // SES takes ASCII alone before the @ (no SMTPUTF8).
+        let plain = |c: char| c.is_ascii_graphic() && !"()<>[]:;,\\\"@".contains(c);
         let dotted = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         let local_ok = (1..=64).contains(&local.len()) && dotted && local.chars().all(plain);
         let domain_ok = canonical_domain(domain).is_some_and(|d| d.contains('.') && !d.starts_with('.'));
         if local_ok && domain_ok { Ok(Self(text)) } else { Err(IdentifierError::NotAnAddress) }
     }
 
-    /// As written: what the mail is addressed to.
+    /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the mail is addressed to: as written; a domain that is not ASCII in its ASCII form, the one that SES takes.
+    pub fn mailbox(&self) -> String {
+        match self.0.rsplit_once('@') {
+            Some((local, domain)) if !domain.is_ascii() => {
+                format!("{local}@{}", canonical_domain(domain).unwrap_or_else(|| domain.to_owned()))
+            }
+            _ => self.0.clone(),
+        }
     }
 
     /// Enough to recognize one's own address, not enough to learn another's: `j…@e….org`.
@@ -272,6 +283,7 @@ mod tests {
             ".a@c.org",
             "a..b@c.org",
             "<a@c.org>",
+            "zo\u{eb}@c.org",
         ] {
             assert_eq!(Email::parse(text), Err(IdentifierError::NotAnAddress), "{text}");
         }

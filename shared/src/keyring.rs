@@ -10,6 +10,9 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
+use crate::aws::Environment;
+use crate::config::{ConfigError, Lookup, required};
+
 /// The shortest key material taken: 43 characters of base64url carry 256 bits.
 const SHORTEST_KEY: usize = 43;
 /// PHC strings carry a key id of at most eight bytes.
@@ -109,9 +112,12 @@ pub struct LazyKeyring {
 }
 
 impl LazyKeyring {
-    /// Will read the secret with the given name or ARN.
-    pub fn new(client: aws_sdk_secretsmanager::Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into(), ring: OnceCell::new() }
+    /// Will read the secret whose name or ARN the given variable holds.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the variable is not set.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, variable: &'static str) -> Result<Self, ConfigError> {
+        Ok(Self { client: aws.secrets(), name: required(lookup, variable)?, ring: OnceCell::new() })
     }
 
     /// The keys, fetched once.

@@ -79,8 +79,8 @@ impl Postbox {
         let mut call = self
             .client
             .send_email()
-            .from_email_address(sender.map_or(self.sender.as_str(), Email::as_str))
-            .destination(Destination::builder().to_addresses(to.as_str()).build())
+            .from_email_address(sender.map_or_else(|| self.sender.clone(), Email::mailbox))
+            .destination(Destination::builder().to_addresses(to.mailbox()).build())
             .content(EmailContent::builder().simple(message).build())
             .configuration_set_name(&self.configuration_set)
             .configuration_overrides(untracked());

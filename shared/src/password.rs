@@ -108,7 +108,8 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
         return Vec::new();
     }
     if with_context + 0.5 < guesses(&[]) {
-        let message = "This is little more than a name that belongs to the account or the practice. Choose another.";
+        let message =
+            "This is little more than a name that belongs to the account or the practice. Choose another.";
         return vec![Weakness::new(WeaknessCode::ContextWord, message)];
     }
     vec![Weakness::new(

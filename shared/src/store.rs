@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::de::DeserializeOwned;
 
+use crate::aws::Environment;
 use crate::clock::Ambient;
+use crate::config::{ConfigError, Lookup, required};
 
 pub mod accounts;
 pub mod events;
@@ -101,6 +103,14 @@ pub struct Store {
 }
 
 impl Store {
+    /// Works on the table that `REKEY_TABLE` names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it names none.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        Ok(Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient))
+    }
+
     /// Works on the given table.
     pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
         Self { client, table: table.into(), ambient }

@@ -193,8 +193,8 @@ fn sample_events_have_the_shape_of_the_gateway() {
     paths(
         forgot_password::forgot,
         forgot_password::public_facts,
-        reset_password::preview,
-        reset_password::reset,
+        reset_password::preview::preview,
+        reset_password::reset::reset,
         sessions::sign_in::create_session,
         sessions::holder::list_sessions,
         sessions::holder::sign_out,

@@ -7,7 +7,7 @@ use lambda_http::http::{Method as Verb, StatusCode};
 use lambda_http::{Body, Request, Response};
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, Timestamp};
-use rekey::config::{ConfigError, ForgotLimits, Lookup, required};
+use rekey::config::{ConfigError, ForgotLimits, Lookup};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call, respond};
 use rekey::identifier::Identifier;
@@ -15,7 +15,9 @@ use rekey::ids::OutboxId;
 use rekey::keyring::LazyKeyring;
 use rekey::limit::Subject;
 use rekey::outbox::{Errand, Outbox};
-use rekey::practice::{LOCALES, Method, Portal, Portals, Practice, SecurityQuestion, Slug, Support};
+use rekey::practice::{
+    LOCALES, Method, PasswordPolicy, Portal, Portals, Practice, SecurityQuestion, Slug, Support,
+};
 use rekey::question;
 use rekey::store::Store;
 use rekey::store::limits::Decision;
@@ -40,18 +42,17 @@ impl Deps {
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
-            store: Store::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient.clone()),
+            store: Store::read(lookup, aws, ambient.clone())?,
             ambient,
             practices: PracticeCache::default(),
             limits: ForgotLimits::read(lookup)?,
-            limits_key: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_LIMITS_SECRET")?),
+            limits_key: LazyKeyring::read(lookup, aws, "REKEY_LIMITS_SECRET")?,
         })
     }
 
     async fn practice(&self, slug: &str, now: Timestamp) -> Result<std::sync::Arc<Practice>, Problem> {
-        let unknown = || Problem::new(Code::UnknownPractice);
-        let slug = Slug::parse(slug).ok_or_else(unknown)?;
-        self.practices.find(&self.store, &slug, now).await?.ok_or_else(unknown)
+        let practice = self.practices.find_named(&self.store, slug, now).await?;
+        practice.ok_or_else(|| Problem::new(Code::UnknownPractice))
     }
 }
 
@@ -176,15 +177,6 @@ pub struct PublicPractice {
     pub locales: Vec<&'static str>,
 }
 
-/// What a new password needs.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PasswordPolicy {
-    /// Code points.
-    pub min_length: u32,
-    /// Code points.
-    pub max_length: usize,
-}
-
 /// Tells what anybody may know of a practice.
 #[utoipa::path(get, path = "/v1/practices/{slug}", operation_id = "getPractice", tag = "practices", security(()),
     params(("slug" = String, Path, description = "The practice's slug")),
@@ -201,10 +193,7 @@ pub async fn public_facts(deps: &Deps, slug: &str) -> Result<Answer, Problem> {
         support: practice.support.clone(),
         portals: practice.portals.clone(),
         recovery_methods: practice.methods().collect(),
-        password_policy: PasswordPolicy {
-            min_length: practice.policy.password_min_length,
-            max_length: rekey::password::LONGEST,
-        },
+        password_policy: practice.password_policy(),
         security_questions: if asks { question::OFFERED.to_vec() } else { Vec::new() },
         locales: LOCALES.to_vec(),
     };

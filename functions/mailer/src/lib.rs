@@ -9,7 +9,7 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use rekey::account::Account;
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, NoRandomness};
-use rekey::config::{ConfigError, Lookup, required};
+use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::chain;
 use rekey::identifier::Email;
@@ -42,10 +42,10 @@ impl Deps {
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
-            store: Store::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient.clone()),
+            store: Store::read(lookup, aws, ambient.clone())?,
             ambient,
             practices: PracticeCache::default(),
-            derivation: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_DERIVATION_SECRET")?),
+            derivation: LazyKeyring::read(lookup, aws, "REKEY_DERIVATION_SECRET")?,
             postbox: Postbox::read(aws.ses(), lookup)?,
         })
     }

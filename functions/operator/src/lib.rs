@@ -7,7 +7,7 @@ use lambda_runtime::Diagnostic;
 use rekey::account::{Account, Role, Setup};
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, NoRandomness};
-use rekey::config::{ConfigError, Lookup, required};
+use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event};
 use rekey::identifier::{Email, Username};
 use rekey::ids::{AccountId, EventId, OutboxId};
@@ -37,9 +37,9 @@ impl Deps {
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
-            store: Store::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient.clone()),
+            store: Store::read(lookup, aws, ambient.clone())?,
             ambient,
-            peppers: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_PEPPER_SECRET")?),
+            peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
             hasher: Hasher::default(),
         })
     }

@@ -7,7 +7,7 @@ use lambda_http::http::Method as Verb;
 use lambda_http::{Body, Request, Response};
 use rekey::aws::Environment;
 use rekey::clock::Ambient;
-use rekey::config::{ConfigError, Lookup, required};
+use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event};
 use rekey::http::problem::{Code, Problem};
 use rekey::http::{Call, respond};
@@ -38,11 +38,11 @@ impl Deps {
     /// [`ConfigError`] naming the variable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
-            store: Store::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient.clone()),
+            store: Store::read(lookup, aws, ambient.clone())?,
             ambient,
             practices: PracticeCache::default(),
-            peppers: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_PEPPER_SECRET")?),
-            limits_key: LazyKeyring::new(aws.secrets(), required(lookup, "REKEY_LIMITS_SECRET")?),
+            peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
+            limits_key: LazyKeyring::read(lookup, aws, "REKEY_LIMITS_SECRET")?,
             hasher: Hasher::default(),
         })
     }

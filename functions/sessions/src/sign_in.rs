@@ -1,11 +1,9 @@
 //! `POST /v1/sessions`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use rekey::account::{Account, Login};
-use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
@@ -13,7 +11,7 @@ use rekey::identifier::Identifier;
 use rekey::ids::SessionId;
 use rekey::limit::Subject;
 use rekey::password::{Password, PasswordHash, Verdict};
-use rekey::practice::{Portal, Practice, Slug};
+use rekey::practice::{Portal, Practice};
 use rekey::secret::Secret;
 use rekey::session::Session;
 use rekey::store::limits::Decision;
@@ -94,7 +92,8 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     let password = Password::parse(asked.password.expose());
     let password = password.ok_or_else(|| Problem::invalid("password", "must have 1 to 256 characters"))?;
     let now = deps.ambient.now();
-    let practice = practice(deps, &asked.practice, now).await?;
+    let practice = deps.practices.find_named(&deps.store, &asked.practice, now).await?;
+    let practice = practice.ok_or_else(|| Problem::new(Code::UnknownPractice))?;
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
     let attempt = Attempt { deps, call, practice: &practice, portal: asked.portal, limit: &limit };
@@ -111,12 +110,6 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
         return Err(Problem::too_many(seconds));
     }
     attempt.compare(login, &password).await
-}
-
-async fn practice(deps: &Deps, slug: &str, now: Timestamp) -> Result<Arc<Practice>, Problem> {
-    let unknown = || Problem::new(Code::UnknownPractice);
-    let slug = Slug::parse(slug).ok_or_else(unknown)?;
-    deps.practices.find(&deps.store, &slug, now).await?.ok_or_else(unknown)
 }
 
 /// One sign-in that its limit has let through.

@@ -108,8 +108,8 @@ fn sign_in_update(write: UpdateBuilder, now: Timestamp) -> UpdateBuilder {
         .expression_attribute_values(":zero", number(0))
         .expression_attribute_values(":one", number(1))
         .expression_attribute_values(":now", time(now))
-        // A closed channel must not open because its counter was cleaned up: ten years is longer than anyone waits.
-        .expression_attribute_values(":ttl", seconds(now + days(3650)))
+        // Cleaning a counter up forgives it: a year makes that 49 guesses a year.
+        .expression_attribute_values(":ttl", seconds(now + days(365)))
 }
 
 /// Seconds until every window of a refused subject has room again.

@@ -51,6 +51,19 @@ impl PracticeCache {
         Ok(Some(practice))
     }
 
+    /// The practice that a caller named. `None` for what is no slug, too.
+    pub async fn find_named(
+        &self,
+        store: &Store,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Practice>>, StoreError> {
+        match Slug::parse(name) {
+            Some(slug) => self.find(store, &slug, now).await,
+            None => Ok(None),
+        }
+    }
+
     fn recall(&self, slug: &Slug, now: Timestamp) -> Option<Arc<Practice>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known

@@ -1,0 +1,228 @@
+//! `POST /v1/password/reset`.
+
+use rekey::account::Account;
+use rekey::event::{Action, Actor, Event, Reason};
+use rekey::http::problem::{Code, Problem, ProblemBody};
+use rekey::http::{Answer, Call};
+use rekey::ids::{EventId, OutboxId};
+use rekey::limit::Subject;
+use rekey::outbox::{Errand, Outbox};
+use rekey::password::{self, HashError, Password, PasswordHash, Verdict, Weakness};
+use rekey::practice::{Practice, SecurityQuestion};
+use rekey::question;
+use rekey::secret::Secret;
+use rekey::store::Outcome;
+use rekey::store::tickets::Reset;
+use rekey::ticket::{Nonce, Purpose, Ticket};
+use rekey::token::{Digest, digest_of};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{Deps, asked_question, find, open};
+
+/// The new password of the holder of a token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetRequest {
+    /// From the link's fragment.
+    pub token: Secret,
+    /// 1 to 256 code points, taken as they are.
+    pub new_password: Secret,
+    /// To the security question, when the preview showed one.
+    pub answer: Option<Secret>,
+}
+
+/// Sets a new password. Ends every session of the account, voids its other tickets, signs nobody in.
+#[utoipa::path(post, path = "/v1/password/reset", operation_id = "resetPassword", tag = "recovery", security(()),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 ASCII characters of the caller's choice: \
+        a retry with the same key, token and password gets the same success")),
+    request_body = ResetRequest,
+    responses(
+        (status = 204, description = "The password is set; a confirmation is on its way"),
+        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
+        (status = 403, description = "`wrong_answer` with `attempts_left`, `question_not_set` with `support`", body = ProblemBody),
+        (status = 404, description = "`invalid_token`", body = ProblemBody),
+        (status = 410, description = "`expired_token`, `used_token`, `revoked_token`", body = ProblemBody),
+        (status = 413, description = "`body_too_large`", body = ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
+        (status = 422, description = "`weak_password` with `reasons`, `idempotency_key_reused`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    let asked: ResetRequest = call.json()?;
+    let idempotency = call.idempotency_key()?.map(digest_of);
+    let password = Password::parse(asked.new_password.expose());
+    let password =
+        password.ok_or_else(|| Problem::invalid("new_password", "must have 1 to 256 characters"))?;
+    let (ticket, account) = find(deps, &asked.token).await?;
+    if is_repeat(&ticket, idempotency) {
+        return repeat(deps, &ticket, &account, &password).await;
+    }
+    let now = deps.ambient.now();
+    if let Err(problem) = open(&ticket, &account, now) {
+        record_reuse(deps, call, &ticket, problem.code()).await?;
+        return Err(problem);
+    }
+    let practice = deps.practice(&ticket.practice, now).await?;
+    judge(&practice, &account, &password)?;
+    check_answer(deps, &practice, &ticket, &account, asked.answer.as_ref()).await?;
+    let hash = hash_anew(deps, &account, &password).await?;
+    match consume(deps, call, &ticket, &account, &hash, idempotency).await? {
+        Outcome::Written => Ok(Answer::empty()),
+        Outcome::Refused(_) => lost_race(deps, &asked.token, &password, idempotency).await,
+    }
+}
+
+/// Length, blocklist, context words.
+fn judge(practice: &Practice, account: &Account, password: &Password) -> Result<(), Problem> {
+    let email = account.email.as_ref().map_or("", |email| email.as_str());
+    let context = [
+        practice.slug.as_str(),
+        &practice.name,
+        account.username.as_str(),
+        &account.display_name,
+        email,
+        "rekey",
+    ];
+    let reasons = password::weaknesses(password, practice.policy.password_min_length, &context);
+    if reasons.is_empty() { Ok(()) } else { Err(weak(&reasons)) }
+}
+
+fn weak(reasons: &[Weakness]) -> Problem {
+    Problem::new(Code::WeakPassword).with("reasons", reasons)
+}
+
+/// T8: each answer is counted before it is compared; the fifth wrong one voids the ticket.
+async fn check_answer(
+    deps: &Deps,
+    practice: &Practice,
+    ticket: &Ticket,
+    account: &Account,
+    answer: Option<&Secret>,
+) -> Result<(), Problem> {
+    let required = practice.policy.security_question == SecurityQuestion::Required;
+    let Some(question) = asked_question(practice, ticket, account) else {
+        let missing = required && ticket.kind.purpose() == Purpose::Reset;
+        let problem = || Problem::new(Code::QuestionNotSet).with("support", &practice.support);
+        return if missing { Err(problem()) } else { Ok(()) };
+    };
+    let wrong = |left: u64| Problem::new(Code::WrongAnswer).with("attempts_left", left);
+    let Some(answer) = answer.and_then(|answer| question::normalize(answer.expose())) else {
+        // Nothing was compared: nothing is counted.
+        return Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers)));
+    };
+    let Some(given) = deps.store.count_answer(ticket).await? else {
+        return Err(Problem::new(Code::RevokedToken));
+    };
+    let peppers = deps.peppers.get().await?;
+    match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
+        Verdict::Wrong => Err(wrong(question::ATTEMPTS.saturating_sub(given))),
+        Verdict::Right | Verdict::RightButOutdated => Ok(()),
+    }
+}
+
+/// The new password as it will be kept, unless it is the one that the account has.
+async fn hash_anew(deps: &Deps, account: &Account, password: &Password) -> Result<PasswordHash, Problem> {
+    let peppers = deps.peppers.get().await?;
+    if let Some(current) = &account.password {
+        match deps.hasher.verify(peppers, password, Some(current)) {
+            Ok(Verdict::Wrong) => {}
+            Ok(_) => return Err(weak(&[Weakness::same_as_current()])),
+            // Whoever lost their password must not be kept out by a hash that nobody can verify any more.
+            Err(HashError::Key(_) | HashError::Broken) => tracing::warn!(event = "unverifiable_hash"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(deps.hasher.hash(peppers, &deps.ambient, password)?)
+}
+
+async fn consume(
+    deps: &Deps,
+    call: &Call,
+    ticket: &Ticket,
+    account: &Account,
+    password: &PasswordHash,
+    idempotency: Option<Digest>,
+) -> Result<Outcome, Problem> {
+    let key = deps.limits_key.get().await?.current()?;
+    let subject = |identifier| Subject::identifier(key, &account.practice, account.portal, identifier);
+    let limits: Vec<Subject> = account.identifiers().iter().map(subject).collect();
+    // Hashing took its time; the ticket must still be open now.
+    let now = deps.ambient.now();
+    let confirmation = Outbox {
+        id: OutboxId::from(deps.ambient.ulid()?),
+        practice: account.practice.clone(),
+        errand: Errand::PasswordChanged { account: account.id },
+        nonce: Nonce::from(deps.ambient.bytes()?),
+        at: now,
+        ip: Some(call.address.to_string()),
+        done_at: None,
+    };
+    let event = event(deps, call, ticket, Action::AuthnPasswordChange)?;
+    let event = &event.with_outbox(confirmation.id);
+    let reset = Reset {
+        ticket,
+        account,
+        password,
+        now,
+        idempotency,
+        event,
+        confirmation: &confirmation,
+        limits: &limits,
+    };
+    Ok(deps.store.consume_ticket(&reset).await?)
+}
+
+fn event(deps: &Deps, call: &Call, ticket: &Ticket, action: Action) -> Result<Event, Problem> {
+    let id = EventId::from(deps.ambient.ulid()?);
+    let event = Event::new(id, deps.ambient.now(), &ticket.practice, action, Actor::Holder);
+    Ok(event.of(ticket.account, ticket.portal).with_ticket(ticket.id).from_address(call.address))
+}
+
+/// A ticket that is no longer good was presented to set a password: worth an entry.
+async fn record_reuse(deps: &Deps, call: &Call, ticket: &Ticket, code: Code) -> Result<(), Problem> {
+    let reason = match code {
+        Code::ExpiredToken => Reason::Expired,
+        Code::UsedToken => Reason::Used,
+        _ => Reason::Revoked,
+    };
+    let event = event(deps, call, ticket, Action::AuthnTokenReuse)?.because(reason);
+    Ok(deps.store.record_event(&event).await?)
+}
+
+/// Another write came first: say what is true now.
+async fn lost_race(
+    deps: &Deps,
+    token: &Secret,
+    password: &Password,
+    idempotency: Option<Digest>,
+) -> Result<Answer, Problem> {
+    let (ticket, account) = find(deps, token).await?;
+    if is_repeat(&ticket, idempotency) {
+        return repeat(deps, &ticket, &account, password).await;
+    }
+    open(&ticket, &account, deps.ambient.now())?;
+    // The ticket is open and yet the write was refused: the account changed in between. Trying again will work.
+    Err(Problem::unavailable("using a ticket", "the account changed meanwhile"))
+}
+
+/// The ticket was used by this very request, sent again (T5).
+fn is_repeat(ticket: &Ticket, idempotency: Option<Digest>) -> bool {
+    idempotency.is_some() && ticket.used_with == idempotency
+}
+
+/// The same success for the same request; the key alone is not enough.
+async fn repeat(
+    deps: &Deps,
+    ticket: &Ticket,
+    account: &Account,
+    password: &Password,
+) -> Result<Answer, Problem> {
+    if account.credential_version != ticket.credential_version + 1 {
+        return Err(Problem::new(Code::UsedToken));
+    }
+    let peppers = deps.peppers.get().await?;
+    match deps.hasher.verify(peppers, password, account.password.as_ref())? {
+        Verdict::Wrong => Err(Problem::new(Code::IdempotencyKeyReused)),
+        Verdict::Right | Verdict::RightButOutdated => Ok(Answer::empty()),
+    }
+}
