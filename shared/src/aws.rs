@@ -23,6 +23,7 @@ pub struct Environment {
     region: Region,
     credentials: Credentials,
     http: SharedHttpClient,
+    timeouts: TimeoutConfig,
     endpoint: Option<String>,
     endpoints: [(Service, Option<String>); 3],
 }
@@ -57,7 +58,7 @@ macro_rules! client {
                 .credentials_provider(self.credentials.clone())
                 .http_client(self.http.clone())
                 .retry_config(RetryConfig::standard().with_max_attempts(3))
-                .timeout_config(timeouts());
+                .timeout_config(self.timeouts.clone());
             let config = match self.endpoint_of($service) {
                 Some(url) => config.endpoint_url(url),
                 None => config,
@@ -73,10 +74,10 @@ impl Environment {
     /// # Errors
     /// [`ConfigError`] naming the variable that is missing, or when the roots cannot be used.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
-        Self::with_http_client(lookup, https_client()?)
+        Ok(Self { timeouts: timeouts(), ..Self::with_http_client(lookup, https_client()?)? })
     }
 
-    /// The same, over the given HTTP client: the seam at which a test injects failures.
+    /// The same, over the given HTTP client, which keeps its own time: the seam at which a test injects failures.
     pub fn with_http_client(lookup: &Lookup<'_>, http: SharedHttpClient) -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
             required(lookup, "AWS_ACCESS_KEY_ID")?,
@@ -89,6 +90,7 @@ impl Environment {
             region: Region::new(required(lookup, "AWS_REGION")?),
             credentials,
             http,
+            timeouts: TimeoutConfig::disabled(),
             endpoint: lookup("AWS_ENDPOINT_URL"),
             endpoints: Service::ALL.map(|service| (service, lookup(service.endpoint_variable()))),
         })
@@ -117,8 +119,8 @@ impl Environment {
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(3))
-        .operation_timeout(Duration::from_secs(8))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
         .build()
 }
 

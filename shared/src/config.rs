@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_default_to_the_design_and_can_be_lifted() {
+    fn the_limits_have_defaults_and_can_be_lifted() {
         let default = limits(None).expect("defaults");
         let (hour, day) = (Window { count: 3, span: hours(1) }, Window { count: 10, span: days(1) });
         assert_eq!(default.identifier, [hour, day]);

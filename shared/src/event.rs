@@ -75,8 +75,8 @@ pub enum Reason {
     WrongPassword,
     /// No account has the identifier.
     UnknownIdentifier,
-    /// The password breaks the policy.
-    WeakPassword,
+    /// The answer to the security question is wrong.
+    WrongAnswer,
     /// The ticket's time has passed.
     Expired,
     /// The ticket was used before.

@@ -25,6 +25,10 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 /// The longest `Idempotency-Key` taken, in bytes.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
+/// Every fixed segment of a path of the contract.
+const WORDS: [&str; 9] =
+    ["v1", "password", "forgot", "reset", "preview", "practices", "sessions", "current", "account"];
+
 /// A request as a handler sees it.
 pub struct Call {
     method: Method,
@@ -46,6 +50,13 @@ impl Call {
     /// The path's segments. An empty segment stays, so that a doubled slash is another path.
     pub fn segments(&self) -> Vec<&str> {
         self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
+    }
+
+    /// The path for the log: a caller may have put anything into it, so only words of the contract are shown.
+    fn pattern(&self) -> String {
+        let show =
+            |segment: &str| if WORDS.contains(&segment) { segment.to_owned() } else { "{}".to_owned() };
+        self.segments().into_iter().fold(String::new(), |path, segment| path + "/" + &show(segment))
     }
 
     /// The method, which must be one of those that the path has.
@@ -202,9 +213,12 @@ where
         if let Err(problem) = &outcome {
             problem.log();
         }
-        // A path that no route knows may carry anything that a caller put there.
-        let path = if status == StatusCode::NOT_FOUND { "(unknown)" } else { call.path.as_str() };
-        tracing::info!(event = "request", method = call.method.as_str(), path, status = status.as_u16());
+        tracing::info!(
+            event = "request",
+            method = call.method.as_str(),
+            path = call.pattern(),
+            status = status.as_u16()
+        );
         outcome.map_or_else(Problem::into_response, write)
     }
     .instrument(span)

@@ -36,7 +36,7 @@ pub enum IdentifierError {
 
 /// A canonical identifier: the one form that keys, limits and comparisons use.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(into = "String", from = "String")]
 pub enum Identifier {
     /// Has no `@`.
     Username(String),
@@ -83,11 +83,10 @@ impl From<Identifier> for String {
     }
 }
 
-impl TryFrom<String> for Identifier {
-    type Error = IdentifierError;
-
-    fn try_from(text: String) -> Result<Self, IdentifierError> {
-        Self::parse(&text)
+impl From<String> for Identifier {
+    /// From its canonical text, as stored; what a caller typed goes through [`Identifier::parse`].
+    fn from(canonical: String) -> Self {
+        if canonical.contains('@') { Self::Email(canonical) } else { Self::Username(canonical) }
     }
 }
 
@@ -205,7 +204,9 @@ fn fold(text: &str) -> Result<String, IdentifierError> {
     if text.chars().any(imitates_ascii) {
         return Err(IdentifierError::Imitation);
     }
-    Ok(text.nfc().flat_map(char::to_lowercase).nfc().collect())
+    let folded: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
+    // Some characters fold to more than one.
+    if folded.chars().count() > LONGEST { Err(IdentifierError::TooLong) } else { Ok(folded) }
 }
 
 fn imitates_ascii(c: char) -> bool {
@@ -266,6 +267,7 @@ mod tests {
     fn what_nobody_can_be_called_is_refused() {
         assert_eq!(Identifier::parse(" \t"), Err(IdentifierError::Empty));
         assert_eq!(Identifier::parse(&"x".repeat(255)), Err(IdentifierError::TooLong));
+        assert_eq!(Identifier::parse(&"\u{130}".repeat(254)), Err(IdentifierError::TooLong), "folds to 508");
         assert_eq!(Identifier::parse("ja\nne"), Err(IdentifierError::Control));
         assert_eq!(Identifier::parse("ja ne"), Err(IdentifierError::Control));
         assert_eq!(Username::parse("jane@example.org"), Err(IdentifierError::UsernameWithAt));

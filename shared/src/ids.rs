@@ -6,6 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
+use crate::clock::Timestamp;
+use crate::limit::Subject;
+use crate::token::digest_of;
+
 /// The text is no ULID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a ULID")]
@@ -83,6 +87,17 @@ id!(
     /// Names an event.
     EventId
 );
+
+impl OutboxId {
+    /// The id of a note that a limit was hit: the same for all hits of a subject within an hour, so that a flood of refused
+    /// requests leaves one.
+    pub fn of_limit_hit(subject: &Subject, now: Timestamp) -> Self {
+        let hour = now.millis().div_euclid(3_600_000) * 3_600_000;
+        let which = digest_of(&format!("limit hit {}", subject.as_str()));
+        let random = which.as_bytes()[..10].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+        Self(Ulid::from_parts(u64::try_from(hour).unwrap_or_default(), random))
+    }
+}
 
 impl From<OutboxId> for TicketId {
     fn from(id: OutboxId) -> Self {

@@ -129,7 +129,10 @@ impl PasswordHash {
     /// # Errors
     /// A reason, when the text is no Argon2 or bcrypt hash, names a pepper, or asks for more work than a sign-in may cost.
     pub fn import(text: &str) -> Result<Self, &'static str> {
-        if let Ok(parts) = text.parse::<bcrypt::HashParts>() {
+        // `$2x$` marks hashes of a broken implementation, which compare otherwise.
+        if let Ok(parts) = text.parse::<bcrypt::HashParts>()
+            && !text.starts_with("$2x$")
+        {
             let fits = (4..=MOST_BCRYPT).contains(&parts.get_cost());
             return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 14") };
         }
@@ -420,6 +423,7 @@ mod tests {
             "",
             "walk the green river",
             "$1$abc$def",
+            "$2x$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde",
             "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=99,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=2,p=1,keyid=azE$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",

@@ -159,8 +159,8 @@ impl Store {
     }
 }
 
-/// Conditions that failed. `None` when the reasons are of another kind, alone or besides: a conflict says nothing about
-/// conditions, and a condition that failed beside a conflict is decided, since nothing could make it hold later.
+/// Conditions that failed, if any did. One that failed is decided, whatever else the transaction met: what makes these
+/// conditions fail (a used ticket, a full window, a taken name) does not go away by trying again.
 fn refused(reasons: &[CancellationReason]) -> Option<Refused> {
     let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     reasons.iter().any(failed).then(|| {

@@ -170,6 +170,9 @@ async fn every_other_sample_event_ends_as_its_name_says() {
     for (name, event) in samples("operator") {
         let outcome = app.operate(event).await;
         assert_eq!(outcome.is_ok(), name.ends_with("_ok"), "operator/{name}: {outcome:?}");
+        if let Some(failed) = outcome.ok().as_ref().and_then(|answer| answer.get("failed")) {
+            assert_eq!(failed, 1, "operator/{name}: the one line that says it is broken");
+        }
     }
     for (name, event) in samples("mailer") {
         assert_eq!(app.invoke_mailer(event).await, json!({"batchItemFailures": []}), "mailer/{name}");

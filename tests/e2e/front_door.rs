@@ -223,6 +223,21 @@ async fn one_mailbox_with_several_accounts_gets_one_mail_with_a_link_for_each() 
 }
 
 #[tokio::test]
+async fn a_mailbox_that_a_crowd_shares_gets_one_mail_with_twenty_five_links() {
+    let app = TestApp::start().await;
+    let member = |n| {
+        json!({"username": format!("member{n}"), "email": "crowd@agency.test", "display_name": "M",
+            "password_hash": crate::support::password_hash()})
+    };
+    app.import("agency", &(0..120).map(member).collect::<Vec<_>>()).await;
+    app.forgot("crowd@agency.test").await;
+    assert_eq!(app.deliver().await.dead, 0);
+    let messages = app.mailbox.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(tokens_in(&messages[0]).len(), 25);
+}
+
+#[tokio::test]
 async fn who_was_never_set_up_is_invited_again_and_can_sign_in_after() {
     let app = TestApp::start().await;
     app.forgot("ivan").await;

@@ -23,8 +23,11 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     app.account_with(&session).await;
     app.seam.inject("sessions", "GetItem", 3, crate::support::seam::Fault::Down);
     app.account_with(&session).await;
-    let stray = HttpEvent::new("GET", &format!("/v1/password/reset/{token}"));
-    app.send(stray).await;
+    for (method, path) in [("GET", "/v1/password/reset"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions")]
+    {
+        app.send(HttpEvent::new(method, &format!("{path}/{token}"))).await;
+    }
+    app.send(HttpEvent::new("POST", "/v1/practices/jane@agency.test")).await;
     app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
 
     let mut secrets: Vec<String> =

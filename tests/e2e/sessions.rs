@@ -167,6 +167,13 @@ async fn what_is_no_session_is_a_401_that_says_how_to_come_back() {
         assert_eq!(reply.outcome(), (401, "invalid_session".to_owned()), "{authorization}");
         assert_eq!(reply.headers["www-authenticate"], "Bearer");
     }
+    for position in 43..85 {
+        let mut other = token.clone().into_bytes();
+        other[position] = if other[position] == b'A' { b'B' } else { b'A' };
+        let other = String::from_utf8(other).unwrap();
+        assert_eq!(app.account_with(&other).await.status, 401, "the secret differs at {position}");
+    }
+    assert_eq!(app.account_with(&token).await.status, 200);
     app.clock.advance(hours(13));
     assert_eq!(app.account_with(&token).await.headers["www-authenticate"], "Bearer");
 }

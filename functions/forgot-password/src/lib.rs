@@ -142,7 +142,8 @@ fn choose(practice: &Practice, asked: Option<Method>) -> Result<Method, Problem>
     chosen.ok_or_else(|| Problem::new(Code::MethodNotOffered))
 }
 
-/// Counts and writes in one transaction. A refusal leaves a note for the mailer, which knows whether it names an account.
+/// Counts and writes in one transaction. A refusal leaves a note for the mailer, which knows whether
+/// it names an account: one an hour, however many are refused.
 async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Problem> {
     let Errand::Recovery { portal, identifier, .. } = &request.errand else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;
@@ -151,7 +152,8 @@ async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Pr
     let decision = deps.store.create_request(request, &named, &address, &deps.limits).await?;
     if decision != Decision::Allowed {
         let errand = Errand::LimitHit { portal: *portal, identifier: identifier.clone() };
-        deps.store.create_outbox(&Outbox { errand, ..request.clone() }).await?;
+        let id = OutboxId::of_limit_hit(&named, request.at);
+        deps.store.create_outbox(&Outbox { id, errand, ..request.clone() }).await?;
     }
     Ok(decision)
 }

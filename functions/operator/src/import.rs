@@ -140,9 +140,7 @@ async fn create(deps: &Deps, practice: &Practice, line: Line) -> Result<Status, 
 async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account, String> {
     check_locale(line.locale.as_deref()).map_err(|rule| format!("locale: {rule}"))?;
     check_role(line.portal, line.role)?;
-    if line.display_name.trim().is_empty() || line.display_name.chars().count() > 100 {
-        return Err("display_name: must have 1 to 100 characters".to_owned());
-    }
+    check_name(&line.display_name).map_err(|rule| format!("display_name: {rule}"))?;
     let password = line.password_hash.as_deref().map(PasswordHash::import).transpose();
     let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
     let question = match line.security_question {
@@ -182,6 +180,12 @@ fn check_role(portal: Portal, role: Option<Role>) -> Result<(), String> {
         (Portal::Client, Some(_)) => Err("role: a client has none".to_owned()),
         (Portal::Staff, None) => Err("role: must be staff or admin".to_owned()),
     }
+}
+
+/// A name is one line of 1 to 100 characters.
+pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
 }
 
 /// A locale is one that mails are written in.

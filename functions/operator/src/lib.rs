@@ -171,6 +171,8 @@ async fn create_administrator(
     asked: CreateAdministrator,
 ) -> Result<AdministratorCreated, OperatorError> {
     practice(deps, &asked.practice).await?;
+    import::check_name(&asked.display_name)
+        .map_err(|rule| OperatorError::Invalid(format!("display_name: {rule}")))?;
     import::check_locale(asked.locale.as_deref())
         .map_err(|rule| OperatorError::Invalid(format!("locale: {rule}")))?;
     let now = deps.ambient.now();

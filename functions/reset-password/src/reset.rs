@@ -64,7 +64,7 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     }
     let practice = deps.practice(&ticket.practice, now).await?;
     judge(&practice, &account, &password)?;
-    check_answer(deps, &practice, &ticket, &account, asked.answer.as_ref()).await?;
+    check_answer(deps, call, &practice, &ticket, &account, asked.answer.as_ref()).await?;
     let hash = hash_anew(deps, &account, &password).await?;
     match consume(deps, call, &ticket, &account, &hash, idempotency).await? {
         Outcome::Written => Ok(Answer::empty()),
@@ -94,6 +94,7 @@ fn weak(reasons: &[Weakness]) -> Problem {
 /// T8: each answer is counted before it is compared; the fifth wrong one voids the ticket.
 async fn check_answer(
     deps: &Deps,
+    call: &Call,
     practice: &Practice,
     ticket: &Ticket,
     account: &Account,
@@ -115,8 +116,13 @@ async fn check_answer(
     };
     let peppers = deps.peppers.get().await?;
     match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
-        Verdict::Wrong => Err(wrong(question::ATTEMPTS.saturating_sub(given))),
-        Verdict::Right | Verdict::RightButOutdated => Ok(()),
+        Verdict::Wrong => {
+            let event =
+                event(deps, call, ticket, Action::AuthnPasswordChangeFail)?.because(Reason::WrongAnswer);
+            deps.store.record_event(&event).await?;
+            Err(wrong(question::ATTEMPTS.saturating_sub(given)))
+        }
+        Verdict::Right | Verdict::RightButOutdated => Ok(deps.store.forgive_answer(ticket).await?),
     }
 }
 

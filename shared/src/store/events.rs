@@ -1,5 +1,6 @@
 //! Events: put with what they record, never changed, never deleted (U1).
 
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::keys;
@@ -18,7 +19,14 @@ impl Store {
         let item = items::write(&keys::event(event), event, None)?;
         let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
         let call = call.condition_expression("attribute_not_exists(pk)");
-        call.send().await.map(|_| ()).map_err(|error| StoreError::unavailable("PutItem", error))
+        match call.send().await {
+            Ok(_) => Ok(()),
+            // Its id is fresh: it can only be there because an attempt whose answer was lost has written it.
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::unavailable("PutItem", error)),
+        }
     }
 
     /// An account's events, newest first.

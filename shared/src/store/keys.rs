@@ -7,7 +7,7 @@
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, reset-password |
-//! | Ticket guard | `TICKET#account id` | `GUARD` | `issued`: raised by each ticket issued | mailer |
+//! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (done) |
 //! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, mailer (done) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions |
@@ -94,9 +94,10 @@ pub fn ticket(account: AccountId, id: TicketId) -> Key {
     Key::new(tickets(account), id.to_string())
 }
 
-/// Of what keeps two mailers from issuing at once for one account. Sorts after every ticket.
+/// Of what keeps two mailers from issuing at once for one account. Sorts before every
+/// ticket: a query that a transaction overtakes then sees an old guard with new tickets, which is refused, and never the reverse.
 pub fn ticket_guard(account: AccountId) -> Key {
-    Key::new(tickets(account), "GUARD")
+    Key::new(tickets(account), "#GUARD")
 }
 
 /// Of an outbox item: a public request, or a change's.
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(logins(&slug, Portal::Client, &identifier("Jane")), "LOGIN#agency#client#jane");
         assert_eq!(logins(&slug, Portal::Staff, &identifier("J@X.org")), "EMAIL#agency#staff#j@x.org");
         assert_eq!(key(&ticket(id, TicketId::from_bytes([0; 16]))), format!("TICKET#{zero} / {zero}"));
-        assert_eq!(key(&ticket_guard(id)), format!("TICKET#{zero} / GUARD"));
+        assert_eq!(key(&ticket_guard(id)), format!("TICKET#{zero} / #GUARD"));
         assert_eq!(key(&session(id, SessionId::from_bytes([0; 16]))), format!("SESSION#{zero} / {zero}"));
         assert_eq!(kind("ACCOUNT#x"), "ACCOUNT");
     }

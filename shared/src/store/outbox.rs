@@ -46,7 +46,7 @@ impl Store {
         Ok(Decision::RetryAfter(waits.max().unwrap_or(1)))
     }
 
-    /// Takes an item that asks for no mail and is bound to no limit.
+    /// Takes an item that asks for no mail and is bound to no limit. One with its id that is there stays as it is.
     pub async fn create_outbox(&self, outbox: &Outbox) -> Result<(), StoreError> {
         self.transact(vec![self.put_outbox(outbox)?]).await.map(|_| ())
     }

@@ -88,7 +88,7 @@ impl Store {
         let pages = call.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
         let mut items = pages.map_err(|error| StoreError::unavailable("Query", error))?;
         let is_guard =
-            |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "GUARD");
+            |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "#GUARD");
         let guard = items.iter().position(is_guard).map(|at| items.remove(at));
         let guard = guard.and_then(|item| number_of(&item, "issued")).unwrap_or_default();
         let tickets = items.into_iter().map(|item| items::read(&pk, item)).collect::<Result<_, _>>()?;
@@ -156,6 +156,17 @@ impl Store {
             }
             Err(error) => Err(StoreError::unavailable("UpdateItem", error)),
         }
+    }
+
+    /// Takes back the count of an answer that was right: only wrong ones void a ticket.
+    pub async fn forgive_answer(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        let back = self
+            .update(&keys::ticket(ticket.account, ticket.id))
+            .update_expression("SET answers = answers - :one")
+            .condition_expression("answers > :zero")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":zero", number(0));
+        self.transact(vec![update(back)?]).await.map(|_| ())
     }
 
     /// Sets a password with a ticket: everything or nothing (T4). Refused when the ticket is not open or the account is

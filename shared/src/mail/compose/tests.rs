@@ -146,8 +146,7 @@ Hola:
 La contraseña de su cuenta en Cedar Family Practice se cambió el sábado 21 de noviembre de 2026 \
 a las 6:35 p. m. EST.
 
-Para proteger la cuenta, se cerró la sesión en todos los dispositivos. \
-Solo puede seguir abierta en el dispositivo donde se hizo el cambio.
+Para proteger la cuenta, se cerró la sesión en todos los dispositivos.
 
 Si fue usted, no tiene que hacer nada más. Puede iniciar sesión con su contraseña nueva aquí:
 
