@@ -7,6 +7,7 @@ mod api;
 mod cargo_lambda;
 mod console;
 mod demo;
+mod loopback;
 mod options;
 mod process;
 mod stack;

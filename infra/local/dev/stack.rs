@@ -16,7 +16,7 @@ use crate::console::{complain, ready, say};
 use crate::options::Options;
 use crate::process::Group;
 use crate::workspace::{Workspace, prepare_data};
-use crate::{TABLE, cargo_lambda, demo};
+use crate::{TABLE, cargo_lambda, demo, loopback};
 
 /// How often a record is tried that the mailer fails: with the pump's waits, some minutes' worth.
 const MAX_ATTEMPTS: u32 = 20;
@@ -60,6 +60,7 @@ async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), S
     let api = Api::new(options.api_port, true)?;
     tokio::select! {
         result = serve(&api, options, pump, workspace.functions()?) => result,
+        () = loopback::relay(options.api_port) => Ok(()),
         ended = group.wait() => Err(match ended {
             Ok(status) => format!("cargo lambda watch has ended by itself ({status}); its reason is above"),
             Err(error) => format!("cargo lambda watch is lost: {error}"),
