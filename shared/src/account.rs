@@ -107,6 +107,7 @@ impl Account {
             password: self.password.clone(),
             credential_version: self.credential_version,
             session_epoch: self.session_epoch,
+            open: self.is_open(),
         }
     }
 }
@@ -126,4 +127,6 @@ pub struct Login {
     pub credential_version: u64,
     /// Copy of [`Account::session_epoch`].
     pub session_epoch: u64,
+    /// Copy of [`Account::is_open`]: a closed account costs a sign-in what a wrong password costs (F1).
+    pub open: bool,
 }

@@ -151,6 +151,7 @@ fn without_values(error: &serde_json::Error) -> String {
             .into();
     }
     match message.rsplit_once("expected ") {
+        Some((_, expected)) if expected.starts_with("struct") => "must be an object".to_owned(),
         Some((_, expected)) => format!("must be {}", expected.split(" at line").next().unwrap_or_default()),
         None => "is not valid".to_owned(),
     }

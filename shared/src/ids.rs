@@ -93,10 +93,22 @@ impl OutboxId {
     /// requests leaves one.
     pub fn of_limit_hit(subject: &Subject, now: Timestamp) -> Self {
         let hour = now.millis().div_euclid(3_600_000) * 3_600_000;
-        let which = digest_of(&format!("limit hit {}", subject.as_str()));
-        let random = which.as_bytes()[..10].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
-        Self(Ulid::from_parts(u64::try_from(hour).unwrap_or_default(), random))
+        Self(derived(Timestamp::from_millis(hour), "limit hit", subject))
     }
+}
+
+impl EventId {
+    /// The id of the entry that sign-in has to wait: the same for all attempts that meet the wait which began then.
+    pub fn of_wait(subject: &Subject, since: Timestamp) -> Self {
+        Self(derived(since, "wait", subject))
+    }
+}
+
+/// An id that follows from what it names, where a second one is not to be made.
+fn derived(at: Timestamp, what: &str, subject: &Subject) -> Ulid {
+    let which = digest_of(&format!("{what} {}", subject.as_str()));
+    let random = which.as_bytes()[..10].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+    Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), random)
 }
 
 impl From<OutboxId> for TicketId {

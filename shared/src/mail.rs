@@ -61,7 +61,7 @@ impl Postbox {
     ) -> Result<(), MailError> {
         let call =
             self.call(to, sender, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
-        call.send().await.map(|_| ()).map_err(|error| classify(&error))
+        call.send().await.map(|_| ()).map_err(|error| classify(&error, sender.is_some()))
     }
 
     fn call(
@@ -101,9 +101,14 @@ fn untracked() -> ConfigurationOverrides {
 }
 
 /// What SES says of this very mail is final; what it says of the account or the moment is not.
-fn classify<R>(error: &SdkError<SendEmailError, R>) -> MailError {
+///
+/// A practice's own sender that the deployment may not use is the practice's affair: it must not delay the others' mail.
+fn classify<R>(error: &SdkError<SendEmailError, R>, own_sender: bool) -> MailError {
     let code = error.as_service_error().and_then(|e| e.code().map(str::to_owned));
     match error.as_service_error() {
+        Some(error) if own_sender && error.code() == Some("AccessDeniedException") => {
+            MailError::Refused("AccessDeniedException".to_owned())
+        }
         Some(
             SendEmailError::MessageRejected(_)
             | SendEmailError::BadRequestException(_)

@@ -20,11 +20,11 @@ use crate::keyring::{KeyError, Keyring};
 /// The most code points the parser takes.
 pub const LONGEST: usize = 256;
 /// The most memory an imported hash may ask for, in KiB.
-const MOST_MEMORY: u32 = 256 * 1024;
+const MOST_MEMORY: u32 = 64 * 1024;
 /// The most passes and lanes an imported hash may ask for.
-const MOST_PASSES: u32 = 10;
-/// The highest bcrypt cost taken: about a second.
-const MOST_BCRYPT: u32 = 14;
+const MOST_PASSES: u32 = 4;
+/// The highest bcrypt cost taken: about half a second.
+const MOST_BCRYPT: u32 = 13;
 
 /// A password as its owner typed it, in NFC. Erased when dropped.
 #[derive(Clone)]
@@ -83,10 +83,12 @@ impl Weakness {
     }
 }
 
-/// Guesses below which a password is among the first tried: 10^8, a minute's work for who has the hash and the pepper.
-const FEWEST_GUESSES_LOG10: f64 = 8.0;
-/// Code points that the estimate looks at; its time grows with the square.
-const ESTIMATED: usize = 64;
+/// Guesses below which a password is among the first tried: 10^9.
+const FEWEST_GUESSES_LOG10: f64 = 9.0;
+/// Code points estimated at once: the time of the worst text grows with the cube, and more code points only add guesses.
+const ESTIMATED: usize = 20;
+/// Pieces of that length that are looked at.
+const PIECES: usize = 3;
 
 /// Judges a password by length, blocklist and context words. An empty list is a pass.
 ///
@@ -101,13 +103,11 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
     let words: Vec<&str> =
         context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).collect();
     let words: Vec<&str> = words.into_iter().filter(|word| word.chars().count() >= 3).collect();
-    let head: Zeroizing<String> = Zeroizing::new(text.chars().take(ESTIMATED).collect());
-    let guesses = |words: &[&str]| zxcvbn::zxcvbn(&head, words).guesses_log10();
-    let with_context = guesses(&words);
+    let with_context = guesses_log10(text, &words);
     if with_context >= FEWEST_GUESSES_LOG10 {
         return Vec::new();
     }
-    if with_context + 0.5 < guesses(&[]) {
+    if with_context + 0.5 < guesses_log10(text, &[]) {
         let message =
             "This is little more than a name that belongs to the account or the practice. Choose another.";
         return vec![Weakness::new(WeaknessCode::ContextWord, message)];
@@ -116,6 +116,20 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
         WeaknessCode::TooCommon,
         "This is among the passwords that are guessed first. Choose another.",
     )]
+}
+
+/// How many guesses the strongest piece of a password takes; the whole takes no fewer.
+fn guesses_log10(text: &str, words: &[&str]) -> f64 {
+    let characters: Zeroizing<Vec<char>> = Zeroizing::new(text.chars().collect());
+    let mut strongest = 0.0_f64;
+    for piece in characters.chunks(ESTIMATED).take(PIECES) {
+        let piece: Zeroizing<String> = Zeroizing::new(piece.iter().collect());
+        strongest = strongest.max(zxcvbn::zxcvbn(&piece, words).guesses_log10());
+        if strongest >= FEWEST_GUESSES_LOG10 {
+            break;
+        }
+    }
+    strongest
 }
 
 /// A kept password: a PHC string of Argon2, or an imported bcrypt string.
@@ -134,11 +148,13 @@ impl PasswordHash {
             && !text.starts_with("$2x$")
         {
             let fits = (4..=MOST_BCRYPT).contains(&parts.get_cost());
-            return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 14") };
+            return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 13") };
         }
         let hash = phc::PasswordHash::new(text).map_err(|_| "is no Argon2 (PHC) and no bcrypt hash")?;
         let params = Params::try_from(&hash).map_err(|_| "has unusable Argon2 parameters")?;
-        let known = Algorithm::try_from(hash.algorithm.as_str()).is_ok()
+        let version = hash.version.is_none_or(|version| Version::try_from(version).is_ok());
+        let known = version
+            && Algorithm::try_from(hash.algorithm.as_str()).is_ok()
             && hash.salt.is_some()
             && hash.hash.is_some();
         let fits = params.m_cost() <= MOST_MEMORY
@@ -147,7 +163,7 @@ impl PasswordHash {
         match (known && fits, params.keyid().is_empty()) {
             (true, true) => Ok(Self(text.to_owned())),
             (true, false) => Err("names a pepper that this system does not have"),
-            (false, _) => Err("is not Argon2, or asks for more than 256 MiB, 10 passes or 10 lanes"),
+            (false, _) => Err("is not Argon2, or asks for more than 64 MiB, 4 passes or 4 lanes"),
         }
     }
 }
@@ -299,6 +315,9 @@ impl Hasher {
             output,
             &mut memory[..blocks],
         );
+        // What a dear imported hash needed is given back: it is the exception.
+        memory.truncate(self.params.block_count());
+        memory.shrink_to_fit();
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         done.map_err(|_| HashError::Broken)
     }
@@ -426,6 +445,7 @@ mod tests {
             "$2x$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde",
             "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=99,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=18$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=2,p=1,keyid=azE$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
         ] {
@@ -451,6 +471,10 @@ mod tests {
         assert_eq!(codes("aaaaaaaaaaaaaaaaaaaa", &context), [WeaknessCode::TooCommon]);
         assert_eq!(codes("passwordpassword", &context), [WeaknessCode::TooCommon]);
         assert_eq!(codes("qwertyuiopasdfgh", &context), [WeaknessCode::TooCommon]);
+        assert_eq!(codes("thisismypassword", &context), [WeaknessCode::TooCommon]);
+        assert_eq!(codes(&"a".repeat(256), &context), [WeaknessCode::TooCommon]);
+        assert_eq!(codes(&"password".repeat(32), &context), [WeaknessCode::TooCommon]);
+        assert!(codes(&format!("{}seven lanterns under", "a".repeat(20)), &context).is_empty());
         assert_eq!(codes("okonkwookonkwookonkwo", &context), [WeaknessCode::ContextWord]);
         assert!(codes("walk the green river", &context).is_empty());
         assert!(codes(&"🦀 walks the green river ".repeat(10), &context).is_empty());

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::ids::{AccountId, TicketId};
 use crate::keyring::{KeyError, Keyring};
 use crate::practice::{Portal, Slug};
+use crate::question;
 use crate::token::{Digest, Token, keyed};
 
 /// What a ticket is.
@@ -89,7 +90,7 @@ pub enum Standing {
     Expired,
     /// A password was set with it.
     Used,
-    /// Taken back, superseded by a later password, or its account may not recover.
+    /// Taken back, superseded by a later password, out of answers, or its account may not recover.
     Revoked,
 }
 
@@ -122,7 +123,7 @@ pub struct Ticket {
     pub issued_at: Timestamp,
     /// Until when it can be used.
     pub valid_until: Timestamp,
-    /// Answers given to the security question.
+    /// Wrong answers given to the security question, and those being compared.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub answers: u64,
     /// When a password was set with it.
@@ -145,6 +146,7 @@ impl Ticket {
             State::Used => Standing::Used,
             State::Revoked => Standing::Revoked,
             State::Issued | State::Sent if self.valid_until <= now => Standing::Expired,
+            State::Issued | State::Sent if self.answers >= question::ATTEMPTS => Standing::Revoked,
             State::Issued | State::Sent if self.credential_version != account.credential_version => {
                 Standing::Revoked
             }

@@ -60,8 +60,23 @@ fn list(value: &Value) -> Vec<String> {
     }
 }
 
-/// What a role allows of the table, of secrets and of mail.
+/// What a role may do besides: its own log, the table's and secrets' key, the stream and the dead letters.
+const HOUSEKEEPING: [&str; 9] = [
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+    "kms:Decrypt",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "ses:SendEmail",
+    "sqs:SendMessage",
+];
+
+/// What a role allows of the table, of secrets and of mail. Whatever it allows beyond, but housekeeping, is a failure.
 fn granted(template: &Value, name: &str) -> Permissions {
+    let role = &template["Resources"][format!("{name}Role")]["Properties"];
+    assert!(role["ManagedPolicyArns"].is_null(), "{name}: nothing that others manage");
     let policies = template["Resources"][format!("{name}Role")]["Properties"]["Policies"].as_array().unwrap();
     let statements =
         policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
@@ -81,7 +96,17 @@ fn granted(template: &Value, name: &str) -> Permissions {
                     );
                     list(keys)
                 }
-                _ => continue,
+                action => {
+                    assert!(HOUSEKEEPING.contains(&action), "{name}: {action} is nothing that it needs");
+                    let resources = list(&statement["Resource"]);
+                    assert!(
+                        !resources.is_empty() && !resources.contains(&"*".to_owned()),
+                        "{name}: {action}"
+                    );
+                    let streams_only = action.starts_with("dynamodb:") || action == "sqs:SendMessage";
+                    assert!(!streams_only || name == "Mailer", "{name}: {action}");
+                    continue;
+                }
             };
             assert!(!objects.is_empty(), "{name}: {action} names no kind");
             granted.extend(objects.into_iter().map(|object| (action.clone(), object)));
@@ -192,6 +217,76 @@ async fn every_function_may_do_what_it_does_and_nothing_that_it_never_does() {
             "{function}\n denied: {denied:?}\n granted and never used: {idle:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn every_read_that_decides_is_strongly_consistent() {
+    let app = TestApp::start().await;
+    everything(&app).await;
+    let mut reads = 0;
+    for said in app.seam.said().into_iter().filter(|said| said.function != "test") {
+        let consistent = match operation(&said.target) {
+            "GetItem" | "Query" => said.body["ConsistentRead"].clone(),
+            "BatchGetItem" => said.body["RequestItems"][&app.table]["ConsistentRead"].clone(),
+            _ => continue,
+        };
+        assert_eq!(consistent, true, "{}: {}", said.function, said.target);
+        reads += 1;
+    }
+    assert!(reads > 20, "{reads}");
+}
+
+#[test]
+fn the_stream_hands_over_what_asks_for_mail_and_reports_what_failed() {
+    let template = template();
+    let stream = &template["Resources"]["MailerFunction"]["Properties"]["Events"];
+    let stream = stream.as_object().unwrap().values().find(|event| event["Type"] == "DynamoDB").unwrap();
+    let stream = &stream["Properties"];
+    let filter: Value =
+        serde_json::from_str(stream["FilterCriteria"]["Filters"][0]["Pattern"].as_str().unwrap()).unwrap();
+    let kinds = json!([{"prefix": "REQUEST#"}, {"prefix": "OUTBOX#"}]);
+    assert_eq!(filter, json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": kinds}}}}));
+    assert_eq!(stream["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+    assert_eq!(stream["BisectBatchOnFunctionError"], true);
+    assert!(stream["MaximumRetryAttempts"].as_u64().unwrap() >= 10);
+    assert!(stream["MaximumRecordAgeInSeconds"].as_u64().unwrap() >= 600);
+    assert!(stream["DestinationConfig"]["OnFailure"]["Destination"].is_string());
+}
+
+#[test]
+fn the_table_is_what_the_laptop_has_and_kept_safe() {
+    let template = template();
+    let table = &template["Resources"]["Table"];
+    let properties = &table["Properties"];
+    assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(
+        properties["TimeToLiveSpecification"],
+        json!({"AttributeName": "expires_at", "Enabled": true})
+    );
+    assert_eq!(properties["StreamSpecification"]["StreamViewType"], "NEW_IMAGE");
+    assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(properties["SSESpecification"]["SSEType"], "KMS");
+    assert!(!properties["DeletionProtectionEnabled"].is_null());
+    assert_eq!(
+        (&table["DeletionPolicy"], &table["UpdateReplacePolicy"]),
+        (&json!("Retain"), &json!("Retain"))
+    );
+}
+
+#[test]
+fn every_event_that_a_metric_counts_is_one_that_is_written() {
+    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let mut counted = 0;
+    for (_, rest) in text.match_indices("$.event = \"").map(|(at, start)| text.split_at(at + start.len())) {
+        let event = rest.split('"').next().unwrap();
+        let written = format!("event = \"{event}\"");
+        let sources =
+            FUNCTIONS.iter().map(|(function, _)| root().join("functions").join(function).join("src/lib.rs"));
+        let found = sources.into_iter().any(|path| std::fs::read_to_string(path).unwrap().contains(&written));
+        assert!(found, "no function writes {event}");
+        counted += 1;
+    }
+    assert!(counted >= 1);
 }
 
 #[test]

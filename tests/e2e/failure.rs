@@ -83,6 +83,8 @@ async fn an_answer_lost_on_the_way_back_is_asked_for_again_and_nothing_is_writte
     assert_eq!(app.account("jane").await.credential_version, 2);
     app.deliver().await;
     assert_eq!(app.mailbox.messages().len(), 1, "one confirmation");
+    app.seam.inject("sessions", "PutItem", 1, Fault::AnswerLost);
+    assert_eq!(app.sign_in("jane", "wrong").await.outcome(), (401, "invalid_credentials".to_owned()));
     app.seam.inject("forgot-password", "TransactWriteItems", 1, Fault::AnswerLost);
     assert_eq!(app.forgot("sam").await.status, 202);
     app.deliver().await;
@@ -125,7 +127,7 @@ async fn a_broken_item_is_a_500_that_says_nothing() {
     update.expression_attribute_values(":v", AttributeValue::S("one".to_owned())).send().await.unwrap();
     let reply = app.preview(&token).await;
     assert_eq!(reply.outcome(), (500, "internal".to_owned()));
-    let expected = json!({"type": "urn:rekey:problem:internal", "title": "Something went wrong. Nothing was changed.",
+    let expected = json!({"type": "urn:rekey:problem:internal", "title": "Something went wrong. Try again later.",
         "status": 500, "code": "internal"});
     assert_eq!(reply.json(), expected);
 }

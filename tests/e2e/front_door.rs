@@ -74,9 +74,15 @@ async fn a_failed_sign_in_answers_and_works_alike_for_every_identifier() {
 #[tokio::test]
 async fn a_closed_account_is_told_nothing_even_with_the_right_password() {
     let app = TestApp::start().await;
+    app.sign_in("jane", "not the password").await;
+    app.seam.forget();
     let wrong = app.sign_in("jane", "not the password").await;
+    let work = app.seam.counts("sessions");
     for username in ["dora", "ruth"] {
+        app.sign_in(username, "not the password").await;
+        app.seam.forget();
         let reply = app.sign_in(username, PASSWORD).await;
+        assert_eq!(app.seam.counts("sessions"), work.clone(), "{username}");
         assert_eq!(reply.outcome(), (401, "invalid_credentials".to_owned()), "{username}");
         assert_eq!(shape(&reply), shape(&wrong), "{username}");
     }
@@ -235,6 +241,18 @@ async fn a_mailbox_that_a_crowd_shares_gets_one_mail_with_twenty_five_links() {
     let messages = app.mailbox.messages();
     assert_eq!(messages.len(), 1);
     assert_eq!(tokens_in(&messages[0]).len(), 25);
+}
+
+#[tokio::test]
+async fn two_spellings_of_an_address_are_two_mailboxes() {
+    let app = TestApp::start().await;
+    let account = |name: &str, email: &str| json!({"username": name, "email": email, "display_name": name});
+    app.import("agency", &[account("ana", "Home@agency.test"), account("ben", "home@agency.test")]).await;
+    app.forgot("home@agency.test").await;
+    app.deliver().await;
+    let mut to: Vec<String> = app.mailbox.messages().into_iter().flat_map(|message| message.to).collect();
+    to.sort();
+    assert_eq!(to, ["Home@agency.test", "home@agency.test"]);
 }
 
 #[tokio::test]

@@ -136,6 +136,37 @@ async fn a_limit_hit_that_names_an_account_is_an_event_and_one_that_does_not_is_
 }
 
 #[tokio::test]
+async fn a_spent_address_blames_nobody_that_it_names() {
+    let app = TestApp::start().await;
+    for n in 0..30 {
+        forgot_from(&app, &format!("stranger{n}"), "198.51.100.66").await;
+    }
+    for _ in 0..5 {
+        retry_after(&forgot_from(&app, "sam", "198.51.100.66").await);
+    }
+    app.deliver().await;
+    assert_eq!(app.actions("sam").await, ["user_created"]);
+}
+
+#[tokio::test]
+async fn one_practices_and_one_doors_attempts_are_not_anothers() {
+    let app = TestApp::start().await;
+    app.create_practice("therapy", json!({})).await;
+    app.import("therapy", &crate::support::demo_accounts("therapy")).await;
+    let at = async |practice: &str, portal: &str, password: &str| {
+        let body =
+            json!({"practice": practice, "portal": portal, "identifier": "jane", "password": password});
+        app.post("/v1/sessions", body).await.status.as_u16()
+    };
+    for _ in 0..6 {
+        assert_eq!(at("agency", "client", "wrong").await, 401);
+    }
+    assert_eq!(at("agency", "client", PASSWORD).await, 429);
+    assert_eq!(at("agency", "staff", "wrong").await, 401);
+    assert_eq!(at("therapy", "client", PASSWORD).await, 201);
+}
+
+#[tokio::test]
 async fn contention_on_a_counter_never_refuses_a_caller_who_is_under_it() {
     let app = TestApp::start().await;
     app.forgot("sam").await;
@@ -235,6 +266,12 @@ async fn a_refused_sign_in_compares_nothing_and_is_an_event() {
     for _ in 0..6 {
         app.sign_in("jane", "wrong").await;
     }
-    assert_eq!(app.sign_in("jane", PASSWORD).await.status, 429, "even the right one");
-    assert_eq!(app.actions("jane").await.last().unwrap(), "authn_login_lock");
+    for _ in 0..4 {
+        assert_eq!(app.sign_in("jane", PASSWORD).await.status, 429, "even the right one");
+    }
+    app.clock.advance(Duration::from_secs(31));
+    assert_eq!(app.sign_in("jane", "wrong").await.status, 401);
+    assert_eq!(app.sign_in("jane", PASSWORD).await.status, 429);
+    let locks = app.actions("jane").await.into_iter().filter(|action| action == "authn_login_lock").count();
+    assert_eq!(locks, 2, "one for each wait, not one for each of a flood");
 }

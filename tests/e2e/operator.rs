@@ -88,6 +88,7 @@ async fn an_import_takes_what_it_can_and_says_what_is_wrong_with_the_rest() {
         line(json!({"colour": "red"})),
         line(json!({"username": "JANE"})),
         line(json!({"username": "nomail"})),
+        format!("{} {}", line(json!({"username": "zz"})), line(json!({"username": "yy"}))),
     ]
     .join("\n");
     let answer = app
@@ -117,11 +118,12 @@ async fn an_import_takes_what_it_can_and_says_what_is_wrong_with_the_rest() {
         "11 failed colour cannot be read",
         "12 existing",
         "13 created",
+        "14 failed there is more than one JSON object in the line",
     ];
     assert_eq!(results, expected);
     assert_eq!(
         (&answer["created"], &answer["existing"], &answer["failed"]),
-        (&json!(2), &json!(2), &json!(8))
+        (&json!(2), &json!(2), &json!(9))
     );
     assert_eq!(app.sign_in("jane", PASSWORD).await.status, 201);
 }

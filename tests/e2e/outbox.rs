@@ -15,6 +15,15 @@ async fn request(app: &TestApp, identifier: &str) -> Value {
     app.stream_records().await.swap_remove(before)
 }
 
+/// As if the mailer had died between sending and marking.
+async fn unmark(app: &TestApp, record: &Value) {
+    let outbox = record["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap().to_owned();
+    let key = [("pk", outbox), ("sk", "REQUEST".to_owned())];
+    let key = key.map(|(k, v)| (k.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(v)));
+    let unmark = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key.into()));
+    unmark.update_expression("REMOVE done_at").send().await.unwrap();
+}
+
 fn batch(records: &[&Value]) -> Value {
     json!({"Records": records})
 }
@@ -47,11 +56,7 @@ async fn a_mail_that_was_sent_but_not_marked_is_sent_again_the_very_same() {
     let first = {
         let account = app.account("jane").await;
         app.invoke_mailer(batch(&[&record])).await;
-        let outbox = record["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap().to_owned();
-        let key = [("pk", outbox), ("sk", "REQUEST".to_owned())];
-        let key = key.map(|(k, v)| (k.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(v)));
-        let unmark = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key.into()));
-        unmark.update_expression("REMOVE done_at").send().await.unwrap();
+        unmark(&app, &record).await;
         assert_eq!(app.store.list_tickets(account.id).await.unwrap().tickets.len(), 1);
         app.mailbox.messages().remove(0)
     };
@@ -176,6 +181,53 @@ async fn a_record_that_nobody_can_read_holds_up_nobody() {
     let answer = app.invoke_mailer(batch(&[&broken, &good])).await;
     assert_eq!(failures(&answer), Vec::<&str>::new());
     assert_eq!(app.mailbox.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_that_nobody_can_read_holds_up_nobody() {
+    let app = TestApp::start().await;
+    let (broken, good) = (request(&app, "jane").await, request(&app, "sam").await);
+    let key = rekey::store::keys::account(app.account("jane").await.id).attributes();
+    let update = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key));
+    let update = update.update_expression("SET setup = :s");
+    let archived = aws_sdk_dynamodb::types::AttributeValue::S("archived".to_owned());
+    update.expression_attribute_values(":s", archived).send().await.unwrap();
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&broken, &good])).await), Vec::<&str>::new());
+    assert_eq!(app.mailbox.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sender_that_the_deployment_may_not_use_delays_its_own_practice_alone() {
+    let app = TestApp::start().await;
+    let mut own = crate::support::practice("veterinary", &json!({}));
+    own["sender"] = json!("vet@elsewhere.test");
+    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
+    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
+    app.post("/v1/password/forgot", json!({"practice": "veterinary", "identifier": "jane"})).await;
+    let theirs = app.stream_records().await.pop().unwrap();
+    app.seam.inject("mailer", "outbound-emails", 1, Fault::Denied);
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&theirs])).await), Vec::<&str>::new(), "parked");
+    let ours = request(&app, "jane").await;
+    app.seam.inject("mailer", "outbound-emails", 1, Fault::Denied);
+    assert_eq!(
+        failures(&app.invoke_mailer(batch(&[&ours])).await),
+        [sequence(&ours)],
+        "the deployment's own is mended"
+    );
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&ours])).await), Vec::<&str>::new());
+    assert_eq!(app.mailbox.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_comes_again_after_its_link_was_used_sends_nothing() {
+    let app = TestApp::start().await;
+    let record = request(&app, "jane").await;
+    app.invoke_mailer(batch(&[&record])).await;
+    unmark(&app, &record).await;
+    assert_eq!(app.reset(&token_in(&app.mailbox.messages()[0]), NEW_PASSWORD).await.status, 204);
+    app.mailbox.clear();
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&record])).await), Vec::<&str>::new());
+    assert!(app.mailbox.messages().is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The journey: a forgotten password is recovered by an emailed link, end to end.
 
 use futures::future::join_all;
+use rekey::clock::hours;
 use serde_json::json;
 
 use crate::support::event::HttpEvent;
@@ -185,6 +186,10 @@ async fn a_practice_that_asks_a_question_asks_it_of_the_links_holder() {
     let compared = guesses.iter().filter(|reply| reply.code() == "wrong_answer").count();
     assert_eq!(compared, 5, "in parallel as one by one");
     assert_eq!(answer(&link, "Biscuit").await.outcome(), (410, "revoked_token".to_owned()));
+
+    app.clock.advance(hours(2));
+    let fresh = token("jane").await;
+    assert_eq!(app.preview(&fresh).await.status, 200, "links without answers left do not count as open");
 
     let link = token("sam").await;
     let reply = app.reset(&link, NEW_PASSWORD).await;

@@ -189,12 +189,44 @@ async fn a_retry_with_its_idempotency_key_gets_the_same_success() {
     assert_eq!(app.send(reset("abc", NEW_PASSWORD)).await.status, 204);
     let after = app.lasting().await;
     assert_eq!(app.send(reset("abc", NEW_PASSWORD)).await.status, 204);
+    assert!(app.lasting().await == after, "nothing was written again");
     let other = app.send(reset("abc", "another password altogether")).await;
     assert_eq!(other.outcome(), (422, "idempotency_key_reused".to_owned()));
     assert_eq!(app.send(reset("xyz", NEW_PASSWORD)).await.outcome(), (410, "used_token".to_owned()));
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.outcome(), (410, "used_token".to_owned()));
     assert_eq!(app.send(reset("", NEW_PASSWORD)).await.status, 400);
-    assert_eq!(app.lasting().await, after, "nothing was written again");
+}
+
+#[tokio::test]
+async fn a_used_ticket_and_its_key_are_no_way_to_try_passwords_out() {
+    let app = TestApp::start().await;
+    let reset = async |token: &str, password: &str| {
+        let body = json!({"token": token, "new_password": password});
+        let event = HttpEvent::new("POST", "/v1/password/reset").header("idempotency-key", "constant");
+        app.send(event.json(&body)).await.outcome().0
+    };
+    let token = app.token_for("jane").await;
+    assert_eq!(reset(&token, NEW_PASSWORD).await, 204);
+    for n in 0..5 {
+        assert_eq!(reset(&token, &format!("guess number {n} of five")).await, 422);
+    }
+    assert_eq!(reset(&token, NEW_PASSWORD).await, 410, "misses count");
+    let misses =
+        app.actions("jane").await.into_iter().filter(|action| action == "authn_password_change_fail").count();
+    assert_eq!(misses, 5, "and are recorded");
+
+    let token = app.token_for("sam").await;
+    assert_eq!(reset(&token, NEW_PASSWORD).await, 204);
+    app.clock.advance(Duration::from_mins(9));
+    assert_eq!(reset(&token, NEW_PASSWORD).await, 204);
+    app.clock.advance(Duration::from_mins(1));
+    assert_eq!(reset(&token, NEW_PASSWORD).await, 410, "a retry comes soon or never");
+
+    let first = app.token_for("lily").await;
+    assert_eq!(reset(&first, NEW_PASSWORD).await, 204);
+    let second = app.token_for("lily").await;
+    assert_eq!(app.reset(&second, "another password altogether").await.status, 204);
+    assert_eq!(reset(&first, "another password altogether").await, 410, "a later change ends it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,6 +276,23 @@ async fn a_token_opens_its_own_account_and_nothing_else() {
     assert_eq!(app.account_with(&sam).await.status, 401, "a ticket is no session");
     assert_eq!(app.reset(&jane, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.sign_in("sam", PASSWORD).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_ticket_is_issued_then_sent_then_used() {
+    let app = TestApp::start().await;
+    let id = app.account("jane").await.id;
+    let state = async || app.store.list_tickets(id).await.unwrap().tickets[0].state;
+    app.mailbox.fail_next(3, rekey_local::mailbox::Failure::AccountPaused);
+    app.forgot("jane").await;
+    let record = app.stream_records().await.pop().unwrap();
+    app.invoke_mailer(json!({"Records": [record]})).await;
+    assert_eq!(state().await, rekey::ticket::State::Issued);
+    app.mailbox.clear_failures();
+    app.invoke_mailer(json!({"Records": [record]})).await;
+    assert_eq!(state().await, rekey::ticket::State::Sent);
+    app.reset(&token_in(&app.mailbox.messages()[0]), NEW_PASSWORD).await;
+    assert_eq!(state().await, rekey::ticket::State::Used);
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ pub async fn forgot(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     };
     match take(deps, call, &request).await? {
         Decision::Allowed => Answer::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: id, method }),
-        Decision::RetryAfter(seconds) => Err(Problem::too_many(seconds)),
+        Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
     }
 }
 
@@ -142,7 +142,7 @@ fn choose(practice: &Practice, asked: Option<Method>) -> Result<Method, Problem>
     chosen.ok_or_else(|| Problem::new(Code::MethodNotOffered))
 }
 
-/// Counts and writes in one transaction. A refusal leaves a note for the mailer, which knows whether
+/// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer, which knows whether
 /// it names an account: one an hour, however many are refused.
 async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Problem> {
     let Errand::Recovery { portal, identifier, .. } = &request.errand else { return Ok(Decision::Allowed) };
@@ -150,7 +150,7 @@ async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Pr
     let named = Subject::identifier(key, &request.practice, *portal, identifier);
     let address = Subject::address(key, call.address);
     let decision = deps.store.create_request(request, &named, &address, &deps.limits).await?;
-    if decision != Decision::Allowed {
+    if matches!(decision, Decision::Refused { since: Some(_), .. }) {
         let errand = Errand::LimitHit { portal: *portal, identifier: identifier.clone() };
         let id = OutboxId::of_limit_hit(&named, request.at);
         deps.store.create_outbox(&Outbox { id, errand, ..request.clone() }).await?;

@@ -118,13 +118,13 @@ async fn deal_with(deps: &Deps, record: EventRecord) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    // The record shows the item as it was written; another delivery may have dealt with it since.
-    let Some(outbox) = deps.store.find_outbox(&outbox).await?.filter(|outbox| outbox.done_at.is_none())
-    else {
-        return Ok(());
+    let (accounts, outcome) = match take_up(deps, &outbox).await {
+        Ok(None) => return Ok(()),
+        Ok(Some((accounts, outcome))) => (accounts, outcome),
+        // What cannot be read now cannot be read later, and must not hold up those behind it.
+        Err(failure) => (Vec::new(), Err(failure)),
     };
-    let accounts = addressees(deps, &outbox).await?;
-    let events = match run_errand(deps, &outbox, &accounts).await {
+    let events = match outcome {
         Err(failure) if failure.is_final() => park(deps, &outbox, &accounts, &failure)?,
         outcome => outcome?,
     };
@@ -132,6 +132,21 @@ async fn deal_with(deps: &Deps, record: EventRecord) -> Result<(), Failure> {
     tracing::info!(event = "errand_done", outbox = outbox.id.to_string());
     Ok(())
 }
+
+/// The accounts that an item is about, and what came of it. `None` when it was dealt with before: the record shows the item
+/// as it was written, and another delivery may have come first.
+async fn take_up(deps: &Deps, outbox: &Outbox) -> Result<Option<Taken>, Failure> {
+    let now = deps.store.find_outbox(outbox).await?;
+    if now.is_none_or(|outbox| outbox.done_at.is_some()) {
+        return Ok(None);
+    }
+    let accounts = addressees(deps, outbox).await?;
+    let outcome = run_errand(deps, outbox, &accounts).await;
+    Ok(Some((accounts, outcome)))
+}
+
+/// Whom an item was about, and what is to be recorded of them.
+type Taken = (Vec<Account>, Result<Vec<Event>, Failure>);
 
 /// The accounts that an item is about.
 async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreError> {
@@ -207,12 +222,17 @@ async fn invite_or_recover(
             tickets.extend(ticket.map(|ticket| (account, ticket)));
         }
     }
-    let Some(to) = tickets.first().and_then(|(account, _)| account.email.as_ref()) else { return Ok(events) };
-    send_links(deps, outbox, practice, to, &tickets).await?;
-    for (account, ticket) in &tickets {
-        deps.store.record_sent(ticket).await?;
-        let event = deps.event(outbox, Action::MailSent, Actor::System)?;
-        events.push(event.of(account.id, account.portal).with_ticket(ticket.id));
+    // Spellings of an address that lead to the same accounts may still be different mailboxes.
+    while let Some(to) = tickets.first().and_then(|(account, _)| account.email.clone()) {
+        let (same, others) =
+            tickets.into_iter().partition::<Vec<_>, _>(|(account, _)| account.email.as_ref() == Some(&to));
+        tickets = others;
+        send_links(deps, outbox, practice, &to, &same).await?;
+        for (account, ticket) in &same {
+            deps.store.record_sent(ticket).await?;
+            let event = deps.event(outbox, Action::MailSent, Actor::System)?;
+            events.push(event.of(account.id, account.portal).with_ticket(ticket.id));
+        }
     }
     Ok(events)
 }

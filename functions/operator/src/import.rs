@@ -119,7 +119,8 @@ async fn import_line(
 ) -> (Option<String>, Result<Status, String>) {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let line: Line = match serde_path_to_error::deserialize(&mut deserializer) {
-        Ok(line) => line,
+        Ok(line) if deserializer.end().is_ok() => line,
+        Ok(_) => return (None, Err("there is more than one JSON object in the line".to_owned())),
         // serde's message may quote the value; a password hash must not come back in an answer.
         Err(error) => return (None, Err(format!("{} cannot be read", error.path()))),
     };

@@ -17,11 +17,10 @@ use rekey::ids::TicketId;
 use rekey::keyring::LazyKeyring;
 use rekey::password::Hasher;
 use rekey::practice::{Practice, SecurityQuestion, Slug};
-use rekey::question;
 use rekey::secret::Secret;
 use rekey::store::Store;
 use rekey::store::practices::PracticeCache;
-use rekey::ticket::{Purpose, Standing, Ticket};
+use rekey::ticket::{Standing, Ticket};
 use rekey::token::Token;
 
 pub mod preview;
@@ -90,7 +89,6 @@ async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem>
 /// What a holder is told of a ticket that is not open.
 fn open(ticket: &Ticket, account: &Account, now: Timestamp) -> Result<(), Problem> {
     Err(Problem::new(match ticket.standing(account, now) {
-        Standing::Open if ticket.answers >= question::ATTEMPTS => Code::RevokedToken,
         Standing::Open => return Ok(()),
         Standing::Expired => Code::ExpiredToken,
         Standing::Used => Code::UsedToken,
@@ -98,9 +96,8 @@ fn open(ticket: &Ticket, account: &Account, now: Timestamp) -> Result<(), Proble
     }))
 }
 
-/// The question that the holder of this ticket must answer.
-fn asked_question<'a>(practice: &Practice, ticket: &Ticket, account: &'a Account) -> Option<&'a Question> {
-    let asks =
-        practice.policy.security_question != SecurityQuestion::Off && ticket.kind.purpose() == Purpose::Reset;
+/// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too.
+fn asked_question<'a>(practice: &Practice, account: &'a Account) -> Option<&'a Question> {
+    let asks = practice.policy.security_question != SecurityQuestion::Off;
     account.question.as_ref().filter(|_| asks)
 }

@@ -65,7 +65,7 @@ pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let (ticket, account) = find(deps, &asked.token).await?;
     open(&ticket, &account, now)?;
     let practice = deps.practice(&ticket.practice, now).await?;
-    let question = asked_question(&practice, &ticket, &account).map(|question| question.question.clone());
+    let question = asked_question(&practice, &account).map(|question| question.question.clone());
     Answer::json(
         StatusCode::OK,
         &Preview {

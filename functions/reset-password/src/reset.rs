@@ -1,6 +1,9 @@
 //! `POST /v1/password/reset`.
 
+use std::time::Duration;
+
 use rekey::account::Account;
+use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
@@ -54,10 +57,10 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let password =
         password.ok_or_else(|| Problem::invalid("new_password", "must have 1 to 256 characters"))?;
     let (ticket, account) = find(deps, &asked.token).await?;
-    if is_repeat(&ticket, idempotency) {
-        return repeat(deps, &ticket, &account, &password).await;
-    }
     let now = deps.ambient.now();
+    if is_repeat(&ticket, idempotency, now) {
+        return repeat(deps, call, (&ticket, &account), &password).await;
+    }
     if let Err(problem) = open(&ticket, &account, now) {
         record_reuse(deps, call, &ticket, problem.code()).await?;
         return Err(problem);
@@ -68,7 +71,7 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let hash = hash_anew(deps, &account, &password).await?;
     match consume(deps, call, &ticket, &account, &hash, idempotency).await? {
         Outcome::Written => Ok(Answer::empty()),
-        Outcome::Refused(_) => lost_race(deps, &asked.token, &password, idempotency).await,
+        Outcome::Refused(_) => lost_race(deps, call, &asked.token, &password, idempotency).await,
     }
 }
 
@@ -101,7 +104,7 @@ async fn check_answer(
     answer: Option<&Secret>,
 ) -> Result<(), Problem> {
     let required = practice.policy.security_question == SecurityQuestion::Required;
-    let Some(question) = asked_question(practice, ticket, account) else {
+    let Some(question) = asked_question(practice, account) else {
         let missing = required && ticket.kind.purpose() == Purpose::Reset;
         let problem = || Problem::new(Code::QuestionNotSet).with("support", &practice.support);
         return if missing { Err(problem()) } else { Ok(()) };
@@ -111,16 +114,16 @@ async fn check_answer(
         // Nothing was compared: nothing is counted.
         return Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers)));
     };
-    let Some(given) = deps.store.count_answer(ticket).await? else {
+    if !deps.store.count_answer(ticket).await?.is_written() {
         return Err(Problem::new(Code::RevokedToken));
-    };
+    }
     let peppers = deps.peppers.get().await?;
     match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
         Verdict::Wrong => {
             let event =
                 event(deps, call, ticket, Action::AuthnPasswordChangeFail)?.because(Reason::WrongAnswer);
             deps.store.record_event(&event).await?;
-            Err(wrong(question::ATTEMPTS.saturating_sub(given)))
+            Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers + 1)))
         }
         Verdict::Right | Verdict::RightButOutdated => Ok(deps.store.forgive_answer(ticket).await?),
     }
@@ -198,37 +201,51 @@ async fn record_reuse(deps: &Deps, call: &Call, ticket: &Ticket, code: Code) -> 
 /// Another write came first: say what is true now.
 async fn lost_race(
     deps: &Deps,
+    call: &Call,
     token: &Secret,
     password: &Password,
     idempotency: Option<Digest>,
 ) -> Result<Answer, Problem> {
     let (ticket, account) = find(deps, token).await?;
-    if is_repeat(&ticket, idempotency) {
-        return repeat(deps, &ticket, &account, password).await;
+    let now = deps.ambient.now();
+    if is_repeat(&ticket, idempotency, now) {
+        return repeat(deps, call, (&ticket, &account), password).await;
     }
-    open(&ticket, &account, deps.ambient.now())?;
+    open(&ticket, &account, now)?;
     // The ticket is open and yet the write was refused: the account changed in between. Trying again will work.
     Err(Problem::unavailable("using a ticket", "the account changed meanwhile"))
 }
 
+/// How long after its use a ticket's request may be repeated.
+const REPEATABLE: Duration = Duration::from_mins(10);
+
 /// The ticket was used by this very request, sent again (T5).
-fn is_repeat(ticket: &Ticket, idempotency: Option<Digest>) -> bool {
-    idempotency.is_some() && ticket.used_with == idempotency
+fn is_repeat(ticket: &Ticket, idempotency: Option<Digest>, now: Timestamp) -> bool {
+    let lately = ticket.used_at.is_some_and(|used_at| now < used_at + REPEATABLE);
+    lately && idempotency.is_some() && ticket.used_with == idempotency
 }
 
-/// The same success for the same request; the key alone is not enough.
+/// The same success for the same request. The key alone is not enough; a key with other passwords is no way to try them out:
+/// misses are recorded, and count like wrong answers.
 async fn repeat(
     deps: &Deps,
-    ticket: &Ticket,
-    account: &Account,
+    call: &Call,
+    (ticket, account): (&Ticket, &Account),
     password: &Password,
 ) -> Result<Answer, Problem> {
-    if account.credential_version != ticket.credential_version + 1 {
+    let is_current = account.is_open() && account.credential_version == ticket.credential_version + 1;
+    if !is_current || ticket.answers >= question::ATTEMPTS {
         return Err(Problem::new(Code::UsedToken));
     }
     let peppers = deps.peppers.get().await?;
     match deps.hasher.verify(peppers, password, account.password.as_ref())? {
-        Verdict::Wrong => Err(Problem::new(Code::IdempotencyKeyReused)),
+        Verdict::Wrong => {
+            deps.store.count_answer(ticket).await?;
+            let event =
+                event(deps, call, ticket, Action::AuthnPasswordChangeFail)?.because(Reason::WrongPassword);
+            deps.store.record_event(&event).await?;
+            Err(Problem::new(Code::IdempotencyKeyReused))
+        }
         Verdict::Right | Verdict::RightButOutdated => Ok(Answer::empty()),
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use rekey::account::{Account, Login};
+use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::identifier::Identifier;
-use rekey::ids::SessionId;
+use rekey::ids::{EventId, SessionId};
 use rekey::limit::Subject;
 use rekey::password::{Password, PasswordHash, Verdict};
 use rekey::practice::{Portal, Practice};
@@ -105,9 +106,9 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     );
     // A shared address names nobody in particular; its owners sign in by username.
     let login = <[Login; 1]>::try_from(logins?).ok().map(|[login]| login);
-    if let Decision::RetryAfter(seconds) = counted? {
-        attempt.record(login.as_ref(), Action::AuthnLoginLock, None).await?;
-        return Err(Problem::too_many(seconds));
+    if let Decision::Refused { retry_after, since } = counted? {
+        attempt.record_lock(login.as_ref(), since.unwrap_or(now)).await?;
+        return Err(Problem::too_many(retry_after));
     }
     attempt.compare(login, &password).await
 }
@@ -138,6 +139,9 @@ impl Attempt<'_> {
         let (Some(login), Verdict::Right | Verdict::RightButOutdated) = (login.as_ref(), verdict) else {
             return self.fail(login.as_ref(), None).await;
         };
+        if !login.open {
+            return self.fail(Some(login), Some(Reason::AccountClosed)).await;
+        }
         match self.open(login, password, verdict).await? {
             Ok(answer) => return Ok(answer),
             Err(Stale::Closed) => return self.fail(Some(login), Some(Reason::AccountClosed)).await,
@@ -234,6 +238,13 @@ impl Attempt<'_> {
         let otherwise = if login.is_some() { Reason::WrongPassword } else { Reason::UnknownIdentifier };
         self.record(login, Action::AuthnLoginFail, Some(reason.unwrap_or(otherwise))).await?;
         Err(Problem::new(Code::InvalidCredentials))
+    }
+
+    /// One entry for each wait, however many attempts meet it: its id follows from the failure that began the wait.
+    async fn record_lock(&self, login: Option<&Login>, since: Timestamp) -> Result<(), Problem> {
+        let event = self.event(login.map(|login| login.account), Action::AuthnLoginLock, Actor::Anonymous)?;
+        let event = Event { id: EventId::of_wait(self.limit, since), ..event };
+        Ok(self.deps.store.record_event(&event).await?)
     }
 
     async fn record(

@@ -60,9 +60,9 @@ pub enum Code {
     InvalidCredentials,
     /// There is no session, or it has ended.
     InvalidSession,
-    /// Something that this needs does not answer; nothing was done.
+    /// Something that this needs does not answer. Nothing is half done; trying again is safe.
     Unavailable,
-    /// A defect of this system; nothing was done.
+    /// A defect of this system. Nothing is half done.
     Internal,
 }
 
@@ -98,11 +98,9 @@ impl Code {
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
             Self::Unavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "This is not available now. Nothing was changed.")
+                (StatusCode::SERVICE_UNAVAILABLE, "This is not available now. Try again in a moment.")
             }
-            Self::Internal => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong. Nothing was changed.")
-            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong. Try again later."),
         }
     }
 }
@@ -276,7 +274,7 @@ mod tests {
         let Body::Text(body) = response.body() else { panic!("a text") };
         assert_eq!(
             body,
-            r#"{"type":"urn:rekey:problem:unavailable","title":"This is not available now. Nothing was changed.","status":503,"code":"unavailable"}"#
+            r#"{"type":"urn:rekey:problem:unavailable","title":"This is not available now. Try again in a moment.","status":503,"code":"unavailable"}"#
         );
         assert_eq!(response.headers()["retry-after"], "1");
     }

@@ -101,9 +101,13 @@ impl Store {
         let mut writes = vec![update(on_account)?];
         for identifier in account.identifiers() {
             let on_login = values(self.update(&keys::login(account, &identifier)));
-            let on_login =
-                on_login.update_expression(format!("SET {set}")).condition_expression("account = :account");
-            writes.push(update(on_login.expression_attribute_values(":account", text(&account.id)))?);
+            let on_login = on_login
+                .update_expression(format!("SET {set}, #open = :open"))
+                .condition_expression("account = :account")
+                .expression_attribute_names("#open", "open")
+                .expression_attribute_values(":open", true_())
+                .expression_attribute_values(":account", text(&account.id));
+            writes.push(update(on_login)?);
         }
         Ok(writes)
     }

@@ -15,8 +15,13 @@ use crate::limit::{Subject, Window, sign_in};
 pub enum Decision {
     /// It has been counted.
     Allowed,
-    /// It has not been counted; so many seconds until the next is allowed.
-    RetryAfter(u64),
+    /// It has not been counted.
+    Refused {
+        /// Seconds until the next is allowed.
+        retry_after: u64,
+        /// When the attempt was made that this one has to wait for; `None` when what is spent is not the identifier's own.
+        since: Option<Timestamp>,
+    },
 }
 
 impl Store {
@@ -65,9 +70,12 @@ impl Store {
             Outcome::Refused(refused) => {
                 let old = refused.old(0);
                 let failures = old.and_then(|item| number_of(item, "failures")).unwrap_or_default();
-                let last = old.and_then(|item| number_of(item, "last")).unwrap_or_default();
+                let last = old.and_then(|item| number_of(item, "last")).map_or(now, Timestamp::from_millis);
                 let failures = u64::try_from(failures).unwrap_or_default();
-                Decision::RetryAfter(sign_in::retry_after(failures, Timestamp::from_millis(last), now))
+                Decision::Refused {
+                    retry_after: sign_in::retry_after(failures, last, now),
+                    since: Some(last),
+                }
             }
         })
     }

@@ -43,7 +43,9 @@ impl Store {
         let waits = counted.iter().enumerate().filter_map(|(index, (_, windows))| {
             Some(limits::retry_after(refused.old(index)?, windows, request.at))
         });
-        Ok(Decision::RetryAfter(waits.max().unwrap_or(1)))
+        let own =
+            counted.first().is_some_and(|(subject, _)| *subject == identifier) && refused.old(0).is_some();
+        Ok(Decision::Refused { retry_after: waits.max().unwrap_or(1), since: own.then_some(request.at) })
     }
 
     /// Takes an item that asks for no mail and is bound to no limit. One with its id that is there stays as it is.

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 
 use super::accounts::update;
 use super::items::{self, AFTERLIFE, attribute, number, number_of, text, time};
@@ -129,33 +128,19 @@ impl Store {
         .await
     }
 
-    /// Counts an answer to the security question before it is compared: how many have now been given, or `None` when the
-    /// ticket has had them all.
-    pub async fn count_answer(&self, ticket: &Ticket) -> Result<Option<u64>, StoreError> {
-        let key = keys::ticket(ticket.account, ticket.id).attributes();
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
+    /// Counts an answer to the security question, or a repeated password, before it counts for anything. Refused when the
+    /// ticket has had them all. A transaction, so that an answer lost on the way back is not counted twice.
+    pub async fn count_answer(&self, ticket: &Ticket) -> Result<Outcome, StoreError> {
+        let count = self
+            .update(&keys::ticket(ticket.account, ticket.id))
             .update_expression("SET answers = if_not_exists(answers, :zero) + :one")
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(answers) OR answers < :most)",
             )
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":most", number(question::ATTEMPTS))
-            .return_values(ReturnValue::UpdatedNew);
-        match call.send().await {
-            Ok(answer) => Ok(answer
-                .attributes
-                .and_then(|item| number_of(&item, "answers"))
-                .and_then(|n| n.try_into().ok())),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(None)
-            }
-            Err(error) => Err(StoreError::unavailable("UpdateItem", error)),
-        }
+            .expression_attribute_values(":most", number(question::ATTEMPTS));
+        self.transact(vec![update(count)?]).await
     }
 
     /// Takes back the count of an answer that was right: only wrong ones void a ticket.

@@ -31,6 +31,8 @@ pub enum Fault {
     Throttle,
     /// 500, without effect.
     Down,
+    /// IAM refuses.
+    Denied,
     /// The call is carried out, and its answer is lost.
     AnswerLost,
     /// The function is gone: the call is never made and never answered.
@@ -157,6 +159,11 @@ impl HttpConnector for Connector {
         match fault {
             Fault::Down => {
                 HttpConnectorFuture::ready(Ok(answer(500, &json!({"__type": "InternalServerError"}))))
+            }
+            Fault::Denied => {
+                let mut denied = answer(403, &json!({"message": "not authorized"}));
+                denied.headers_mut().insert("x-amzn-errortype", "AccessDeniedException");
+                HttpConnectorFuture::ready(Ok(denied))
             }
             Fault::Throttle => HttpConnectorFuture::ready(Ok(answer(400, &throttle(transaction)))),
             Fault::Conflict => HttpConnectorFuture::ready(Ok(answer(400, &conflict(transaction)))),
