@@ -187,6 +187,13 @@ async fn a_practice_that_asks_a_question_asks_it_of_the_links_holder() {
     assert_eq!(compared, 5, "in parallel as one by one");
     assert_eq!(answer(&link, "Biscuit").await.outcome(), (410, "revoked_token".to_owned()));
 
+    for _ in 0..2 {
+        app.clock.advance(hours(2));
+        let link = token("jane").await;
+        for _ in 0..5 {
+            assert_eq!(answer(&link, "Rover").await.code(), "wrong_answer");
+        }
+    }
     app.clock.advance(hours(2));
     let fresh = token("jane").await;
     assert_eq!(app.preview(&fresh).await.status, 200, "links without answers left do not count as open");

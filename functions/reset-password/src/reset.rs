@@ -38,7 +38,7 @@ pub struct ResetRequest {
 /// Sets a new password. Ends every session of the account, voids its other tickets, signs nobody in.
 #[utoipa::path(post, path = "/v1/password/reset", operation_id = "resetPassword", tag = "recovery", security(()),
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 ASCII characters of the caller's choice: \
-        a retry with the same key, token and password gets the same success")),
+        a retry within ten minutes with the same key, token and password gets the same success")),
     request_body = ResetRequest,
     responses(
         (status = 204, description = "The password is set; a confirmation is on its way"),
