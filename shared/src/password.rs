@@ -11,11 +11,14 @@ use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization as _;
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::clock::{Ambient, NoRandomness};
 use crate::keyring::{KeyError, Keyring};
+
+mod strength;
+
+pub use strength::{Weakness, WeaknessCode, weaknesses};
 
 /// The most code points the parser takes.
 pub const LONGEST: usize = 256;
@@ -46,90 +49,6 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[password]")
     }
-}
-
-/// Why a password is refused, as a caller's program reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WeaknessCode {
-    /// Fewer code points than the practice asks for.
-    TooShort,
-    /// Among the first that an attacker tries.
-    TooCommon,
-    /// Little more than the name of the account, its owner or the practice.
-    ContextWord,
-    /// The password the account has.
-    SameAsCurrent,
-}
-
-/// Why a password is refused, for program and person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Weakness {
-    /// Stable.
-    pub code: WeaknessCode,
-    /// A sentence.
-    pub message: String,
-}
-
-impl Weakness {
-    /// With its sentence.
-    pub fn new(code: WeaknessCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    /// The account already has it.
-    pub fn same_as_current() -> Self {
-        Self::new(WeaknessCode::SameAsCurrent, "This is the password the account has now. Choose another.")
-    }
-}
-
-/// Guesses below which a password is among the first tried: 10^9.
-const FEWEST_GUESSES_LOG10: f64 = 9.0;
-/// Code points estimated at once: the time of the worst text grows with the cube, and more code points only add guesses.
-const ESTIMATED: usize = 20;
-/// Pieces of that length that are looked at.
-const PIECES: usize = 3;
-
-/// Judges a password by length, blocklist and context words. An empty list is a pass.
-///
-/// The blocklist is zxcvbn's: common passwords, names, words and dates, keyboard runs, and their usual disguises.
-pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec<Weakness> {
-    let text = password.expose();
-    if text.chars().count() < min_length as usize {
-        let message =
-            format!("Use at least {min_length} characters. A few unrelated words are easy to remember.");
-        return vec![Weakness::new(WeaknessCode::TooShort, message)];
-    }
-    let words: Vec<&str> =
-        context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).collect();
-    let words: Vec<&str> = words.into_iter().filter(|word| word.chars().count() >= 3).collect();
-    let with_context = guesses_log10(text, &words);
-    if with_context >= FEWEST_GUESSES_LOG10 {
-        return Vec::new();
-    }
-    if with_context + 0.5 < guesses_log10(text, &[]) {
-        let message =
-            "This is little more than a name that belongs to the account or the practice. Choose another.";
-        return vec![Weakness::new(WeaknessCode::ContextWord, message)];
-    }
-    vec![Weakness::new(
-        WeaknessCode::TooCommon,
-        "This is among the passwords that are guessed first. Choose another.",
-    )]
-}
-
-/// How many guesses the strongest piece of a password takes; the whole takes no fewer.
-fn guesses_log10(text: &str, words: &[&str]) -> f64 {
-    let characters: Zeroizing<Vec<char>> = Zeroizing::new(text.chars().collect());
-    let mut strongest = 0.0_f64;
-    for piece in characters.chunks(ESTIMATED).take(PIECES) {
-        let piece: Zeroizing<String> = Zeroizing::new(piece.iter().collect());
-        strongest = strongest.max(zxcvbn::zxcvbn(&piece, words).guesses_log10());
-        if strongest >= FEWEST_GUESSES_LOG10 {
-            break;
-        }
-    }
-    strongest
 }
 
 /// A kept password: a PHC string of Argon2, or an imported bcrypt string.
@@ -342,10 +261,6 @@ mod tests {
         Password::parse(text).expect("a password")
     }
 
-    fn codes(text: &str, context: &[&str]) -> Vec<WeaknessCode> {
-        weaknesses(&password(text), 15, context).into_iter().map(|w| w.code).collect()
-    }
-
     #[test]
     fn nothing_is_trimmed_folded_or_cut() {
         let hasher = Hasher::default();
@@ -462,22 +377,5 @@ mod tests {
         let before = address(&hasher);
         hasher.hash(&peppers("k1"), &Ambient::system(), &typed).expect("a hash");
         assert_eq!(address(&hasher), before);
-    }
-
-    #[test]
-    fn weak_passwords_are_named_and_good_ones_pass() {
-        let context = ["Harbor Agency", "jane", "Jane Okonkwo"];
-        assert_eq!(codes("short", &context), [WeaknessCode::TooShort]);
-        assert_eq!(codes("aaaaaaaaaaaaaaaaaaaa", &context), [WeaknessCode::TooCommon]);
-        assert_eq!(codes("passwordpassword", &context), [WeaknessCode::TooCommon]);
-        assert_eq!(codes("qwertyuiopasdfgh", &context), [WeaknessCode::TooCommon]);
-        assert_eq!(codes("thisismypassword", &context), [WeaknessCode::TooCommon]);
-        assert_eq!(codes(&"a".repeat(256), &context), [WeaknessCode::TooCommon]);
-        assert_eq!(codes(&"password".repeat(32), &context), [WeaknessCode::TooCommon]);
-        assert!(codes(&format!("{}seven lanterns under", "a".repeat(20)), &context).is_empty());
-        assert_eq!(codes("okonkwookonkwookonkwo", &context), [WeaknessCode::ContextWord]);
-        assert!(codes("walk the green river", &context).is_empty());
-        assert!(codes(&"🦀 walks the green river ".repeat(10), &context).is_empty());
-        assert_eq!(weaknesses(&password("12345678"), 8, &[]).len(), 1);
     }
 }
