@@ -26,9 +26,9 @@ use zeroize::Zeroizing;
 
 mod issue;
 
-/// Accounts of one mailbox that a mail serves: the first made. It is also what one transaction can record; whoever shares
-/// an address with more is still reached by username.
-const MOST_SHARED: usize = 25;
+/// Accounts of one mailbox that a mail serves: the first made. Whoever shares an address with more is still
+/// reached by username.
+const MOST_SHARED: usize = 20;
 
 /// What the function works with.
 pub struct Deps {
@@ -229,9 +229,9 @@ async fn invite_or_recover(
         tickets = others;
         send_links(deps, outbox, practice, &to, &same).await?;
         for (account, ticket) in &same {
-            deps.store.record_sent(ticket).await?;
             let event = deps.event(outbox, Action::MailSent, Actor::System)?;
-            events.push(event.of(account.id, account.portal).with_ticket(ticket.id));
+            let event = event.of(account.id, account.portal).with_ticket(ticket.id);
+            deps.store.record_sent(ticket, &event).await?;
         }
     }
     Ok(events)

@@ -79,11 +79,19 @@ async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem>
     if token.expose().is_empty() {
         return Err(Problem::invalid("token", "must not be empty"));
     }
-    let invalid = || Problem::new(Code::InvalidToken);
-    let token = Token::parse(token.expose()).ok_or_else(invalid)?;
+    let token = Token::parse(token.expose()).ok_or_else(|| Problem::new(Code::InvalidToken))?;
+    let (ticket, account) = read(deps, &token).await?;
+    if ticket.standing(&account, deps.ambient.now()) != Standing::Revoked {
+        return Ok((ticket, account));
+    }
+    // The two are not read at one instant: what looks voided by a later password may be the ticket that has just set it.
+    read(deps, &token).await
+}
+
+async fn read(deps: &Deps, token: &Token) -> Result<(Ticket, Account), Problem> {
     let found = deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?;
-    let (ticket, account) = found.ok_or_else(invalid)?;
-    if ticket.digest == token.digest() { Ok((ticket, account)) } else { Err(invalid()) }
+    let good = found.filter(|(ticket, _)| ticket.digest == token.digest());
+    good.ok_or_else(|| Problem::new(Code::InvalidToken))
 }
 
 /// What a holder is told of a ticket that is not open.

@@ -115,17 +115,20 @@ impl Store {
         self.transact(vec![self.put_once(item)?, update(guard)?, self.put_event(event)?]).await
     }
 
-    /// Marks a ticket as sent. One that has been used or revoked meanwhile stays so.
-    pub async fn record_sent(&self, ticket: &Ticket) -> Result<Outcome, StoreError> {
-        let mark =
-            self.update(&keys::ticket(ticket.account, ticket.id)).update_expression("SET #state = :sent");
-        let mark =
-            mark.condition_expression("#state = :issued").expression_attribute_names("#state", "state");
-        let mark = mark.expression_attribute_values(":sent", text(State::Sent.as_str()));
-        self.transact(vec![update(
-            mark.expression_attribute_values(":issued", text(State::Issued.as_str())),
-        )?])
-        .await
+    /// Marks a ticket as sent and records the mail. One that has been sent before, or used or revoked meanwhile, stays so.
+    pub async fn record_sent(&self, ticket: &Ticket, event: &Event) -> Result<(), StoreError> {
+        let issued = text(State::Issued.as_str());
+        let mark = self
+            .update(&keys::ticket(ticket.account, ticket.id))
+            .update_expression("SET #state = :sent")
+            .condition_expression("#state = :issued")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":sent", text(State::Sent.as_str()))
+            .expression_attribute_values(":issued", issued);
+        match self.transact(vec![update(mark)?, self.put_event(event)?]).await? {
+            Outcome::Written => Ok(()),
+            Outcome::Refused(_) => self.record_event(event).await,
+        }
     }
 
     /// Counts an answer to the security question, or a repeated password, before it counts for anything. Refused when the
