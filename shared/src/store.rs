@@ -8,6 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
 use serde::de::DeserializeOwned;
@@ -60,6 +61,17 @@ pub enum StoreError {
 impl StoreError {
     fn unavailable(operation: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable { operation, source: source.into() }
+    }
+
+    /// A call that failed: the service's code, or how it went wrong. The service's own sentences may quote an item.
+    fn failed<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
+        let how = match error {
+            SdkError::ServiceError(service) => service.err().code().unwrap_or("an error without a code"),
+            SdkError::TimeoutError(_) => "it took too long",
+            SdkError::DispatchFailure(_) => "no connection",
+            _ => "no usable answer",
+        };
+        Self::Unavailable { operation, source: how.into() }
     }
 
     fn broken(pk: &str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -132,7 +144,7 @@ impl Store {
                 return Ok(Outcome::Refused(refused));
             }
             if attempt == ATTEMPTS || !passes(&reasons) {
-                return Err(StoreError::unavailable("TransactWriteItems", error));
+                return Err(StoreError::failed("TransactWriteItems", &error));
             }
             self.pause(wait).await?;
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -154,7 +166,7 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(key.attributes()))
             .consistent_read(true);
-        let answer = call.send().await.map_err(|error| StoreError::unavailable("GetItem", error))?;
+        let answer = call.send().await.map_err(|error| StoreError::failed("GetItem", &error))?;
         answer.item.map(|item| items::read(&key.pk, item)).transpose()
     }
 }

@@ -31,7 +31,7 @@ impl Store {
         let pk = keys::logins(practice, portal, identifier);
         let call = self.client.query().table_name(&self.table).consistent_read(true);
         let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
-        let answer = call.send().await.map_err(|error| StoreError::unavailable("Query", error))?;
+        let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
         answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
     }
 

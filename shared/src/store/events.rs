@@ -25,7 +25,7 @@ impl Store {
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 Ok(())
             }
-            Err(error) => Err(StoreError::unavailable("PutItem", error)),
+            Err(error) => Err(StoreError::failed("PutItem", &error)),
         }
     }
 
@@ -35,7 +35,7 @@ impl Store {
         let call = self.client.query().table_name(&self.table).scan_index_forward(false);
         let call =
             call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", items::text(&pk));
-        let answer = call.send().await.map_err(|error| StoreError::unavailable("Query", error))?;
+        let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
         answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
     }
 }

@@ -70,7 +70,7 @@ impl Store {
             Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
                 Ok(None)
             }
-            Err(error) => Err(StoreError::unavailable("UpdateItem", error)),
+            Err(error) => Err(StoreError::failed("UpdateItem", &error)),
         }
     }
 
@@ -80,7 +80,7 @@ impl Store {
         let call = self.client.query().table_name(&self.table).consistent_read(true);
         let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
         let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let items = items.map_err(|error| StoreError::unavailable("Query", error))?;
+        let items = items.map_err(|error| StoreError::failed("Query", &error))?;
         items.into_iter().map(|item| items::read(&pk, item)).collect()
     }
 

@@ -70,7 +70,7 @@ impl Store {
             .consistent_read(true);
         let wanted = wanted.build().map_err(|error| StoreError::unavailable("building a read", error))?;
         let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
-        let answer = answer.map_err(|error| StoreError::unavailable("BatchGetItem", error))?;
+        let answer = answer.map_err(|error| StoreError::failed("BatchGetItem", &error))?;
         if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
             return Err(StoreError::unavailable("BatchGetItem", "the store left keys unprocessed"));
         }
@@ -85,7 +85,7 @@ impl Store {
         let call = self.client.query().table_name(&self.table).consistent_read(true);
         let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
         let pages = call.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await;
-        let mut items = pages.map_err(|error| StoreError::unavailable("Query", error))?;
+        let mut items = pages.map_err(|error| StoreError::failed("Query", &error))?;
         let is_guard =
             |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "#GUARD");
         let guard = items.iter().position(is_guard).map(|at| items.remove(at));
