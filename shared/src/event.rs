@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Ambient, NoRandomness, Timestamp};
 use crate::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
 use crate::practice::{Portal, Slug};
 
@@ -122,13 +122,20 @@ pub struct Event {
 }
 
 impl Event {
-    /// An entry with nothing but the necessary.
-    pub fn new(id: EventId, at: Timestamp, practice: &Slug, action: Action, actor: Actor) -> Self {
-        let practice = practice.clone();
-        Self {
-            id,
-            at,
-            practice,
+    /// An entry of now, with nothing but the necessary.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when no id can be drawn.
+    pub fn new(
+        ambient: &Ambient,
+        practice: &Slug,
+        action: Action,
+        actor: Actor,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            id: EventId::from(ambient.ulid()?),
+            at: ambient.now(),
+            practice: practice.clone(),
             action,
             actor,
             account: None,
@@ -138,7 +145,7 @@ impl Event {
             session: None,
             outbox: None,
             ip: None,
-        }
+        })
     }
 
     /// Of the given account, at its door.

@@ -3,9 +3,11 @@
 //! The mailer turns an outbox item into one mail. The item carries facts and a nonce, never a secret: who reads the table
 //! or the stream without the derivation key can send nothing and open nothing.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Ambient, NoRandomness, Timestamp};
 use crate::identifier::Identifier;
 use crate::ids::{AccountId, OutboxId};
 use crate::practice::{Method, Portal, Slug};
@@ -66,6 +68,27 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// An item of now, with a nonce of its own. `ip` is where its request came from.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when no id or nonce can be drawn.
+    pub fn new(
+        ambient: &Ambient,
+        practice: &Slug,
+        errand: Errand,
+        ip: Option<IpAddr>,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            id: OutboxId::from(ambient.ulid()?),
+            practice: practice.clone(),
+            errand,
+            nonce: Nonce::from(ambient.bytes()?),
+            at: ambient.now(),
+            ip: ip.map(|ip| ip.to_string()),
+            done_at: None,
+        })
+    }
+
     /// Comes from the public front door.
     pub const fn is_request(&self) -> bool {
         matches!(self.errand, Errand::Recovery { .. } | Errand::LimitHit { .. })

@@ -89,23 +89,11 @@ async fn expiry_is_a_condition_of_the_write_and_not_of_the_read_before_it() {
     let (ticket, account) = app.store.find_ticket_with_account(parsed.account, id).await.unwrap().unwrap();
     let consume = async |now| {
         let hash = rekey::password::PasswordHash::import(crate::support::password_hash()).unwrap();
-        let event_id = rekey::ids::EventId::from_bytes([1; 16]);
-        let event = rekey::event::Event::new(
-            event_id,
-            now,
-            &account.practice,
-            Action::AuthnPasswordChange,
-            rekey::event::Actor::Holder,
-        );
-        let confirmation = rekey::outbox::Outbox {
-            id: rekey::ids::OutboxId::from_bytes([1; 16]),
-            practice: account.practice.clone(),
-            errand: rekey::outbox::Errand::PasswordChanged { account: account.id },
-            nonce: rekey::ticket::Nonce::from([1; 32]),
-            at: now,
-            ip: None,
-            done_at: None,
-        };
+        let ambient = rekey::clock::Ambient::system();
+        let (action, actor) = (Action::AuthnPasswordChange, rekey::event::Actor::Holder);
+        let event = rekey::event::Event::new(&ambient, &account.practice, action, actor).unwrap();
+        let errand = rekey::outbox::Errand::PasswordChanged { account: account.id };
+        let confirmation = rekey::outbox::Outbox::new(&ambient, &account.practice, errand, None).unwrap();
         let reset = rekey::store::tickets::Reset {
             ticket: &ticket,
             account: &account,

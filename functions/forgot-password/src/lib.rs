@@ -22,7 +22,6 @@ use rekey::question;
 use rekey::store::Store;
 use rekey::store::limits::Decision;
 use rekey::store::practices::PracticeCache;
-use rekey::ticket::Nonce;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -117,18 +116,12 @@ pub async fn forgot(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let now = deps.ambient.now();
     let practice = deps.practice(&asked.practice, now).await?;
     let method = choose(&practice, asked.method)?;
-    let id = OutboxId::from(deps.ambient.ulid()?);
-    let request = Outbox {
-        id,
-        practice: practice.slug.clone(),
-        errand: Errand::Recovery { portal: asked.portal, identifier, method },
-        nonce: Nonce::from(deps.ambient.bytes()?),
-        at: now,
-        ip: Some(call.address.to_string()),
-        done_at: None,
-    };
+    let errand = Errand::Recovery { portal: asked.portal, identifier, method };
+    let request = Outbox::new(&deps.ambient, &practice.slug, errand, Some(call.address))?;
     match take(deps, call, &request).await? {
-        Decision::Allowed => Answer::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: id, method }),
+        Decision::Allowed => {
+            Answer::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: request.id, method })
+        }
         Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
     }
 }
@@ -142,8 +135,8 @@ fn choose(practice: &Practice, asked: Option<Method>) -> Result<Method, Problem>
     chosen.ok_or_else(|| Problem::new(Code::MethodNotOffered))
 }
 
-/// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer, which knows whether
-/// it names an account: one an hour, however many are refused.
+/// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer,
+/// which knows whether it names an account: one an hour, however many are refused.
 async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Problem> {
     let Errand::Recovery { portal, identifier, .. } = &request.errand else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;

@@ -13,7 +13,7 @@ use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::chain;
 use rekey::identifier::Email;
-use rekey::ids::{AccountId, EventId};
+use rekey::ids::AccountId;
 use rekey::keyring::{KeyError, LazyKeyring};
 use rekey::mail::compose::{ComposeError, Kind as Mail, Language, Letter, Link, Support, compose};
 use rekey::mail::{MailError, Postbox};
@@ -55,9 +55,7 @@ impl Deps {
     }
 
     fn event(&self, outbox: &Outbox, action: Action, actor: Actor) -> Result<Event, NoRandomness> {
-        let id = EventId::from(self.ambient.ulid()?);
-        let event =
-            Event::new(id, self.ambient.now(), &outbox.practice, action, actor).with_outbox(outbox.id);
+        let event = Event::new(&self.ambient, &outbox.practice, action, actor)?.with_outbox(outbox.id);
         Ok(match &outbox.ip {
             Some(ip) => event.from_address(ip),
             None => event,

@@ -10,13 +10,12 @@ use rekey::clock::{Ambient, NoRandomness};
 use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event};
 use rekey::identifier::{Email, Username};
-use rekey::ids::{AccountId, EventId, OutboxId};
+use rekey::ids::AccountId;
 use rekey::keyring::LazyKeyring;
 use rekey::outbox::{Errand, Outbox};
 use rekey::password::Hasher;
 use rekey::practice::{Portal, Practice, SettingError, Slug};
 use rekey::store::{Store, StoreError};
-use rekey::ticket::Nonce;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -45,8 +44,7 @@ impl Deps {
     }
 
     fn event(&self, practice: &Slug, action: Action) -> Result<Event, NoRandomness> {
-        let id = EventId::from(self.ambient.ulid()?);
-        Ok(Event::new(id, self.ambient.now(), practice, action, Actor::Operator))
+        Event::new(&self.ambient, practice, action, Actor::Operator)
     }
 }
 
@@ -175,7 +173,6 @@ async fn create_administrator(
         .map_err(|rule| OperatorError::Invalid(format!("display_name: {rule}")))?;
     import::check_locale(asked.locale.as_deref())
         .map_err(|rule| OperatorError::Invalid(format!("locale: {rule}")))?;
-    let now = deps.ambient.now();
     let account = Account {
         id: AccountId::from(deps.ambient.ulid()?),
         practice: asked.practice,
@@ -194,17 +191,10 @@ async fn create_administrator(
         credential_version: 1,
         session_epoch: 1,
         question: None,
-        created_at: now,
+        created_at: deps.ambient.now(),
     };
-    let invitation = Outbox {
-        id: OutboxId::from(deps.ambient.ulid()?),
-        practice: account.practice.clone(),
-        errand: Errand::Invitation { account: account.id },
-        nonce: Nonce::from(deps.ambient.bytes()?),
-        at: now,
-        ip: None,
-        done_at: None,
-    };
+    let errand = Errand::Invitation { account: account.id };
+    let invitation = Outbox::new(&deps.ambient, &account.practice, errand, None)?;
     let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
     let event = event.with_outbox(invitation.id);
     let written = deps.store.create_account(&account, &event, Some(&invitation)).await?.is_written();

@@ -7,7 +7,6 @@ use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
-use rekey::ids::{EventId, OutboxId};
 use rekey::limit::Subject;
 use rekey::outbox::{Errand, Outbox};
 use rekey::password::{self, HashError, Password, PasswordHash, Verdict, Weakness};
@@ -16,7 +15,7 @@ use rekey::question;
 use rekey::secret::Secret;
 use rekey::store::Outcome;
 use rekey::store::tickets::Reset;
-use rekey::ticket::{Nonce, Purpose, Ticket};
+use rekey::ticket::{Purpose, Ticket};
 use rekey::token::{Digest, digest_of};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -157,15 +156,8 @@ async fn consume(
     let limits: Vec<Subject> = account.identifiers().iter().map(subject).collect();
     // Hashing took its time; the ticket must still be open now.
     let now = deps.ambient.now();
-    let confirmation = Outbox {
-        id: OutboxId::from(deps.ambient.ulid()?),
-        practice: account.practice.clone(),
-        errand: Errand::PasswordChanged { account: account.id },
-        nonce: Nonce::from(deps.ambient.bytes()?),
-        at: now,
-        ip: Some(call.address.to_string()),
-        done_at: None,
-    };
+    let errand = Errand::PasswordChanged { account: account.id };
+    let confirmation = Outbox::new(&deps.ambient, &account.practice, errand, Some(call.address))?;
     let event = event(deps, call, ticket, Action::AuthnPasswordChange)?;
     let event = &event.with_outbox(confirmation.id);
     let reset = Reset {
@@ -182,8 +174,7 @@ async fn consume(
 }
 
 fn event(deps: &Deps, call: &Call, ticket: &Ticket, action: Action) -> Result<Event, Problem> {
-    let id = EventId::from(deps.ambient.ulid()?);
-    let event = Event::new(id, deps.ambient.now(), &ticket.practice, action, Actor::Holder);
+    let event = Event::new(&deps.ambient, &ticket.practice, action, Actor::Holder)?;
     Ok(event.of(ticket.account, ticket.portal).with_ticket(ticket.id).from_address(call.address))
 }
 

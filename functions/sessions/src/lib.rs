@@ -11,7 +11,6 @@ use rekey::config::{ConfigError, Lookup};
 use rekey::event::{Action, Actor, Event};
 use rekey::http::problem::{Code, Problem};
 use rekey::http::{Call, respond};
-use rekey::ids::EventId;
 use rekey::keyring::LazyKeyring;
 use rekey::password::Hasher;
 use rekey::practice::Slug;
@@ -48,8 +47,7 @@ impl Deps {
     }
 
     fn event(&self, call: &Call, practice: &Slug, action: Action, actor: Actor) -> Result<Event, Problem> {
-        let id = EventId::from(self.ambient.ulid()?);
-        Ok(Event::new(id, self.ambient.now(), practice, action, actor).from_address(call.address))
+        Ok(Event::new(&self.ambient, practice, action, actor)?.from_address(call.address))
     }
 }
 

@@ -94,8 +94,8 @@ pub fn ticket(account: AccountId, id: TicketId) -> Key {
     Key::new(tickets(account), id.to_string())
 }
 
-/// Of what keeps two mailers from issuing at once for one account. Sorts before every
-/// ticket: a query that a transaction overtakes then sees an old guard with new tickets, which is refused, and never the reverse.
+/// Of what keeps two mailers from issuing at once for one account. Sorts before every ticket: a query that
+/// a transaction overtakes then sees an old guard with new tickets, which is refused, and never the reverse.
 pub fn ticket_guard(account: AccountId) -> Key {
     Key::new(tickets(account), "#GUARD")
 }

@@ -117,14 +117,13 @@ impl Store {
 
     /// Marks a ticket as sent and records the mail. One that has been sent before, or used or revoked meanwhile, stays so.
     pub async fn record_sent(&self, ticket: &Ticket, event: &Event) -> Result<(), StoreError> {
-        let issued = text(State::Issued.as_str());
         let mark = self
             .update(&keys::ticket(ticket.account, ticket.id))
             .update_expression("SET #state = :sent")
             .condition_expression("#state = :issued")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":sent", text(State::Sent.as_str()))
-            .expression_attribute_values(":issued", issued);
+            .expression_attribute_values(":issued", text(State::Issued.as_str()));
         match self.transact(vec![update(mark)?, self.put_event(event)?]).await? {
             Outcome::Written => Ok(()),
             Outcome::Refused(_) => self.record_event(event).await,
