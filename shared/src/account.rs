@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::identifier::{Email, Identifier, Username};
 use crate::ids::AccountId;
 use crate::password::PasswordHash;
-use crate::practice::{Portal, Slug};
+use crate::practice::{Policy, Portal, SecurityQuestion, Slug};
 
 /// What a member of staff may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -91,6 +91,11 @@ impl Account {
     /// May sign in and recover: active and not refused.
     pub const fn is_open(&self) -> bool {
         self.active && !self.refused
+    }
+
+    /// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too.
+    pub fn asked_question(&self, policy: &Policy) -> Option<&Question> {
+        self.question.as_ref().filter(|_| policy.security_question != SecurityQuestion::Off)
     }
 
     /// Everything its owner may type to name it, canonical.

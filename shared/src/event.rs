@@ -39,6 +39,10 @@ pub enum Action {
     ExcessRateLimitExceeded,
     /// A ticket was issued.
     AuthnTokenCreated,
+    /// The right code was entered.
+    AuthnCodeSuccess,
+    /// A wrong code was entered: see `reason`.
+    AuthnCodeFail,
     /// A ticket that can no longer be used was presented.
     AuthnTokenReuse,
     /// SES took a mail.
@@ -49,6 +53,10 @@ pub enum Action {
     AuthnPasswordChange,
     /// A password was refused: see `reason`.
     AuthnPasswordChangeFail,
+    /// The security question was set.
+    SecurityQuestionChange,
+    /// Setting the security question was refused: see `reason`.
+    SecurityQuestionChangeFail,
     /// Signed in.
     AuthnLoginSuccess,
     /// A sign-in failed.
@@ -75,6 +83,10 @@ pub enum Reason {
     WrongPassword,
     /// No account has the identifier.
     UnknownIdentifier,
+    /// The code is not the one that was mailed.
+    WrongCode,
+    /// The code is not the one that was mailed, and was the last that is compared.
+    LastWrongCode,
     /// The answer to the security question is wrong.
     WrongAnswer,
     /// The ticket's time has passed.

@@ -17,6 +17,10 @@ use tracing::Instrument as _;
 
 pub mod problem;
 
+use crate::account::Account;
+use crate::clock::Timestamp;
+use crate::session::Session;
+use crate::store::Store;
 use crate::token::Token;
 use problem::{Code, Problem};
 
@@ -26,8 +30,19 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 9] =
-    ["v1", "password", "forgot", "reset", "preview", "practices", "sessions", "current", "account"];
+const WORDS: [&str; 11] = [
+    "v1",
+    "password",
+    "forgot",
+    "verify-code",
+    "reset",
+    "preview",
+    "practices",
+    "sessions",
+    "current",
+    "account",
+    "security-question",
+];
 
 /// A request as a handler sees it.
 pub struct Call {
@@ -110,11 +125,19 @@ impl Call {
     ///
     /// # Errors
     /// 401 when there is none, or none that this system can have made.
-    pub fn bearer(&self) -> Result<Token, Problem> {
+    fn bearer(&self) -> Result<Token, Problem> {
         let value = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let (scheme, token) = value.and_then(|value| value.split_once(' ')).unwrap_or_default();
         let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
         token.ok_or_else(Problem::no_session)
+    }
+
+    /// The session of a call, good now, and its account. One round trip.
+    ///
+    /// # Errors
+    /// 401 when there is none that is good now.
+    pub async fn session(&self, store: &Store, now: Timestamp) -> Result<(Session, Account), Problem> {
+        store.use_session(&self.bearer()?, now).await?.ok_or_else(Problem::no_session)
     }
 
     /// How the browser or app names itself, cut to 200 characters.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod aws;
 pub mod clock;
+pub mod code;
 pub mod config;
 pub mod event;
 pub mod http;

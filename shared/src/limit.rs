@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::clock::{Timestamp, hours};
 use crate::identifier::Identifier;
+use crate::ids::AccountId;
 use crate::practice::{Portal, Slug};
 use crate::token::keyed;
 
@@ -37,6 +38,11 @@ impl Subject {
             IpAddr::V4(v4) => Self::hashed(key, "address", &[&v4.octets()]),
             IpAddr::V6(v6) => Self::hashed(key, "address", &[&v6.octets()[..8]]),
         }
+    }
+
+    /// An account, for what only the holder of one of its tickets can spend.
+    pub fn account(key: &[u8], id: AccountId) -> Self {
+        Self::hashed(key, "account", &[&id.to_bytes()])
     }
 
     fn hashed(key: &[u8], kind: &str, parts: &[&[u8]]) -> Self {

@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Ambient, NoRandomness, Timestamp};
+use crate::code::Challenge;
 use crate::identifier::Identifier;
 use crate::ids::{AccountId, OutboxId};
-use crate::practice::{Method, Portal, Slug};
+use crate::practice::{Portal, Slug};
 use crate::ticket::Nonce;
 
 /// What to mail about.
@@ -23,8 +24,6 @@ pub enum Errand {
         portal: Portal,
         /// What was typed, canonical.
         identifier: Identifier,
-        /// By link or by code.
-        method: Method,
     },
     /// Somebody asked more often than the limit allows. No mail follows; an account that is named gets an event.
     LimitHit {
@@ -55,8 +54,11 @@ pub struct Outbox {
     /// What to mail about.
     #[serde(flatten)]
     pub errand: Errand,
-    /// Makes the tokens of this item's tickets.
+    /// Makes the tokens of this item's tickets, or its code.
     pub nonce: Nonce,
+    /// Of a request for a code: how it can be entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Challenge>,
     /// When it was written.
     pub at: Timestamp,
     /// Where the request came from, as the gateway saw it.
@@ -83,6 +85,7 @@ impl Outbox {
             practice: practice.clone(),
             errand,
             nonce: Nonce::from(ambient.bytes()?),
+            challenge: None,
             at: ambient.now(),
             ip: ip.map(|ip| ip.to_string()),
             done_at: None,

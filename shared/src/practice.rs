@@ -101,11 +101,6 @@ pub enum Method {
     Code,
 }
 
-impl Method {
-    /// The methods that this release carries out.
-    pub const CARRIED_OUT: [Self; 1] = [Self::Link];
-}
-
 /// Whether a recovery asks for the security question, after the mailbox has been proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -236,11 +231,6 @@ impl Practice {
     /// What a new password needs here.
     pub const fn password_policy(&self) -> PasswordPolicy {
         PasswordPolicy { min_length: self.policy.password_min_length, max_length: crate::password::LONGEST }
-    }
-
-    /// The recovery methods that can be asked for.
-    pub fn methods(&self) -> impl Iterator<Item = Method> + '_ {
-        self.policy.recovery_methods.iter().copied().filter(|method| Method::CARRIED_OUT.contains(method))
     }
 }
 

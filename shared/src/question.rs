@@ -2,10 +2,17 @@
 //!
 //! An answer is compared without its case, accents' form, punctuation or spacing, and kept like a password.
 
+use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::password::Password;
+use crate::account::Question;
+use crate::clock::{Ambient, days};
+use crate::keyring::Keyring;
+use crate::limit::Window;
+use crate::password::{HashError, Hasher, Password};
+use crate::secret::Secret;
 
 /// The questions a practice offers to choose from. Answers that a stranger can look up are left out on purpose.
 pub const OFFERED: [&str; 6] = [
@@ -19,6 +26,54 @@ pub const OFFERED: [&str; 6] = [
 
 /// Wrong answers that void a ticket.
 pub const ATTEMPTS: u64 = 5;
+/// Answers that an account takes in a day, whatever number of tickets they come with: who has the mailbox can ask for more
+/// tickets, and must not get more answers.
+pub const BUDGET: Window = Window { count: 20, span: days(1) };
+
+/// A question and its answer, as somebody sends them.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewQuestion {
+    /// One of those that the practice offers, or one's own.
+    #[schema(min_length = 1, max_length = 200)]
+    pub question: String,
+    /// 1 to 256 letters and digits; case, spacing and punctuation do not count.
+    pub answer: Secret,
+}
+
+/// The same, fit to be kept. The answer is normalized and still plain.
+pub struct Chosen {
+    question: String,
+    answer: Password,
+}
+
+impl NewQuestion {
+    /// Checks both members.
+    ///
+    /// # Errors
+    /// The member, and the rule it breaks.
+    pub fn check(self) -> Result<Chosen, (&'static str, &'static str)> {
+        let question = self.question.trim().to_owned();
+        let fits = (1..=200).contains(&question.chars().count()) && !question.chars().any(char::is_control);
+        if !fits {
+            return Err(("question", "must have 1 to 200 characters and no control characters"));
+        }
+        let answer = normalize(self.answer.expose());
+        let answer = answer.ok_or(("answer", "must have 1 to 256 letters or digits"))?;
+        Ok(Chosen { question, answer })
+    }
+}
+
+impl Chosen {
+    /// As an account keeps it: one Argon2id.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    pub fn keep(self, hasher: &Hasher, peppers: &Keyring, ambient: &Ambient) -> Result<Question, HashError> {
+        let answer = hasher.hash(peppers, ambient, &self.answer)?;
+        Ok(Question { question: self.question, answer })
+    }
+}
 
 /// The form of an answer that is hashed. `None` when nothing or too much is left.
 pub fn normalize(answer: &str) -> Option<Password> {

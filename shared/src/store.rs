@@ -10,7 +10,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, TransactWriteItem};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue, TransactWriteItem};
 use serde::de::DeserializeOwned;
 
 use crate::aws::Environment;
@@ -18,6 +20,7 @@ use crate::clock::Ambient;
 use crate::config::{ConfigError, Lookup, required};
 
 pub mod accounts;
+pub mod codes;
 pub mod events;
 pub mod items;
 pub mod keys;
@@ -150,6 +153,30 @@ impl Store {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Ok(Outcome::Written)
+    }
+
+    /// One update by itself, and the item after it. `None` when its condition failed. One round trip unless a transaction is
+    /// in the way. An answer that is lost may have it done twice: it must be harmless or err on the safe side.
+    async fn update_alone(&self, call: UpdateItemFluentBuilder) -> Result<Option<Item>, StoreError> {
+        let call = call.table_name(&self.table).return_values(ReturnValue::AllNew);
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let error = match call.clone().send().await {
+                Ok(answer) => return Ok(answer.attributes),
+                Err(error) => error,
+            };
+            let cause = error.as_service_error();
+            if cause.is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
+                return Ok(None);
+            }
+            let in_the_way = cause.is_some_and(UpdateItemError::is_transaction_conflict_exception);
+            if attempt == ATTEMPTS || !in_the_way {
+                return Err(StoreError::failed("UpdateItem", &error));
+            }
+            self.pause(wait).await?;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        Ok(None)
     }
 
     /// Full jitter: of two transactions in each other's way, one goes first.

@@ -12,7 +12,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 /// Whose lines follow the level: this system's own crates.
-const OWN: [&str; 6] = ["rekey", "forgot_password", "mailer", "operator", "reset_password", "sessions"];
+const OWN: [&str; 8] = [
+    "rekey",
+    "change_password",
+    "forgot_password",
+    "mailer",
+    "operator",
+    "reset_password",
+    "sessions",
+    "verify_code",
+];
 
 /// Starts logging to standard output, at the level that Lambda's `AWS_LAMBDA_LOG_LEVEL` names (`INFO` when it names none).
 pub fn start() {

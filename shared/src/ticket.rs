@@ -20,6 +20,8 @@ use crate::token::{Digest, Token, keyed};
 pub enum Kind {
     /// A link by mail or by hand.
     ResetLink,
+    /// A code by mail; it is exchanged for a token.
+    VerificationCode,
     /// A link that sets an account up.
     Invitation,
 }
@@ -34,13 +36,10 @@ pub enum Purpose {
     Invitation,
 }
 
-impl Kind {
-    /// What its holder may do with it.
-    pub const fn purpose(self) -> Purpose {
-        match self {
-            Self::ResetLink => Purpose::Reset,
-            Self::Invitation => Purpose::Invitation,
-        }
+impl Purpose {
+    /// What any ticket of an account is for now: the first password, or another one (F6).
+    pub const fn of(account: &Account) -> Self {
+        if account.password.is_some() { Self::Reset } else { Self::Invitation }
     }
 }
 
@@ -94,7 +93,8 @@ pub enum Standing {
     Revoked,
 }
 
-/// A ticket. Its token is never stored: it is derived again from `nonce` by who holds the derivation key.
+/// A ticket. Its token is never stored: a link's is derived again from `nonce` by who holds the derivation key, a code's is
+/// drawn when the code is entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// Names it within its account.
@@ -109,9 +109,10 @@ pub struct Ticket {
     pub kind: Kind,
     /// Who issued it.
     pub issuer: Issuer,
-    /// Of its token.
-    pub digest: Digest,
-    /// Random; with the derivation key, makes the token.
+    /// Of its token. A verification code's has none until the code is entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Random; with the derivation key, makes a link's token.
     pub nonce: Nonce,
     /// The id of that key.
     pub derivation_key: String,
@@ -155,7 +156,7 @@ impl Ticket {
         }
     }
 
-    /// Its token, derived again.
+    /// The token of its link, derived again.
     ///
     /// # Errors
     /// [`KeyError::UnknownKeyId`] when its key has been removed.

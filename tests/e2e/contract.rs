@@ -15,6 +15,16 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
     let token = "A".repeat(86);
     vec![
         ("/v1/password/forgot", vec!["POST"], Some(json!({"practice": "agency", "identifier": "jane"}))),
+        (
+            "/v1/password/verify-code",
+            vec!["POST"],
+            Some(json!({"request_id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "code": "1234 5678"})),
+        ),
+        (
+            "/v1/security-question",
+            vec!["PUT"],
+            Some(json!({"current_password": PASSWORD, "question": "First pet?", "answer": "Biscuit"})),
+        ),
         ("/v1/password/reset/preview", vec!["POST"], Some(json!({"token": token}))),
         ("/v1/password/reset", vec!["POST"], Some(json!({"token": token, "new_password": NEW_PASSWORD}))),
         (
@@ -58,7 +68,8 @@ async fn every_path_refuses_what_it_must_and_every_answer_is_guarded() {
             }
         }
         let Some(body) = body else { continue };
-        let post = || HttpEvent::new("POST", path);
+        let method = methods[0];
+        let post = || HttpEvent::new(method, path);
         let large = format!("{{\"x\":\"{}\"}}", "x".repeat(16 * 1024));
         for (event, outcome) in [
             (post().json(&json!({})).body(&large), (413, "body_too_large")),
@@ -76,7 +87,7 @@ async fn every_path_refuses_what_it_must_and_every_answer_is_guarded() {
         }
         let mut unknown = body.clone();
         unknown["role"] = json!("admin");
-        let reply = app.post(path, unknown).await;
+        let reply = app.send(post().json(&unknown)).await;
         assert_eq!(reply.outcome(), (400, "invalid_request".to_owned()));
         assert!(reply.json()["detail"].as_str().unwrap().contains("unknown field `role`"), "{}", reply.body);
     }
@@ -146,10 +157,13 @@ fn samples(function: &str) -> Vec<(String, Value)> {
     samples
 }
 
+const HTTP_FUNCTIONS: [&str; 5] =
+    ["change-password", "forgot-password", "reset-password", "sessions", "verify-code"];
+
 #[tokio::test]
 async fn every_http_sample_event_gets_the_status_in_its_name() {
     let app = TestApp::start().await;
-    for function in ["forgot-password", "reset-password", "sessions"] {
+    for function in HTTP_FUNCTIONS {
         for (name, event) in samples(function) {
             let path = event["rawPath"].as_str().unwrap().to_owned();
             assert_eq!(function_of(&path), function, "{name}");
@@ -181,7 +195,7 @@ async fn every_other_sample_event_ends_as_its_name_says() {
 
 #[test]
 fn sample_events_have_the_shape_of_the_gateway() {
-    for function in ["forgot-password", "reset-password", "sessions"] {
+    for function in HTTP_FUNCTIONS {
         for (_, event) in samples(function) {
             let ip = event["requestContext"]["http"]["sourceIp"].clone();
             assert_eq!(ip, "203.0.113.7");
@@ -196,6 +210,7 @@ fn sample_events_have_the_shape_of_the_gateway() {
     paths(
         forgot_password::forgot,
         forgot_password::public_facts,
+        verify_code::verify_code,
         reset_password::preview::preview,
         reset_password::reset::reset,
         sessions::sign_in::create_session,
@@ -203,6 +218,7 @@ fn sample_events_have_the_shape_of_the_gateway() {
         sessions::holder::sign_out,
         sessions::holder::end_session,
         sessions::holder::get_account,
+        change_password::set_question,
     ),
     components(schemas(ProblemBody)),
     security(("session" = [])),
@@ -253,10 +269,14 @@ async fn answers_have_exactly_the_members_that_the_document_says() {
     let app = TestApp::start().await;
     let api: Value = serde_json::from_str(&document()).unwrap();
     let token = app.token_for("jane").await;
+    let (request, code) = app.code_for("jane").await;
+    let (shared, shared_code) = app.code_for("family@agency.test").await;
     let session = app.session_of("jane", PASSWORD).await;
     let get = |path: &str| HttpEvent::new("GET", path).bearer(&session);
     for (schema, reply) in [
         ("ForgotAnswer", app.forgot("sam").await),
+        ("VerifiedAccount", app.verify(&request, &code).await),
+        ("VerifiedMailbox", app.verify(&shared, &shared_code).await),
         ("Preview", app.preview(&token).await),
         ("SignInAnswer", app.sign_in("jane", PASSWORD).await),
         ("AccountFacts", app.send(get("/v1/account")).await),

@@ -11,14 +11,16 @@ use serde_yaml_ng::Value as Yaml;
 
 use crate::support::event::HttpEvent;
 use crate::support::seam::{Fault, Said, operation};
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, function_of, password_hash, token_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, function_of, other_than, password_hash, token_in};
 
-const FUNCTIONS: [(&str, &str); 5] = [
+const FUNCTIONS: [(&str, &str); 7] = [
+    ("change-password", "ChangePassword"),
     ("forgot-password", "ForgotPassword"),
     ("mailer", "Mailer"),
     ("operator", "Operator"),
     ("reset-password", "ResetPassword"),
     ("sessions", "Sessions"),
+    ("verify-code", "VerifyCode"),
 ];
 
 /// `(action, kind)`, as in `("dynamodb:GetItem", "ACCOUNT#*")` or `("secretsmanager:GetSecretValue", "PepperSecret")`.
@@ -128,6 +130,7 @@ fn needed(said: &Said) -> Vec<(String, String)> {
             let secret = match body["SecretId"].as_str().unwrap() {
                 "rekey/pepper" => "PepperSecret",
                 "rekey/derivation" => "DerivationSecret",
+                "rekey/codes" => "CodeSecret",
                 _ => "LimitsSecret",
             };
             vec![("secretsmanager:GetSecretValue".to_owned(), secret.to_owned())]
@@ -191,6 +194,12 @@ async fn everything(app: &TestApp) {
     ] {
         assert!(app.send(HttpEvent::new(method, path).bearer(session)).await.status.is_success());
     }
+    let question = json!({"current_password": PASSWORD, "question": "Pet?", "answer": "Biscuit"});
+    let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&kept).json(&question);
+    assert_eq!(app.send(put).await.status, 204);
+    let (request, code) = app.code_for("sam").await;
+    assert_eq!(app.verify(&request, &other_than(&code)).await.status, 400);
+    assert_eq!(app.verify(&request, &code).await.status, 200);
     app.forgot("sam@agency.test").await;
     app.preview(&token).await;
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
@@ -345,7 +354,7 @@ fn the_template_and_the_watch_router_route_alike() {
         }
     }
     assert_eq!(watch, gateway);
-    assert_eq!(watch.len(), 7);
+    assert_eq!(watch.len(), 9);
     for (path, function) in watch {
         assert_eq!(function_of(&path), function, "{path}");
     }
@@ -360,6 +369,8 @@ fn read_by(function: &str) -> BTreeSet<String> {
     };
     let (aws, ambient) = (Environment::read(&lookup).unwrap(), Ambient::system());
     match function {
+        "change-password" => drop(change_password::Deps::read(&lookup, &aws, ambient).unwrap()),
+        "verify-code" => drop(verify_code::Deps::read(&lookup, &aws, ambient).unwrap()),
         "forgot-password" => drop(forgot_password::Deps::read(&lookup, &aws, ambient).unwrap()),
         "mailer" => drop(mailer::Deps::read(&lookup, &aws, ambient).unwrap()),
         "operator" => drop(operator::Deps::read(&lookup, &aws, ambient).unwrap()),
@@ -388,6 +399,11 @@ fn every_function_gets_exactly_the_variables_that_it_reads() {
             given.contains("REKEY_DERIVATION_SECRET"),
             function == "mailer",
             "the derivation key is the mailer's"
+        );
+        assert_eq!(
+            given.contains("REKEY_CODE_SECRET"),
+            ["mailer", "verify-code"].contains(&function),
+            "who makes codes and who compares them"
         );
     }
 }

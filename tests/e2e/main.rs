@@ -12,6 +12,7 @@
 
 mod support;
 
+mod codes;
 mod contract;
 mod deployment;
 mod failure;
@@ -19,6 +20,7 @@ mod front_door;
 mod limits;
 mod operator;
 mod outbox;
+mod questions;
 mod reset;
 mod secrets;
 mod sessions;

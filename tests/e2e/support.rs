@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::future::BoxFuture;
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Request, Response};
 use rekey::account::Account;
@@ -52,11 +53,13 @@ pub struct TestApp {
 
 /// Every function, wired as its `main` does.
 struct Functions {
+    change_password: change_password::Deps,
     forgot_password: forgot_password::Deps,
     reset_password: reset_password::Deps,
     sessions: sessions::Deps,
     mailer: mailer::Deps,
     operator: operator::Deps,
+    verify_code: verify_code::Deps,
 }
 
 /// What a caller sees.
@@ -119,6 +122,9 @@ impl TestApp {
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
+            verify_code: verify_code::Deps::read(&lookup, &aws("verify-code"), ambient.clone()).unwrap(),
+            change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
+                .unwrap(),
         });
         let store = Store::new(aws("test").dynamodb(), &table, ambient);
         let pump = pump(&endpoint, dynamodb.clone(), &table, functions.clone());
@@ -147,12 +153,16 @@ impl TestApp {
     pub async fn send_value(&self, event: Value) -> Reply {
         let request: Request = event::request_from(event);
         let path = request.uri().path().to_owned();
-        let response = match function_of(&path) {
-            "forgot-password" => forgot_password::handler(&self.functions.forgot_password, request).await,
-            "reset-password" => reset_password::handler(&self.functions.reset_password, request).await,
-            _ => sessions::handler(&self.functions.sessions, request).await,
+        let functions = &self.functions;
+        // Boxed: together they would make every test's future a large one.
+        let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
+            "forgot-password" => Box::pin(forgot_password::handler(&functions.forgot_password, request)),
+            "verify-code" => Box::pin(verify_code::handler(&functions.verify_code, request)),
+            "change-password" => Box::pin(change_password::handler(&functions.change_password, request)),
+            "reset-password" => Box::pin(reset_password::handler(&functions.reset_password, request)),
+            _ => Box::pin(sessions::handler(&functions.sessions, request)),
         };
-        read(response)
+        read(response.await)
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
@@ -217,6 +227,26 @@ impl TestApp {
         let messages = self.mailbox.messages();
         assert_eq!(messages.len(), before + 1, "one mail for {identifier}");
         token_in(&messages[0])
+    }
+
+    /// Asks for a code at a door of a practice and answers the request's id.
+    pub async fn forgot_by_code(&self, practice: &str, portal: &str, identifier: &str) -> String {
+        let body =
+            json!({"practice": practice, "portal": portal, "identifier": identifier, "method": "code"});
+        let reply = self.post("/v1/password/forgot", body).await;
+        assert_eq!((reply.status.as_u16(), &reply.json()["method"]), (202, &json!("code")), "{reply:?}");
+        reply.json()["request_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a code of a client of `agency`, has it delivered, and answers the request's id and the code.
+    pub async fn code_for(&self, identifier: &str) -> (String, String) {
+        let request = self.forgot_by_code("agency", "client", identifier).await;
+        self.deliver().await;
+        (request, code_in(&self.mailbox.messages()[0]))
+    }
+
+    pub async fn verify(&self, request: &str, code: &str) -> Reply {
+        self.post("/v1/password/verify-code", json!({"request_id": request, "code": code})).await
     }
 
     pub async fn preview(&self, token: &str) -> Reply {
@@ -297,6 +327,8 @@ fn read(response: Response<Body>) -> Reply {
 pub fn function_of(path: &str) -> &'static str {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
+        ["", "v1", "password", "verify-code"] => "verify-code",
+        ["", "v1", "security-question"] => "change-password",
         ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
         _ => "sessions",
     }
@@ -314,6 +346,18 @@ pub fn tokens_in(message: &Message) -> Vec<String> {
         .collect()
 }
 
+/// The code of a mail, grouped as it is there.
+pub fn code_in(message: &Message) -> String {
+    let text = message.text.as_deref().unwrap_or_default();
+    let is_code = |line: &&str| line.contains(' ') && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
+    text.lines().find(is_code).expect("a code").to_owned()
+}
+
+/// Another code of the same length.
+pub fn other_than(code: &str) -> String {
+    code.chars().map(|c| if c == '9' { '0' } else { char::from(c as u8 + u8::from(c != ' ')) }).collect()
+}
+
 fn variables(dynamodb: &str, services: &str, table: &str) -> HashMap<String, String> {
     [
         ("AWS_REGION", "us-east-1"),
@@ -325,6 +369,7 @@ fn variables(dynamodb: &str, services: &str, table: &str) -> HashMap<String, Str
         ("REKEY_TABLE", table),
         ("REKEY_PEPPER_SECRET", "rekey/pepper"),
         ("REKEY_DERIVATION_SECRET", "rekey/derivation"),
+        ("REKEY_CODE_SECRET", "rekey/codes"),
         ("REKEY_LIMITS_SECRET", "rekey/limits"),
         ("REKEY_MAIL_FROM", "no-reply@rekey.test"),
         ("REKEY_CONFIGURATION_SET", "rekey"),

@@ -7,6 +7,7 @@ use lambda_http::http::{Method as Verb, StatusCode};
 use lambda_http::{Body, Request, Response};
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, Timestamp};
+use rekey::code::Challenge;
 use rekey::config::{ConfigError, ForgotLimits, Lookup};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call, respond};
@@ -116,8 +117,12 @@ pub async fn forgot(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let now = deps.ambient.now();
     let practice = deps.practice(&asked.practice, now).await?;
     let method = choose(&practice, asked.method)?;
-    let errand = Errand::Recovery { portal: asked.portal, identifier, method };
-    let request = Outbox::new(&deps.ambient, &practice.slug, errand, Some(call.address))?;
+    let errand = Errand::Recovery { portal: asked.portal, identifier };
+    let mut request = Outbox::new(&deps.ambient, &practice.slug, errand, Some(call.address))?;
+    if method == Method::Code {
+        let policy = &practice.policy;
+        request.challenge = Some(Challenge::new(policy.code_length, request.at + policy.code_ttl()));
+    }
     match take(deps, call, &request).await? {
         Decision::Allowed => {
             Answer::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: request.id, method })
@@ -127,18 +132,18 @@ pub async fn forgot(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn choose(practice: &Practice, asked: Option<Method>) -> Result<Method, Problem> {
-    let mut offered = practice.methods();
+    let offered = &practice.policy.recovery_methods;
     let chosen = match asked {
-        None => offered.next(),
-        Some(method) => offered.find(|each| *each == method),
+        None => offered.first(),
+        Some(method) => offered.iter().find(|each| **each == method),
     };
-    chosen.ok_or_else(|| Problem::new(Code::MethodNotOffered))
+    chosen.copied().ok_or_else(|| Problem::new(Code::MethodNotOffered))
 }
 
 /// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer,
 /// which knows whether it names an account: one an hour, however many are refused.
 async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Problem> {
-    let Errand::Recovery { portal, identifier, .. } = &request.errand else { return Ok(Decision::Allowed) };
+    let Errand::Recovery { portal, identifier } = &request.errand else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;
     let named = Subject::identifier(key, &request.practice, *portal, identifier);
     let address = Subject::address(key, call.address);
@@ -146,7 +151,7 @@ async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Pr
     if matches!(decision, Decision::Refused { since: Some(_), .. }) {
         let errand = Errand::LimitHit { portal: *portal, identifier: identifier.clone() };
         let id = OutboxId::of_limit_hit(&named, request.at);
-        deps.store.create_outbox(&Outbox { id, errand, ..request.clone() }).await?;
+        deps.store.create_outbox(&Outbox { id, errand, challenge: None, ..request.clone() }).await?;
     }
     Ok(decision)
 }
@@ -164,6 +169,8 @@ pub struct PublicPractice {
     pub portals: Portals,
     /// The ways to recover, its first choice first.
     pub recovery_methods: Vec<Method>,
+    /// Digits of a code.
+    pub code_length: u32,
     /// What a new password needs.
     pub password_policy: PasswordPolicy,
     /// Questions to choose from; empty when the practice asks none.
@@ -187,7 +194,8 @@ pub async fn public_facts(deps: &Deps, slug: &str) -> Result<Answer, Problem> {
         name: practice.name.clone(),
         support: practice.support.clone(),
         portals: practice.portals.clone(),
-        recovery_methods: practice.methods().collect(),
+        recovery_methods: practice.policy.recovery_methods.clone(),
+        code_length: practice.policy.code_length,
         password_policy: practice.password_policy(),
         security_questions: if asks { question::OFFERED.to_vec() } else { Vec::new() },
         locales: LOCALES.to_vec(),

@@ -1,4 +1,4 @@
-//! Issuing: at most three self-service tickets open at once, each request's ticket made once.
+//! Issuing: few self-service tickets open at once, each request's ticket made once.
 
 use rekey::account::Account;
 use rekey::clock::Timestamp;
@@ -7,32 +7,62 @@ use rekey::ids::TicketId;
 use rekey::outbox::Outbox;
 use rekey::practice::Practice;
 use rekey::store::tickets::Issued;
-use rekey::ticket::{self, Issuer, Kind, Standing, State, Ticket};
+use rekey::ticket::{self, Issuer, Kind, Purpose, Standing, State, Ticket};
 
 use crate::{Deps, Failure};
 
-/// Self-service tickets that may be open for an account at once (T7).
-const MOST_OPEN: usize = 3;
+/// Links by self-service that may be open for an account at once. With its one code that makes three tickets (T7), and
+/// neither kind can keep the other out.
+const MOST_LINKS: usize = 2;
+/// Codes' tickets that may be open at once. Every request has a code of its own; all of them lead to this ticket.
+const MOST_CODES: usize = 1;
 /// Rounds of losing to another mailer before the record is delivered again.
 const ROUNDS: usize = 5;
 
-/// The ticket that an account gets for an outbox item: the one it already got, a new one, or, when three are open, the
+/// What kind of ticket is asked for, by whom, and until when it can be used.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    kind: Kind,
+    issuer: Issuer,
+    valid_until: Timestamp,
+}
+
+impl Wanted {
+    /// A link, which invites whoever has never set a password, however they asked (F6).
+    pub(crate) fn link(practice: &Practice, account: &Account, issuer: Issuer, now: Timestamp) -> Self {
+        let (kind, life) = match Purpose::of(account) {
+            Purpose::Reset => (Kind::ResetLink, practice.policy.link_ttl()),
+            Purpose::Invitation => (Kind::Invitation, practice.policy.invitation_ttl()),
+        };
+        Self { kind, issuer, valid_until: now + life }
+    }
+
+    /// A code.
+    pub(crate) const fn code(valid_until: Timestamp) -> Self {
+        Self { kind: Kind::VerificationCode, issuer: Issuer::SelfService, valid_until }
+    }
+
+    fn is_code(self) -> bool {
+        self.kind == Kind::VerificationCode
+    }
+}
+
+/// The ticket that an account gets for an outbox item: the one it already got, a new one, or, when enough are open, the
 /// newest of those again. `None` when the one it got has been used or voided since.
 pub(crate) async fn ticket_for(
     deps: &Deps,
     outbox: &Outbox,
-    practice: &Practice,
     account: &Account,
-    issuer: Issuer,
+    wanted: Wanted,
 ) -> Result<Option<Ticket>, Failure> {
     for _ in 0..ROUNDS {
         let now = deps.ambient.now();
         let seen = deps.store.list_tickets(account.id).await?;
-        if let Some(ticket) = already(&seen, outbox, account, issuer, now) {
+        if let Some(ticket) = already(&seen, outbox, account, wanted, now) {
             return Ok(Some(ticket).filter(|ticket| ticket.standing(account, now) == Standing::Open));
         }
-        let ticket = draw(deps, outbox, practice, account, issuer, now).await?;
-        let (action, actor) = (Action::AuthnTokenCreated, actor_of(issuer));
+        let ticket = draw(deps, outbox, account, wanted, now).await?;
+        let (action, actor) = (Action::AuthnTokenCreated, actor_of(wanted.issuer));
         let event = deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
         if deps.store.create_ticket(&ticket, &seen, &event).await?.is_written() {
             return Ok(Some(ticket));
@@ -52,51 +82,54 @@ fn already(
     seen: &Issued,
     outbox: &Outbox,
     account: &Account,
-    issuer: Issuer,
+    wanted: Wanted,
     now: Timestamp,
 ) -> Option<Ticket> {
     let own = TicketId::from(outbox.id);
-    if let Some(ticket) = seen.tickets.iter().find(|ticket| ticket.id == own) {
+    let alike = |ticket: &&Ticket| (ticket.kind == Kind::VerificationCode) == wanted.is_code();
+    if let Some(ticket) = seen.tickets.iter().filter(alike).find(|ticket| ticket.id == own) {
         return Some(ticket.clone());
     }
     let is_open = |ticket: &&Ticket| {
         ticket.issuer == Issuer::SelfService && ticket.standing(account, now) == Standing::Open
     };
-    let open: Vec<&Ticket> = seen.tickets.iter().filter(is_open).collect();
-    // A fourth would let a flood of requests pile up tickets; the newest again lets the person in all the same.
-    let newest = open.last().filter(|_| issuer == Issuer::SelfService && open.len() >= MOST_OPEN);
+    let open: Vec<&Ticket> = seen.tickets.iter().filter(alike).filter(is_open).collect();
+    // One more would let a flood of requests pile up tickets; the newest again lets the person in all the same.
+    let most = if wanted.is_code() { MOST_CODES } else { MOST_LINKS };
+    let newest = open.last().filter(|_| wanted.issuer == Issuer::SelfService && open.len() >= most);
     newest.map(|ticket| (*ticket).clone())
 }
 
 async fn draw(
     deps: &Deps,
     outbox: &Outbox,
-    practice: &Practice,
     account: &Account,
-    issuer: Issuer,
+    wanted: Wanted,
     now: Timestamp,
 ) -> Result<Ticket, Failure> {
     let derivation = deps.derivation.get().await?;
     let (id, key) = (TicketId::from(outbox.id), derivation.current_id());
-    // F6: whoever has never set a password is invited again, however they asked.
-    let (kind, life) = match account.password {
-        Some(_) => (Kind::ResetLink, practice.policy.link_ttl()),
-        None => (Kind::Invitation, practice.policy.invitation_ttl()),
+    let digest = match wanted.kind {
+        // A code's ticket has no token until the code is entered.
+        Kind::VerificationCode => None,
+        Kind::ResetLink | Kind::Invitation => {
+            Some(ticket::derive(derivation, key, &outbox.nonce, account.id, id)?.digest())
+        }
     };
     Ok(Ticket {
         id,
         account: account.id,
         practice: account.practice.clone(),
         portal: account.portal,
-        kind,
-        issuer,
-        digest: ticket::derive(derivation, key, &outbox.nonce, account.id, id)?.digest(),
+        kind: wanted.kind,
+        issuer: wanted.issuer,
+        digest,
         nonce: outbox.nonce,
         derivation_key: key.to_owned(),
         credential_version: account.credential_version,
         state: State::Issued,
         issued_at: now,
-        valid_until: now + life,
+        valid_until: wanted.valid_until,
         answers: 0,
         used_at: None,
         used_with: None,

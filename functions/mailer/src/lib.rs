@@ -21,10 +21,10 @@ use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
 use rekey::store::practices::PracticeCache;
 use rekey::store::{Store, StoreError};
-use rekey::ticket::{Issuer, Kind, Ticket};
-use zeroize::Zeroizing;
+use rekey::ticket::Issuer;
 
 mod issue;
+mod recover;
 
 /// Accounts of one mailbox that a mail serves: the first made. Whoever shares an address with more is still
 /// reached by username.
@@ -36,6 +36,7 @@ pub struct Deps {
     store: Store,
     practices: PracticeCache,
     derivation: LazyKeyring,
+    codes: LazyKeyring,
     postbox: Postbox,
 }
 
@@ -50,6 +51,7 @@ impl Deps {
             ambient,
             practices: PracticeCache::default(),
             derivation: LazyKeyring::read(lookup, aws, "REKEY_DERIVATION_SECRET")?,
+            codes: LazyKeyring::read(lookup, aws, "REKEY_CODE_SECRET")?,
             postbox: Postbox::read(aws.ses(), lookup)?,
         })
     }
@@ -135,11 +137,9 @@ async fn deal_with(deps: &Deps, record: EventRecord) -> Result<(), Failure> {
 /// as it was written, and another delivery may have come first.
 async fn take_up(deps: &Deps, outbox: &Outbox) -> Result<Option<Taken>, Failure> {
     let now = deps.store.find_outbox(outbox).await?;
-    if now.is_none_or(|outbox| outbox.done_at.is_some()) {
-        return Ok(None);
-    }
-    let accounts = addressees(deps, outbox).await?;
-    let outcome = run_errand(deps, outbox, &accounts).await;
+    let Some(outbox) = now.filter(|outbox| outbox.done_at.is_none()) else { return Ok(None) };
+    let accounts = addressees(deps, &outbox).await?;
+    let outcome = run_errand(deps, &outbox, &accounts).await;
     Ok(Some((accounts, outcome)))
 }
 
@@ -149,7 +149,7 @@ type Taken = (Vec<Account>, Result<Vec<Event>, Failure>);
 /// The accounts that an item is about.
 async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreError> {
     let ids: Vec<AccountId> = match &outbox.errand {
-        Errand::Recovery { portal, identifier, .. } | Errand::LimitHit { portal, identifier } => {
+        Errand::Recovery { portal, identifier } | Errand::LimitHit { portal, identifier } => {
             let logins = deps.store.find_logins(&outbox.practice, *portal, identifier).await?;
             logins.into_iter().map(|login| login.account).collect()
         }
@@ -192,80 +192,13 @@ async fn run_errand(deps: &Deps, outbox: &Outbox, accounts: &[Account]) -> Resul
             })
             .collect(),
         Errand::Recovery { .. } => {
-            invite_or_recover(deps, outbox, &practice, accounts, Issuer::SelfService).await
+            recover::recover(deps, outbox, &practice, accounts, Issuer::SelfService).await
         }
         Errand::Invitation { .. } => {
-            invite_or_recover(deps, outbox, &practice, accounts, Issuer::Operator).await
+            recover::recover(deps, outbox, &practice, accounts, Issuer::Operator).await
         }
         Errand::PasswordChanged { .. } => confirm(deps, outbox, &practice, accounts).await,
     }
-}
-
-/// One mail with a link for each account that shares the mailbox (F5), to the address on the accounts (F3).
-async fn invite_or_recover(
-    deps: &Deps,
-    outbox: &Outbox,
-    practice: &Practice,
-    accounts: &[Account],
-    issuer: Issuer,
-) -> Result<Vec<Event>, Failure> {
-    let mut events = Vec::new();
-    let mut tickets: Vec<(&Account, Ticket)> = Vec::new();
-    for account in accounts {
-        if let Some(reason) = obstacle(account) {
-            let event = deps.event(outbox, Action::RecoveryRefused, Actor::Anonymous)?;
-            events.push(event.of(account.id, account.portal).because(reason));
-        } else {
-            let ticket = issue::ticket_for(deps, outbox, practice, account, issuer).await?;
-            tickets.extend(ticket.map(|ticket| (account, ticket)));
-        }
-    }
-    // Spellings of an address that lead to the same accounts may still be different mailboxes.
-    while let Some(to) = tickets.first().and_then(|(account, _)| account.email.clone()) {
-        let (same, others) =
-            tickets.into_iter().partition::<Vec<_>, _>(|(account, _)| account.email.as_ref() == Some(&to));
-        tickets = others;
-        send_links(deps, outbox, practice, &to, &same).await?;
-        for (account, ticket) in &same {
-            let event = deps.event(outbox, Action::MailSent, Actor::System)?;
-            let event = event.of(account.id, account.portal).with_ticket(ticket.id);
-            deps.store.record_sent(ticket, &event).await?;
-        }
-    }
-    Ok(events)
-}
-
-/// Why an account gets no mail. Nobody outside is told.
-fn obstacle(account: &Account) -> Option<Reason> {
-    if !account.is_open() {
-        return Some(Reason::AccountClosed);
-    }
-    account.email.is_none().then_some(Reason::NoAddress)
-}
-
-async fn send_links(
-    deps: &Deps,
-    outbox: &Outbox,
-    practice: &Practice,
-    to: &Email,
-    tickets: &[(&Account, Ticket)],
-) -> Result<(), Failure> {
-    let derivation = deps.derivation.get().await?;
-    let mut urls = Vec::with_capacity(tickets.len());
-    for (account, ticket) in tickets {
-        urls.push(Zeroizing::new(practice.link(account.portal, &ticket.token(derivation)?.expose())));
-    }
-    let links: Vec<Link<'_>> = tickets
-        .iter()
-        .zip(&urls)
-        .map(|((account, _), url)| Link { username: account.username.as_str(), url: url.as_str() })
-        .collect();
-    let all_new = tickets.iter().all(|(_, ticket)| ticket.kind == Kind::Invitation);
-    let kind = if all_new { Mail::Invitation } else { Mail::ResetLink };
-    let valid_until = tickets.iter().map(|(_, ticket)| ticket.valid_until.to_jiff()).min();
-    let Some((account, _)) = tickets.first() else { return Ok(()) };
-    let letter = Letter { valid_until, ..letter(kind, outbox, practice, account, &links) };
-    send(deps, outbox, practice, to, &letter).await
 }
 
 /// Tells an account's owner that the password was changed.
@@ -307,6 +240,7 @@ fn letter<'a>(
         portal_url: &practice.portals.of(account.portal).url,
         time_zone: &practice.time_zone,
         links,
+        code: None,
         valid_until: None,
         at: outbox.at.to_jiff(),
     }

@@ -6,8 +6,7 @@ use rekey::identifier::{Email, Username};
 use rekey::ids::AccountId;
 use rekey::password::PasswordHash;
 use rekey::practice::{LOCALES, Portal, Practice, Slug};
-use rekey::question;
-use rekey::secret::Secret;
+use rekey::question::NewQuestion;
 use serde::{Deserialize, Serialize};
 
 use crate::{Deps, OperatorError, practice};
@@ -34,14 +33,7 @@ struct Line {
     password_hash: Option<String>,
     #[serde(default)]
     invited: bool,
-    security_question: Option<SecurityQuestion>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecurityQuestion {
-    question: String,
-    answer: Secret,
+    security_question: Option<NewQuestion>,
 }
 
 const fn yes() -> bool {
@@ -194,13 +186,8 @@ pub(crate) fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
     if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
 }
 
-async fn hash_answer(deps: &Deps, asked: SecurityQuestion) -> Result<Question, String> {
-    if asked.question.trim().is_empty() || asked.question.chars().count() > 200 {
-        return Err("security_question.question: must have 1 to 200 characters".to_owned());
-    }
-    let answer = question::normalize(asked.answer.expose());
-    let answer = answer.ok_or("security_question.answer: must have 1 to 256 letters or digits")?;
+async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {
+    let chosen = asked.check().map_err(|(member, rule)| format!("security_question.{member}: {rule}"))?;
     let peppers = deps.peppers.get().await.map_err(|error| error.to_string())?;
-    let answer = deps.hasher.hash(peppers, &deps.ambient, &answer).map_err(|error| error.to_string())?;
-    Ok(Question { question: asked.question, answer })
+    chosen.keep(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
 }

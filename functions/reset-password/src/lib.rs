@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lambda_http::http::Method as Verb;
 use lambda_http::{Body, Request, Response};
-use rekey::account::{Account, Question};
+use rekey::account::Account;
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, Timestamp};
 use rekey::config::{ConfigError, Lookup};
@@ -16,7 +16,7 @@ use rekey::http::respond;
 use rekey::ids::TicketId;
 use rekey::keyring::LazyKeyring;
 use rekey::password::Hasher;
-use rekey::practice::{Practice, SecurityQuestion, Slug};
+use rekey::practice::{Practice, Slug};
 use rekey::secret::Secret;
 use rekey::store::Store;
 use rekey::store::practices::PracticeCache;
@@ -90,7 +90,7 @@ async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem>
 
 async fn read(deps: &Deps, token: &Token) -> Result<(Ticket, Account), Problem> {
     let found = deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?;
-    let good = found.filter(|(ticket, _)| ticket.digest == token.digest());
+    let good = found.filter(|(ticket, _)| ticket.digest == Some(token.digest()));
     good.ok_or_else(|| Problem::new(Code::InvalidToken))
 }
 
@@ -102,10 +102,4 @@ fn open(ticket: &Ticket, account: &Account, now: Timestamp) -> Result<(), Proble
         Standing::Used => Code::UsedToken,
         Standing::Revoked => Code::RevokedToken,
     }))
-}
-
-/// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too.
-fn asked_question<'a>(practice: &Practice, account: &'a Account) -> Option<&'a Question> {
-    let asks = practice.policy.security_question != SecurityQuestion::Off;
-    account.question.as_ref().filter(|_| asks)
 }

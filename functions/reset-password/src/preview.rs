@@ -9,7 +9,7 @@ use rekey::ticket::Purpose;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Deps, asked_question, find, open};
+use crate::{Deps, find, open};
 
 /// What a holder shows to learn what a token is for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -65,11 +65,11 @@ pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let (ticket, account) = find(deps, &asked.token).await?;
     open(&ticket, &account, now)?;
     let practice = deps.practice(&ticket.practice, now).await?;
-    let question = asked_question(&practice, &account).map(|question| question.question.clone());
+    let question = account.asked_question(&practice.policy).map(|question| question.question.clone());
     Answer::json(
         StatusCode::OK,
         &Preview {
-            purpose: ticket.kind.purpose(),
+            purpose: Purpose::of(&account),
             practice: PracticeFacts {
                 slug: practice.slug.clone(),
                 name: practice.name.clone(),

@@ -2,25 +2,26 @@
 
 use std::time::Duration;
 
-use rekey::account::Account;
+use rekey::account::{Account, Question};
 use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
+use rekey::ids::EventId;
 use rekey::limit::Subject;
 use rekey::outbox::{Errand, Outbox};
 use rekey::password::{self, HashError, Password, PasswordHash, Verdict, Weakness};
 use rekey::practice::{Practice, SecurityQuestion};
-use rekey::question;
+use rekey::question::{self, Chosen, NewQuestion};
 use rekey::secret::Secret;
 use rekey::store::Outcome;
-use rekey::store::tickets::Reset;
+use rekey::store::tickets::{Answered, Reset};
 use rekey::ticket::{Purpose, Ticket};
 use rekey::token::{Digest, digest_of};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{Deps, asked_question, find, open};
+use crate::{Deps, find, open};
 
 /// The new password of the holder of a token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -30,8 +31,10 @@ pub struct ResetRequest {
     pub token: Secret,
     /// 1 to 256 code points, taken as they are.
     pub new_password: Secret,
-    /// To the security question, when the preview showed one.
+    /// To the security question, when the preview or the code showed one.
     pub answer: Option<Secret>,
+    /// The one to be asked from now on. With an invitation only.
+    pub security_question: Option<NewQuestion>,
 }
 
 /// Sets a new password. Ends every session of the account, voids its other tickets, signs nobody in.
@@ -48,6 +51,7 @@ pub struct ResetRequest {
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 422, description = "`weak_password` with `reasons`, `idempotency_key_reused`", body = ProblemBody),
+        (status = 429, description = "`too_many_requests`, with `Retry-After`: the account has had a day's answers", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let asked: ResetRequest = call.json()?;
@@ -55,6 +59,7 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let password = Password::parse(asked.new_password.expose());
     let password =
         password.ok_or_else(|| Problem::invalid("new_password", "must have 1 to 256 characters"))?;
+    let chosen = asked.security_question.map(check_question).transpose()?;
     let (ticket, account) = find(deps, &asked.token).await?;
     let now = deps.ambient.now();
     if is_repeat(&ticket, idempotency, now) {
@@ -64,14 +69,26 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         record_reuse(deps, call, &ticket, problem.code()).await?;
         return Err(problem);
     }
+    if chosen.is_some() && Purpose::of(&account) != Purpose::Invitation {
+        return Err(Problem::invalid("security_question", "can only be set by an invitation"));
+    }
     let practice = deps.practice(&ticket.practice, now).await?;
     judge(&practice, &account, &password)?;
-    check_answer(deps, call, &practice, &ticket, &account, asked.answer.as_ref()).await?;
+    let answers = check_answer(deps, call, &practice, &ticket, &account, asked.answer.as_ref()).await?;
     let hash = hash_anew(deps, &account, &password).await?;
-    match consume(deps, call, &ticket, &account, &hash, idempotency).await? {
+    let question = match chosen {
+        Some(chosen) => Some(chosen.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?),
+        None => None,
+    };
+    let set = NewCredentials { password: &hash, question: question.as_ref(), answers: answers.as_ref() };
+    match consume(deps, call, &ticket, &account, &set, idempotency).await? {
         Outcome::Written => Ok(Answer::empty()),
         Outcome::Refused(_) => lost_race(deps, call, &asked.token, &password, idempotency).await,
     }
+}
+
+fn check_question(asked: NewQuestion) -> Result<Chosen, Problem> {
+    asked.check().map_err(|(member, rule)| Problem::invalid(&format!("security_question.{member}"), rule))
 }
 
 /// Length, blocklist, context words.
@@ -93,7 +110,8 @@ fn weak(reasons: &[Weakness]) -> Problem {
     Problem::new(Code::WeakPassword).with("reasons", reasons)
 }
 
-/// T8: each answer is counted before it is compared; the fifth wrong one voids the ticket.
+/// T8: each answer is counted before it is compared; the fifth wrong one voids the ticket, and an account takes no more than
+/// a day's. The counter of those that a right answer was counted on, if one was asked for: it ends with the reset.
 async fn check_answer(
     deps: &Deps,
     call: &Call,
@@ -101,20 +119,28 @@ async fn check_answer(
     ticket: &Ticket,
     account: &Account,
     answer: Option<&Secret>,
-) -> Result<(), Problem> {
+) -> Result<Option<Subject>, Problem> {
     let required = practice.policy.security_question == SecurityQuestion::Required;
-    let Some(question) = asked_question(practice, account) else {
-        let missing = required && ticket.kind.purpose() == Purpose::Reset;
+    let Some(question) = account.asked_question(&practice.policy) else {
+        let missing = required && Purpose::of(account) == Purpose::Reset;
         let problem = || Problem::new(Code::QuestionNotSet).with("support", &practice.support);
-        return if missing { Err(problem()) } else { Ok(()) };
+        return if missing { Err(problem()) } else { Ok(None) };
     };
     let wrong = |left: u64| Problem::new(Code::WrongAnswer).with("attempts_left", left);
+    let limit = Subject::account(deps.limits_key.get().await?.current()?, account.id);
     let Some(answer) = answer.and_then(|answer| question::normalize(answer.expose())) else {
         // Nothing was compared: nothing is counted.
         return Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers)));
     };
-    if !deps.store.count_answer(ticket).await?.is_written() {
-        return Err(Problem::new(Code::RevokedToken));
+    match deps.store.count_answer(ticket, Some(&limit), deps.ambient.now()).await? {
+        Answered::Counted => {}
+        Answered::Void => return Err(Problem::new(Code::RevokedToken)),
+        Answered::Later { retry_after, since } => {
+            let event = event(deps, call, ticket, Action::ExcessRateLimitExceeded)?;
+            let event = Event { id: EventId::of_wait(&limit, since), ..event };
+            deps.store.record_event(&event.because(Reason::WrongAnswer)).await?;
+            return Err(Problem::too_many(retry_after));
+        }
     }
     let peppers = deps.peppers.get().await?;
     match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
@@ -124,7 +150,10 @@ async fn check_answer(
             deps.store.record_event(&event).await?;
             Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers + 1)))
         }
-        Verdict::Right | Verdict::RightButOutdated => Ok(deps.store.forgive_answer(ticket).await?),
+        Verdict::Right | Verdict::RightButOutdated => {
+            deps.store.forgive_answer(ticket).await?;
+            Ok(Some(limit))
+        }
     }
 }
 
@@ -143,12 +172,20 @@ async fn hash_anew(deps: &Deps, account: &Account, password: &Password) -> Resul
     Ok(deps.hasher.hash(peppers, &deps.ambient, password)?)
 }
 
+/// What a holder sets.
+struct NewCredentials<'a> {
+    password: &'a PasswordHash,
+    question: Option<&'a Question>,
+    /// The counter of answers that ends with it.
+    answers: Option<&'a Subject>,
+}
+
 async fn consume(
     deps: &Deps,
     call: &Call,
     ticket: &Ticket,
     account: &Account,
-    password: &PasswordHash,
+    set: &NewCredentials<'_>,
     idempotency: Option<Digest>,
 ) -> Result<Outcome, Problem> {
     let key = deps.limits_key.get().await?.current()?;
@@ -163,12 +200,14 @@ async fn consume(
     let reset = Reset {
         ticket,
         account,
-        password,
+        password: set.password,
+        question: set.question,
         now,
         idempotency,
         event,
         confirmation: &confirmation,
         limits: &limits,
+        answers: set.answers,
     };
     Ok(deps.store.consume_ticket(&reset).await?)
 }
@@ -231,7 +270,7 @@ async fn repeat(
     let peppers = deps.peppers.get().await?;
     match deps.hasher.verify(peppers, password, account.password.as_ref())? {
         Verdict::Wrong => {
-            deps.store.count_answer(ticket).await?;
+            deps.store.count_answer(ticket, None, deps.ambient.now()).await?;
             let event =
                 event(deps, call, ticket, Action::AuthnPasswordChangeFail)?.because(Reason::WrongPassword);
             deps.store.record_event(&event).await?;

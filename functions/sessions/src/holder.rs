@@ -14,12 +14,6 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 
-/// The session of a call, good now, and its account. One round trip.
-async fn authenticate(deps: &Deps, call: &Call) -> Result<(Session, Account), Problem> {
-    let found = deps.store.use_session(&call.bearer()?, deps.ambient.now()).await?;
-    found.ok_or_else(Problem::no_session)
-}
-
 /// An account, as its holder sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AccountFacts {
@@ -69,7 +63,7 @@ impl AccountFacts {
         (status = 401, description = "`invalid_session`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn get_account(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
-    let (_, account) = authenticate(deps, call).await?;
+    let (_, account) = call.session(&deps.store, deps.ambient.now()).await?;
     Answer::json(StatusCode::OK, &AccountFacts::of(&account))
 }
 
@@ -110,7 +104,7 @@ pub struct SessionFacts {
         (status = 401, description = "`invalid_session`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
-    let (current, account) = authenticate(deps, call).await?;
+    let (current, account) = call.session(&deps.store, deps.ambient.now()).await?;
     let now = deps.ambient.now();
     let facts = |session: Session| SessionFacts {
         id: session.id,
@@ -133,7 +127,7 @@ pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Answer, Problem> 
         (status = 401, description = "`invalid_session`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn sign_out(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
-    let (session, account) = authenticate(deps, call).await?;
+    let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
     end(deps, call, &account, session.id, Action::AuthnLogout).await
 }
 
@@ -146,7 +140,7 @@ pub async fn sign_out(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         (status = 404, description = "`not_found`: the account has no such session", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn end_session(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
-    let (session, account) = authenticate(deps, call).await?;
+    let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
     let id: SessionId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
     let action = if id == session.id { Action::AuthnLogout } else { Action::SessionRevoked };
     end(deps, call, &account, id, action).await

@@ -119,7 +119,7 @@ fn before_the_manifest(environment: &[(&str, String)]) -> String {
 }
 
 /// What the template sets for the functions in AWS, for the services of this machine.
-fn environment(options: &Options) -> [(&'static str, String); 13] {
+fn environment(options: &Options) -> [(&'static str, String); 14] {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     [
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
@@ -131,6 +131,7 @@ fn environment(options: &Options) -> [(&'static str, String); 13] {
         ("REKEY_TABLE", crate::TABLE.to_owned()),
         ("REKEY_PEPPER_SECRET", keys::PEPPER.to_owned()),
         ("REKEY_DERIVATION_SECRET", keys::DERIVATION.to_owned()),
+        ("REKEY_CODE_SECRET", keys::CODES.to_owned()),
         ("REKEY_LIMITS_SECRET", keys::LIMITS.to_owned()),
         ("REKEY_MAIL_FROM", "no-reply@rekey.test".to_owned()),
         ("REKEY_CONFIGURATION_SET", "rekey".to_owned()),

@@ -2,7 +2,7 @@
 //!
 //! - [`dynamodb`]: a DynamoDB in this process, and Rekey's table in it.
 //! - [`mailbox`] and [`secrets`]: SES v2 and Secrets Manager, on one port ([`services`]), with a mailbox to look into.
-//! - [`keys`]: the three secrets, freshly made.
+//! - [`keys`]: the four secrets, freshly made.
 //! - [`pump`]: what Lambda's event source mapping does: the table's stream, in batches, to a function.
 //!
 //! Each speaks the service's own protocol, so that the functions and the AWS SDKs need no special case. It is for

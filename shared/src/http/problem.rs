@@ -40,6 +40,10 @@ pub enum Code {
     MethodNotOffered,
     /// A limit was reached; `Retry-After` says when it ends.
     TooManyRequests,
+    /// The code is not the one that was mailed: see `attempts_left`.
+    InvalidCode,
+    /// No code can be entered for this request any more, or never could be.
+    CodeExpired,
     /// This token was never issued.
     InvalidToken,
     /// The token's time has passed.
@@ -83,10 +87,14 @@ impl Code {
                 (StatusCode::UNPROCESSABLE_ENTITY, "The practice does not offer this way to recover.")
             }
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too many requests. Try again later."),
-            Self::InvalidToken => (StatusCode::NOT_FOUND, "This link is not valid. Ask for a new one."),
-            Self::ExpiredToken => (StatusCode::GONE, "This link has expired. Ask for a new one."),
-            Self::UsedToken => (StatusCode::GONE, "This link has been used. Sign in, or ask for a new one."),
-            Self::RevokedToken => (StatusCode::GONE, "This link is no longer valid. Ask for a new one."),
+            Self::InvalidCode => (StatusCode::BAD_REQUEST, "The code is not right."),
+            Self::CodeExpired => (StatusCode::GONE, "This code can no longer be used. Ask for a new one."),
+            Self::InvalidToken => (StatusCode::NOT_FOUND, "This is not valid. Ask for a new link or code."),
+            Self::ExpiredToken => (StatusCode::GONE, "This has expired. Ask for a new link or code."),
+            Self::UsedToken => {
+                (StatusCode::GONE, "This has been used. Sign in, or ask for a new link or code.")
+            }
+            Self::RevokedToken => (StatusCode::GONE, "This is no longer valid. Ask for a new link or code."),
             Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "Choose another password."),
             Self::WrongAnswer => (StatusCode::FORBIDDEN, "The answer is not the one on record."),
             Self::QuestionNotSet => {

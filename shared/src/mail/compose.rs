@@ -47,6 +47,8 @@ impl Language {
 pub enum Kind {
     /// A link to choose a new password.
     ResetLink,
+    /// A code to choose a new password.
+    VerificationCode,
     /// A link to set up an account that has no password yet.
     Invitation,
     /// A notice that the password was changed.
@@ -58,12 +60,13 @@ impl Kind {
     fn folder(self) -> &'static str {
         match self {
             Self::ResetLink => "reset_link",
+            Self::VerificationCode => "verification_code",
             Self::Invitation => "invitation",
             Self::PasswordChanged => "password_changed",
         }
     }
 
-    /// Whether the mail carries links that end, and so must say when.
+    /// Whether the mail carries what ends, and so must say when.
     fn has_end(self) -> bool {
         !matches!(self, Self::PasswordChanged)
     }
@@ -104,9 +107,12 @@ pub struct Letter<'a> {
     pub portal_url: &'a str,
     /// IANA name of the practice's time zone; an unknown one is written as UTC.
     pub time_zone: &'a str,
-    /// One for each account that shares the mailbox; for [`Kind::PasswordChanged`] the account and the portal.
+    /// One for each account that shares the mailbox; for [`Kind::PasswordChanged`] and [`Kind::VerificationCode`] the account
+    /// and the portal.
     pub links: &'a [Link<'a>],
-    /// When the links end; [`Kind::PasswordChanged`] needs none.
+    /// Of a [`Kind::VerificationCode`], grouped for reading.
+    pub code: Option<&'a str>,
+    /// When the links or the code end; [`Kind::PasswordChanged`] needs none.
     pub valid_until: Option<Timestamp>,
     /// When the request was made or the password was changed.
     pub at: Timestamp,
@@ -129,9 +135,12 @@ pub enum ComposeError {
     /// The letter names no account.
     #[error("a mail needs at least one link")]
     NoLink,
-    /// The letter has links that end, and does not say when.
-    #[error("a mail with links needs the time at which they end")]
+    /// The letter has what ends, and does not say when.
+    #[error("a mail with links or a code needs the time at which they end")]
     NoEnd,
+    /// The letter is of a code and has none.
+    #[error("a mail with a code needs the code")]
+    NoCode,
     /// An address is not absolute `https` or `http`, or could not stand whole on one line.
     #[error("an address in a mail is not a plain web address")]
     BrokenUrl,
@@ -162,6 +171,9 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     }
     if letter.kind.has_end() && letter.valid_until.is_none() {
         return Err(ComposeError::NoEnd);
+    }
+    if letter.kind == Kind::VerificationCode && letter.code.is_none() {
+        return Err(ComposeError::NoCode);
     }
     let mut urls = letter.links.iter().map(|link| link.url).chain([letter.portal_url]);
     if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
@@ -200,6 +212,7 @@ struct Facts<'a> {
     support: SupportFacts,
     portal_url: &'a str,
     links: Vec<LinkFacts<'a>>,
+    code: Option<&'a str>,
     at: String,
     valid_until: Option<String>,
 }
@@ -227,6 +240,7 @@ impl<'a> Facts<'a> {
             support: SupportFacts::of(&letter.support),
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
+            code: letter.code,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),
         }
@@ -312,6 +326,7 @@ static TEMPLATES: &[(&str, &str)] = embed![
     "layout.txt",
     "layout.html",
     "button.html",
+    "code.html",
     "contact/en.txt",
     "contact/en.html",
     "contact/es.txt",
@@ -322,6 +337,12 @@ static TEMPLATES: &[(&str, &str)] = embed![
     "reset_link/es/subject.txt",
     "reset_link/es/body.txt",
     "reset_link/es/body.html",
+    "verification_code/en/subject.txt",
+    "verification_code/en/body.txt",
+    "verification_code/en/body.html",
+    "verification_code/es/subject.txt",
+    "verification_code/es/body.txt",
+    "verification_code/es/body.html",
     "invitation/en/subject.txt",
     "invitation/en/body.txt",
     "invitation/en/body.html",

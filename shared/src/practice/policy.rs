@@ -109,6 +109,11 @@ impl Policy {
         Duration::from_secs(self.link_ttl.into())
     }
 
+    /// How long a code can be entered.
+    pub fn code_ttl(&self) -> Duration {
+        Duration::from_secs(self.code_ttl.into())
+    }
+
     /// How long an invitation lives.
     pub fn invitation_ttl(&self) -> Duration {
         Duration::from_secs(self.invitation_ttl.into())

@@ -1,6 +1,6 @@
 //! Accounts and the logins that lead to them.
 
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -8,15 +8,18 @@ use aws_sdk_dynamodb::types::{
 use super::items::{self, attribute, number, text};
 use super::keys::{self, Key};
 use super::{Item, Outcome, Store, StoreError};
-use crate::account::{Account, Login, Setup};
+use crate::account::{Account, Login, Question, Setup};
 use crate::event::Event;
 use crate::identifier::Identifier;
 use crate::ids::AccountId;
+use crate::limit::Subject;
 use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::practice::{Portal, Slug};
 
-/// What the account must still be for a write to count.
+/// May recover, with the password that it had.
+const OPEN: &str = "credential_version = :version AND active = :true AND refused = :false";
+/// The same, with the sessions that it had.
 const OPEN_AND_UNCHANGED: &str =
     "credential_version = :version AND session_epoch = :epoch AND active = :true AND refused = :false";
 
@@ -71,12 +74,13 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// The writes of a new password: on the account, if it is still as given, and on each copy that sign-in reads. With
-    /// `ending`, the credential version and the session epoch rise, which voids every ticket and session.
+    /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
+    /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every ticket and session.
     pub(super) fn password_writes(
         &self,
         account: &Account,
         password: &PasswordHash,
+        question: Option<&Question>,
         ending: bool,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let raise = u64::from(ending);
@@ -90,14 +94,13 @@ impl Store {
                 .expression_attribute_values(":new_version", number(version))
                 .expression_attribute_values(":new_epoch", number(epoch))
         };
-        let on_account = values(self.update(&keys::account(account.id)))
-            .update_expression(format!("SET {set}, setup = :setup"))
-            .expression_attribute_values(":setup", setup)
-            .condition_expression(OPEN_AND_UNCHANGED)
-            .expression_attribute_values(":version", number(account.credential_version))
-            .expression_attribute_values(":epoch", number(account.session_epoch))
-            .expression_attribute_values(":true", true_())
-            .expression_attribute_values(":false", false_());
+        let also = if question.is_some() { ", question = :question" } else { "" };
+        let mut on_account = unchanged(values(self.update(&keys::account(account.id))), account)
+            .update_expression(format!("SET {set}, setup = :setup{also}"))
+            .expression_attribute_values(":setup", setup);
+        if let Some(question) = question {
+            on_account = on_account.expression_attribute_values(":question", attribute(question)?);
+        }
         let mut writes = vec![update(on_account)?];
         for identifier in account.identifiers() {
             let on_login = values(self.update(&keys::login(account, &identifier)));
@@ -114,17 +117,37 @@ impl Store {
 
     /// A condition: the account is open and as its login said.
     pub(super) fn check_login(&self, login: &Login) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
+        let check = self.check_account(login.account, login.credential_version);
+        let check = check.condition_expression(OPEN_AND_UNCHANGED);
+        finish(check.expression_attribute_values(":epoch", number(login.session_epoch)))
+    }
+
+    /// A condition: the account is open and of the given credential version.
+    pub(super) fn check_open(&self, id: AccountId, version: u64) -> Result<TransactWriteItem, StoreError> {
+        finish(self.check_account(id, version).condition_expression(OPEN))
+    }
+
+    fn check_account(&self, id: AccountId, version: u64) -> ConditionCheckBuilder {
+        ConditionCheck::builder()
             .table_name(&self.table)
-            .set_key(Some(keys::account(login.account).attributes()))
-            .condition_expression(OPEN_AND_UNCHANGED)
-            .expression_attribute_values(":version", number(login.credential_version))
-            .expression_attribute_values(":epoch", number(login.session_epoch))
+            .set_key(Some(keys::account(id).attributes()))
+            .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":true", true_())
             .expression_attribute_values(":false", false_())
-            .build()
-            .map_err(|error| StoreError::unavailable("building a check", error))?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    /// Sets the security question, if the account is still as given, and forgets the failures that led to it.
+    pub async fn set_question(
+        &self,
+        account: &Account,
+        question: &Question,
+        event: &Event,
+        limit: &Subject,
+    ) -> Result<Outcome, StoreError> {
+        let write = unchanged(self.update(&keys::account(account.id)), account)
+            .update_expression("SET question = :question")
+            .expression_attribute_values(":question", attribute(question)?);
+        self.transact(vec![update(write)?, self.put_event(event)?, self.clear_sign_in(limit)?]).await
     }
 
     /// An update of an item of this table, whose old self comes back when its condition fails.
@@ -134,6 +157,22 @@ impl Store {
             .set_key(Some(key.attributes()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
+}
+
+/// Only if the account is open and as given.
+fn unchanged(write: UpdateBuilder, account: &Account) -> UpdateBuilder {
+    write
+        .condition_expression(OPEN_AND_UNCHANGED)
+        .expression_attribute_values(":version", number(account.credential_version))
+        .expression_attribute_values(":epoch", number(account.session_epoch))
+        .expression_attribute_values(":true", true_())
+        .expression_attribute_values(":false", false_())
+}
+
+/// Finishes a condition as part of a transaction.
+fn finish(check: ConditionCheckBuilder) -> Result<TransactWriteItem, StoreError> {
+    let check = check.build().map_err(|error| StoreError::unavailable("building a check", error))?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
 }
 
 fn true_() -> AttributeValue {

@@ -3,17 +3,19 @@
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator |
-//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, reset-password, sessions (rehash) |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, reset-password, sessions (rehash), change-password (question) |
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
-//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, reset-password |
+//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, verify-code, reset-password |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
-//! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (done) |
+//! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (codes, done), verify-code (attempts) |
 //! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, mailer (done) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions |
 //! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event) | every function, only ever put |
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, reset-password (cleared) |
+//! | Limit | `LIMIT#keyed hash` | `CODE` | the same of requests for a code | forgot-password |
+//! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same of answers to an account's question | reset-password |
+//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, change-password, reset-password (cleared) |
 //!
 //! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is
 //! the TTL attribute and nothing else: what decides is each item's own time.
@@ -25,7 +27,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::account::Account;
 use crate::event::Event;
 use crate::identifier::Identifier;
-use crate::ids::{AccountId, SessionId, TicketId};
+use crate::ids::{AccountId, OutboxId, SessionId, TicketId};
 use crate::limit::Subject;
 use crate::outbox::Outbox;
 use crate::practice::{Portal, Slug};
@@ -102,8 +104,12 @@ pub fn ticket_guard(account: AccountId) -> Key {
 
 /// Of an outbox item: a public request, or a change's.
 pub fn outbox(outbox: &Outbox) -> Key {
-    let kind = if outbox.is_request() { "REQUEST" } else { "OUTBOX" };
-    Key::new(format!("{kind}#{}", outbox.id), kind)
+    if outbox.is_request() { request(outbox.id) } else { Key::new(format!("OUTBOX#{}", outbox.id), "OUTBOX") }
+}
+
+/// Of a public request.
+pub fn request(id: OutboxId) -> Key {
+    Key::new(format!("REQUEST#{id}"), "REQUEST")
 }
 
 /// The partition of an account's sessions.
@@ -132,6 +138,16 @@ pub fn forgot_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "FORGOT")
 }
 
+/// Of the counter of codes.
+pub fn code_limit(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "CODE")
+}
+
+/// Of the counter of answers to an account's security question.
+pub fn answer_limit(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "ANSWER")
+}
+
 /// Of the counter of sign-in failures.
 pub fn sign_in_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "SIGN_IN")
@@ -158,6 +174,7 @@ mod tests {
         assert_eq!(key(&ticket(id, TicketId::from_bytes([0; 16]))), format!("TICKET#{zero} / {zero}"));
         assert_eq!(key(&ticket_guard(id)), format!("TICKET#{zero} / #GUARD"));
         assert_eq!(key(&session(id, SessionId::from_bytes([0; 16]))), format!("SESSION#{zero} / {zero}"));
+        assert_eq!(key(&request(OutboxId::from_bytes([0; 16]))), format!("REQUEST#{zero} / REQUEST"));
         assert_eq!(kind("ACCOUNT#x"), "ACCOUNT");
     }
 

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
 use super::accounts::update;
 use super::items::{number, number_of, seconds, time};
-use super::keys;
+use super::keys::{self, Key};
 use super::{Item, Outcome, Store, StoreError};
 use crate::clock::{Timestamp, days};
 use crate::limit::{Subject, Window, sign_in};
@@ -25,13 +25,13 @@ pub enum Decision {
 }
 
 impl Store {
-    /// One more recovery for a subject, if every window has room.
+    /// One more recovery or code on a counter, if every window has room.
     ///
     /// The item holds the moments of the latest attempts, newest first: `t0`, `t1`, …. The write shifts them all by one; the
     /// condition looks at the one that must have left its window. So windows slide, and the item stays small.
-    pub(super) fn count_forgot(
+    pub(super) fn count_in_windows(
         &self,
-        subject: &Subject,
+        counter: &Key,
         windows: &[Window],
         now: Timestamp,
     ) -> Result<TransactWriteItem, StoreError> {
@@ -49,7 +49,7 @@ impl Store {
         let conditions: Vec<String> = windows.iter().map(free).collect();
         let longest = windows.iter().map(|window| window.span).max().unwrap_or_default();
         let mut write = self
-            .update(&keys::forgot_limit(subject))
+            .update(counter)
             .update_expression(format!("SET {}", set.join(", ")))
             .condition_expression(conditions.join(" AND "))
             .expression_attribute_values(":now", time(now))
@@ -82,7 +82,12 @@ impl Store {
 
     /// Forgets the failures of a subject, as part of a transaction.
     pub(super) fn clear_sign_in(&self, subject: &Subject) -> Result<TransactWriteItem, StoreError> {
-        let key = keys::sign_in_limit(subject).attributes();
+        self.forget(&keys::sign_in_limit(subject))
+    }
+
+    /// Deletes a counter, as part of a transaction.
+    pub(super) fn forget(&self, counter: &Key) -> Result<TransactWriteItem, StoreError> {
+        let key = counter.attributes();
         let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build();
         let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
         Ok(TransactWriteItem::builder().delete(delete).build())

@@ -7,9 +7,10 @@ use super::items::{self, time};
 use super::limits::{self, Decision};
 use super::{Outcome, Store, StoreError, keys};
 use crate::clock::{Timestamp, days};
+use crate::code;
 use crate::config::ForgotLimits;
 use crate::event::Event;
-use crate::limit::Subject;
+use crate::limit::{Subject, Window};
 use crate::outbox::Outbox;
 
 /// An outbox item outlives the stream (24 hours) and every retry of it.
@@ -29,23 +30,31 @@ impl Store {
         address: &Subject,
         limits: &ForgotLimits,
     ) -> Result<Decision, StoreError> {
-        let counted = [(identifier, &limits.identifier), (address, &limits.address)];
-        let counted: Vec<_> = counted.into_iter().filter(|(_, windows)| !windows.is_empty()).collect();
-        let mut writes = Vec::with_capacity(3);
-        for (subject, windows) in &counted {
-            writes.push(self.count_forgot(subject, windows, request.at)?);
+        let (named, source) = (keys::forgot_limit(identifier), keys::forgot_limit(address));
+        // Nobody's configuration lifts the limit on codes: it is what keeps them from being guessed.
+        let codes: &[Window] = if request.challenge.is_some() { &[code::BUDGET] } else { &[] };
+        let counters = [
+            (&named, limits.identifier.as_slice()),
+            (&keys::code_limit(identifier), codes),
+            (&source, limits.address.as_slice()),
+        ];
+        let counted: Vec<_> = counters.into_iter().filter(|(_, windows)| !windows.is_empty()).collect();
+        let mut writes = Vec::with_capacity(4);
+        for (counter, windows) in &counted {
+            writes.push(self.count_in_windows(counter, windows, request.at)?);
         }
         writes.push(self.put_outbox(request)?);
         let refused = match self.transact(writes).await? {
             Outcome::Written => return Ok(Decision::Allowed),
             Outcome::Refused(refused) => refused,
         };
-        let waits = counted.iter().enumerate().filter_map(|(index, (_, windows))| {
-            Some(limits::retry_after(refused.old(index)?, windows, request.at))
+        let full = counted.iter().enumerate().filter_map(|(index, (counter, windows))| {
+            Some((counter.pk == named.pk, limits::retry_after(refused.old(index)?, windows, request.at)))
         });
-        let own =
-            counted.first().is_some_and(|(subject, _)| *subject == identifier) && refused.old(0).is_some();
-        Ok(Decision::Refused { retry_after: waits.max().unwrap_or(1), since: own.then_some(request.at) })
+        let full: Vec<(bool, u64)> = full.collect();
+        let own = full.iter().any(|(own, _)| *own);
+        let wait = full.into_iter().map(|(_, wait)| wait).max();
+        Ok(Decision::Refused { retry_after: wait.unwrap_or(1), since: own.then_some(request.at) })
     }
 
     /// Takes an item that asks for no mail and is bound to no limit. One with its id that is there stays as it is.

@@ -1,7 +1,6 @@
 //! Sessions: checked in one round trip, ended at once.
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::types::{Delete, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
 use super::items::{self, attribute, text, time};
 use super::{Outcome, Store, StoreError, keys};
@@ -34,7 +33,7 @@ impl Store {
         let session = sign_in.session;
         let key = keys::session(session.account, session.id);
         let mut writes = match sign_in.rehash {
-            Some((account, password)) => self.password_writes(account, password, false)?,
+            Some((account, password)) => self.password_writes(account, password, None, false)?,
             None => vec![self.check_login(sign_in.login)?],
         };
         writes.push(self.put_once(items::write(&key, session, Some(session.valid_until + days(1)))?)?);
@@ -58,20 +57,14 @@ impl Store {
     async fn touch(&self, token: &Token, now: Timestamp) -> Result<Option<Session>, StoreError> {
         let key = keys::session(token.account, SessionId::from(token.subject));
         let digest = attribute(&token.digest())?;
-        let call = self.client.update_item().table_name(&self.table).set_key(Some(key.attributes()));
+        let call = self.client.update_item().set_key(Some(key.attributes()));
         let call = call
             .update_expression("SET seen_at = :now, idle_until = idle_millis + :now")
             .condition_expression("digest = :digest AND idle_until > :now AND valid_until > :now")
             .expression_attribute_values(":now", time(now))
-            .expression_attribute_values(":digest", digest)
-            .return_values(ReturnValue::AllNew);
-        match call.send().await {
-            Ok(answer) => answer.attributes.map(|item| items::read(&key.pk, item)).transpose(),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                Ok(None)
-            }
-            Err(error) => Err(StoreError::failed("UpdateItem", &error)),
-        }
+            .expression_attribute_values(":digest", digest);
+        let touched = self.update_alone(call).await?;
+        touched.map(|item| items::read(&key.pk, item)).transpose()
     }
 
     /// An account's sessions that have not been cleaned up.

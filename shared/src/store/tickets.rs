@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 use super::accounts::update;
 use super::items::{self, AFTERLIFE, attribute, number, number_of, text, time};
 use super::keys::{self, Key};
-use super::{Item, Outcome, Store, StoreError};
-use crate::account::Account;
+use super::{Item, Outcome, Store, StoreError, limits};
+use crate::account::{Account, Question};
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::ids::{AccountId, TicketId};
@@ -26,6 +26,22 @@ pub struct Issued {
     guard: i64,
 }
 
+/// Whether an answer may be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It has been counted.
+    Counted,
+    /// The ticket has had all its answers.
+    Void,
+    /// The account has had all its answers for now.
+    Later {
+        /// Seconds until the next may be given.
+        retry_after: u64,
+        /// When the last was given.
+        since: Timestamp,
+    },
+}
+
 /// Everything that is written when a ticket sets a password.
 pub struct Reset<'a> {
     /// Which ticket.
@@ -34,6 +50,8 @@ pub struct Reset<'a> {
     pub account: &'a Account,
     /// The new password.
     pub password: &'a PasswordHash,
+    /// The security question that is set with it.
+    pub question: Option<&'a Question>,
     /// When.
     pub now: Timestamp,
     /// Of the `Idempotency-Key`.
@@ -44,6 +62,8 @@ pub struct Reset<'a> {
     pub confirmation: &'a Outbox,
     /// The counters of sign-in failures that end with it.
     pub limits: &'a [Subject],
+    /// The counter of the account's answers, if one was given.
+    pub answers: Option<&'a Subject>,
 }
 
 impl Store {
@@ -131,8 +151,14 @@ impl Store {
     }
 
     /// Counts an answer to the security question, or a repeated password, before it counts for anything. Refused when the
-    /// ticket has had them all. A transaction, so that an answer lost on the way back is not counted twice.
-    pub async fn count_answer(&self, ticket: &Ticket) -> Result<Outcome, StoreError> {
+    /// ticket has had them all, or the account, when its counter is given. A transaction, so that an answer lost on the way
+    /// back is not counted twice.
+    pub async fn count_answer(
+        &self,
+        ticket: &Ticket,
+        account: Option<&Subject>,
+        now: Timestamp,
+    ) -> Result<Answered, StoreError> {
         let count = self
             .update(&keys::ticket(ticket.account, ticket.id))
             .update_expression("SET answers = if_not_exists(answers, :zero) + :one")
@@ -142,7 +168,21 @@ impl Store {
             .expression_attribute_values(":zero", number(0))
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":most", number(question::ATTEMPTS));
-        self.transact(vec![update(count)?]).await
+        let mut writes = vec![update(count)?];
+        if let Some(account) = account {
+            writes.push(self.count_in_windows(&keys::answer_limit(account), &[question::BUDGET], now)?);
+        }
+        let refused = match self.transact(writes).await? {
+            Outcome::Written => return Ok(Answered::Counted),
+            Outcome::Refused(refused) => refused,
+        };
+        Ok(match refused.old(1) {
+            Some(counter) if refused.old(0).is_none() => Answered::Later {
+                retry_after: limits::retry_after(counter, &[question::BUDGET], now),
+                since: number_of(counter, "t0").map_or(now, Timestamp::from_millis),
+            },
+            _ => Answered::Void,
+        })
     }
 
     /// Takes back the count of an answer that was right: only wrong ones void a ticket.
@@ -160,11 +200,14 @@ impl Store {
     /// not as it was read.
     pub async fn consume_ticket(&self, reset: &Reset<'_>) -> Result<Outcome, StoreError> {
         let mut writes = vec![self.use_ticket(reset)?];
-        writes.extend(self.password_writes(reset.account, reset.password, true)?);
+        writes.extend(self.password_writes(reset.account, reset.password, reset.question, true)?);
         writes.push(self.put_event(reset.event)?);
         writes.push(self.put_outbox(reset.confirmation)?);
         for subject in reset.limits {
             writes.push(self.clear_sign_in(subject)?);
+        }
+        if let Some(answers) = reset.answers {
+            writes.push(self.forget(&keys::answer_limit(answers))?);
         }
         self.transact(writes).await
     }

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::*;
 
-const KINDS: [Kind; 3] = [Kind::ResetLink, Kind::Invitation, Kind::PasswordChanged];
+const KINDS: [Kind; 4] = [Kind::ResetLink, Kind::VerificationCode, Kind::Invitation, Kind::PasswordChanged];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
 const FAMILY: [Link<'_>; 3] = [
@@ -27,6 +27,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         portal_url: "https://portal.cedar.test/",
         time_zone: "America/New_York",
         links: &[JANE],
+        code: Some("1234 5678"),
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),
     }
@@ -95,6 +96,71 @@ Website:
 https://cedar.test/help
 
 This message was sent automatically.
+";
+    assert_eq!(mail.text, expected);
+}
+
+#[test]
+fn a_code_in_english_reads_so() {
+    let code = letter(Kind::VerificationCode, Language::English);
+    let mail = compose(&Letter { links: &FAMILY[1..], support: NO_SUPPORT, ..code }).unwrap();
+    assert_eq!(mail.subject, "Your code to choose a new password");
+    let expected = "\
+Hello,
+
+A new password was requested on Saturday, November 21, 2026 at 6:35 PM EST for an account with Cedar Family Practice.
+
+More than one account uses this email address. When you have entered the code, you can pick the one you need:
+
+Username: lily
+Username: tom
+
+Enter this code on the page where you asked for it:
+
+1234 5678
+
+The code works once. It ends on Sunday, November 22, 2026 at 6:35 PM EST. \
+If you asked more than once, each message has its own code: use the newest.
+
+Please keep the code to yourself. Nobody from Cedar Family Practice will ask you for it.
+
+If you did not ask for this, ignore this message. Nothing has changed. If you are worried or need help, contact:
+
+Cedar Family Practice
+
+This message was sent automatically.
+";
+    assert_eq!(mail.text, expected);
+}
+
+#[test]
+fn a_code_in_spanish_reads_so() {
+    let code = letter(Kind::VerificationCode, Language::Spanish);
+    let mail = compose(&Letter { support: NO_SUPPORT, ..code }).unwrap();
+    assert_eq!(mail.subject, "Su código para elegir una contraseña nueva");
+    let expected = "\
+Hola:
+
+El sábado 21 de noviembre de 2026 a las 6:35 p. m. EST se pidió una contraseña nueva para su cuenta \
+en Cedar Family Practice.
+
+Nombre de usuario: jane
+
+Escriba este código en la página donde lo pidió:
+
+1234 5678
+
+El código sirve una sola vez. Vence el domingo 22 de noviembre de 2026 a las 6:35 p. m. EST. \
+Si lo pidió más de una vez, cada mensaje tiene su propio código: use el más reciente.
+
+No comparta el código con nadie. Nadie de Cedar Family Practice se lo pedirá.
+
+Si usted no pidió esto, ignore este mensaje. No ha cambiado nada. \
+Si algo le preocupa o necesita ayuda, comuníquese con:
+
+Cedar Family Practice
+
+Este mensaje se envió de forma automática.
 ";
     assert_eq!(mail.text, expected);
 }
@@ -185,7 +251,8 @@ fn every_mail_renders_and_says_the_same_in_text_and_html() {
 
 #[test]
 fn every_address_stands_whole_on_a_line_of_the_text_and_in_the_html_as_link_and_as_text() {
-    for letter in all_letters() {
+    // A code's mail has no address to follow: it is entered where it was asked for.
+    for letter in all_letters().into_iter().filter(|letter| letter.kind != Kind::VerificationCode) {
         let mail = compose(&letter).unwrap();
         for Link { url, .. } in letter.links {
             assert!(mail.text.lines().any(|line| line == *url), "{url} in {}", mail.text);
@@ -193,6 +260,18 @@ fn every_address_stands_whole_on_a_line_of_the_text_and_in_the_html_as_link_and_
             assert!(mail.html.contains(&format!("<a href=\"{escaped}\"")), "{url} in {}", mail.html);
             assert!(mail.html.contains(&format!(">{escaped}</span>")), "{url} in {}", mail.html);
         }
+    }
+}
+
+#[test]
+fn a_code_stands_alone_on_a_line_and_in_no_subject() {
+    for letter in all_letters() {
+        let mail = compose(&letter).unwrap();
+        let lines = mail.text.lines().filter(|line| line.contains("1234 5678")).collect::<Vec<_>>();
+        let expected: &[&str] = if letter.kind == Kind::VerificationCode { &["1234 5678"] } else { &[] };
+        assert_eq!(lines, expected, "{:?}", letter.kind);
+        assert_eq!(mail.html.matches("1234 5678").count(), expected.len());
+        assert!(!mail.subject.contains("1234"));
     }
 }
 
@@ -324,6 +403,8 @@ fn a_letter_that_lacks_a_fact_is_refused_without_repeating_its_addresses() {
     let error = |letter: Letter<'_>| compose(&letter).err().unwrap();
     assert!(matches!(error(Letter { links: &[], ..whole }), ComposeError::NoLink));
     assert!(matches!(error(Letter { valid_until: None, ..whole }), ComposeError::NoEnd));
+    let code = letter(Kind::VerificationCode, Language::English);
+    assert!(matches!(error(Letter { code: None, ..code }), ComposeError::NoCode));
     for url in
         ["", "portal.cedar.test", "javascript:alert(1)", "https://cedar.test/#to ken", "https://x/\n#t"]
     {
