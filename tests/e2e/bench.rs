@@ -14,6 +14,7 @@
 #[expect(dead_code, unused_imports, reason = "shared with the tests, which use all of it")]
 mod support;
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use serde_json::json;
@@ -39,6 +40,19 @@ async fn main() {
     // The first sign-ins with the right password rehash; a wrong one costs what it always costs.
     compare("sign-in, wrong password", &app, 401, async |app, identifier| {
         app.sign_in(identifier, "wrong").await
+    })
+    .await;
+
+    let mut requests = HashMap::new();
+    for identifier in (0..PAIRS).flat_map(|n| [format!("known{n:03}"), format!("other{n:03}")]) {
+        let request = app.forgot_by_code("agency", "client", &identifier).await;
+        requests.insert(identifier, request);
+    }
+    app.deliver().await;
+    let codes = app.mailbox.messages().into_iter().filter(|mail| mail.subject.contains("code"));
+    assert_eq!(codes.count(), PAIRS, "every known identifier has a code to be compared with");
+    compare("verify-code, wrong code", &app, 400, async |app, identifier| {
+        app.verify(&requests[identifier], "0000 0000").await
     })
     .await;
 }

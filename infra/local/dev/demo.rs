@@ -137,7 +137,7 @@ mod tests {
             let accounts = accounts_of(slug);
             accounts.iter().filter(|account| account["security_question"]["answer"] == ANSWER).count()
         };
-        assert_eq!((answers("pediatrics"), answers("agency")), (6, 0));
+        assert_eq!((answers("pediatrics"), answers("agency")), (8, 0));
     }
 
     #[test]
