@@ -35,7 +35,7 @@ pub enum Action {
     UserCreated,
     /// A recovery was asked for and not started: see `reason`.
     RecoveryRefused,
-    /// The limit of recoveries was hit for an identifier that names the account.
+    /// A limit was hit: of recoveries or codes, for an identifier that names the account; or of answers to its question.
     ExcessRateLimitExceeded,
     /// A ticket was issued.
     AuthnTokenCreated,

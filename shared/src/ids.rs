@@ -72,7 +72,7 @@ id!(
     AccountId
 );
 id!(
-    /// Names a ticket. A self-service ticket takes its request's id, which makes issuing it repeatable.
+    /// Names a ticket. That of a self-service request follows from the request's id, which makes issuing it repeatable.
     TicketId
 );
 id!(
@@ -93,20 +93,29 @@ impl OutboxId {
     /// requests leaves one.
     pub fn of_limit_hit(subject: &Subject, now: Timestamp) -> Self {
         let hour = now.millis().div_euclid(3_600_000) * 3_600_000;
-        Self(derived(Timestamp::from_millis(hour), "limit hit", subject))
+        Self(derived(Timestamp::from_millis(hour), &["limit hit", subject.as_str()]))
     }
 }
 
 impl EventId {
     /// The id of the entry that sign-in has to wait: the same for all attempts that meet the wait which began then.
     pub fn of_wait(subject: &Subject, since: Timestamp) -> Self {
-        Self(derived(since, "wait", subject))
+        Self(derived(since, &["wait", subject.as_str()]))
+    }
+}
+
+impl TicketId {
+    /// The id of the ticket that a request for a code leads to: whoever reads it must not learn the request's id, with which
+    /// codes are entered.
+    pub fn of_code(request: OutboxId) -> Self {
+        let at = i64::try_from(request.0.timestamp_ms()).unwrap_or_default();
+        Self(derived(Timestamp::from_millis(at), &["code", &request.to_string()]))
     }
 }
 
 /// An id that follows from what it names, where a second one is not to be made.
-fn derived(at: Timestamp, what: &str, subject: &Subject) -> Ulid {
-    let which = digest_of(&format!("{what} {}", subject.as_str()));
+fn derived(at: Timestamp, what: &[&str]) -> Ulid {
+    let which = digest_of(&what.join(" "));
     let random = which.as_bytes()[..10].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
     Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), random)
 }

@@ -1,4 +1,4 @@
-//! Keys from Secrets Manager: the pepper, the derivation key, and the key of the limits.
+//! Keys from Secrets Manager: the pepper, the derivation key, the key of stored codes, and the key of the limits.
 //!
 //! Each is one secret with every key id that is still needed, fetched once per cold start by the functions that need it
 //! and by no other. Key material is never logged and never leaves this process.

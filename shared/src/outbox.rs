@@ -24,6 +24,9 @@ pub enum Errand {
         portal: Portal,
         /// What was typed, canonical.
         identifier: Identifier,
+        /// By code: how it can be entered. By link otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        challenge: Option<Challenge>,
     },
     /// Somebody asked more often than the limit allows. No mail follows; an account that is named gets an event.
     LimitHit {
@@ -56,9 +59,6 @@ pub struct Outbox {
     pub errand: Errand,
     /// Makes the tokens of this item's tickets, or its code.
     pub nonce: Nonce,
-    /// Of a request for a code: how it can be entered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub challenge: Option<Challenge>,
     /// When it was written.
     pub at: Timestamp,
     /// Where the request came from, as the gateway saw it.
@@ -85,11 +85,18 @@ impl Outbox {
             practice: practice.clone(),
             errand,
             nonce: Nonce::from(ambient.bytes()?),
-            challenge: None,
             at: ambient.now(),
             ip: ip.map(|ip| ip.to_string()),
             done_at: None,
         })
+    }
+
+    /// Of a request for a code: how it can be entered.
+    pub const fn challenge(&self) -> Option<&Challenge> {
+        match &self.errand {
+            Errand::Recovery { challenge, .. } => challenge.as_ref(),
+            _ => None,
+        }
     }
 
     /// Comes from the public front door.

@@ -82,7 +82,14 @@ pub fn normalize(answer: &str) -> Option<Password> {
 
 fn fold(answer: &str) -> Zeroizing<String> {
     Zeroizing::new(
-        answer.nfkc().flat_map(char::to_lowercase).nfkc().filter(|c| c.is_alphanumeric()).collect(),
+        // By way of upper case, which is how letters that differ in lower case alone come together: ß and ss, ς and σ.
+        answer
+            .nfkc()
+            .flat_map(char::to_uppercase)
+            .flat_map(char::to_lowercase)
+            .nfkc()
+            .filter(|c| c.is_alphanumeric())
+            .collect(),
     )
 }
 
@@ -98,6 +105,10 @@ mod tests {
     fn case_accents_form_punctuation_and_spacing_do_not_count() {
         for spelling in ["Zoë-Marie", " zoe\u{308} marie ", "ZO\u{cb}MARIE!"] {
             assert_eq!(letters(spelling), "zo\u{eb}marie", "{spelling}");
+        }
+        for (one, other) in [("Straße", "STRASSE"), ("Μάρκος", "ΜΆΡΚΟΣ"), ("Diyarbakır", "DIYARBAKIR")]
+        {
+            assert_eq!(letters(one), letters(other), "{one}");
         }
         assert_ne!(letters("zoe"), letters("zo\u{eb}"), "an accent is part of a letter");
     }

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use serde::de::DeserializeOwned;
 
 use crate::aws::Environment;
@@ -155,19 +157,25 @@ impl Store {
         Ok(Outcome::Written)
     }
 
-    /// One update by itself, and the item after it. `None` when its condition failed. One round trip unless a transaction is
-    /// in the way. An answer that is lost may have it done twice: it must be harmless or err on the safe side.
-    async fn update_alone(&self, call: UpdateItemFluentBuilder) -> Result<Option<Item>, StoreError> {
-        let call = call.table_name(&self.table).return_values(ReturnValue::AllNew);
+    /// One update by itself: the item after it, or, when its condition failed, the item as it is, if there is one. One round
+    /// trip unless a transaction is in the way. It is done again when its answer was lost, and must be harmless then.
+    async fn update_alone(
+        &self,
+        call: UpdateItemFluentBuilder,
+    ) -> Result<Result<Item, Option<Item>>, StoreError> {
+        let call = call
+            .table_name(&self.table)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
             let error = match call.clone().send().await {
-                Ok(answer) => return Ok(answer.attributes),
+                Ok(answer) => return Ok(Ok(answer.attributes.unwrap_or_default())),
                 Err(error) => error,
             };
             let cause = error.as_service_error();
-            if cause.is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
-                return Ok(None);
+            if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = cause {
+                return Ok(Err(refused.item.clone()));
             }
             let in_the_way = cause.is_some_and(UpdateItemError::is_transaction_conflict_exception);
             if attempt == ATTEMPTS || !in_the_way {
@@ -176,7 +184,7 @@ impl Store {
             self.pause(wait).await?;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
-        Ok(None)
+        Ok(Err(None))
     }
 
     /// Full jitter: of two transactions in each other's way, one goes first.

@@ -1,4 +1,4 @@
-//! T2, and F1, F3, F5 to F7 of recovery by code: a code opens what it was mailed for, once, in time, and is not guessed.
+//! T2, and F1, F3, F5, F6 of recovery by code: a code opens what it was mailed for, once, in time, and is not guessed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -80,6 +80,18 @@ async fn the_mail_is_in_the_accounts_language_and_the_code_has_the_practices_len
     token_of(&app.verify(&request, &code).await);
     let facts = app.send(HttpEvent::new("GET", "/v1/practices/therapy")).await.json();
     assert_eq!((&facts["recovery_methods"], &facts["code_length"]), (&json!(["code"]), &json!(6)));
+}
+
+#[tokio::test]
+async fn the_mail_is_in_the_practices_language_when_the_account_chose_none() {
+    let app = TestApp::start_with(&[]).await;
+    let mut practice = crate::support::practice("therapy", &json!({"recovery_methods": ["code"]}));
+    practice["locale"] = json!("es");
+    app.operate(json!({"action": "create_practice", "practice": practice})).await.unwrap();
+    app.import("therapy", &demo_accounts("therapy")).await;
+    app.forgot_by_code("therapy", "client", "jane").await;
+    app.deliver().await;
+    assert_eq!(app.mailbox.messages()[0].subject, "Su código para elegir una contraseña nueva");
 }
 
 #[tokio::test]
@@ -277,6 +289,13 @@ async fn of_a_hundred_parallel_right_codes_exactly_one_is_exchanged() {
     assert_eq!(exchanged.len(), 1);
     assert!(replies.iter().filter(|reply| reply.status != 200).all(|reply| reply.outcome() == expired()));
     assert_eq!(app.verify(&request, &code).await.outcome(), expired(), "a code works once");
+
+    let (request, code) = app.code_for("jane").await;
+    let exchanged = [app.verify(&request, &code).await];
+    let exchanged: Vec<&Reply> = exchanged.iter().collect();
+    for code in [&code, &other_than(&code)] {
+        assert_eq!(app.verify(&request, code).await.outcome(), expired(), "right or wrong");
+    }
     assert_eq!(app.reset(&token_of(exchanged[0]), NEW_PASSWORD).await.status, 204);
 }
 
@@ -514,34 +533,74 @@ async fn a_dump_gives_no_code_to_who_has_everything_but_the_key() {
     assert_eq!(search(&mailed["digest"], &request, &key("rekey/codes")), [code], "the search itself works");
 }
 
+/// What is kept of the codes that a request has led to.
+async fn mailed(app: &TestApp, request: &str) -> Value {
+    let dump = app.dump().await;
+    let item = dump.iter().find(|item| item.contains(&format!("REQUEST#{request}"))).unwrap();
+    serde_json::from_str::<Value>(item).unwrap()["challenge"]["mailed"].clone()
+}
+
 #[tokio::test]
 async fn a_redelivered_record_sends_the_same_code_again_after_a_key_rotation_too() {
+    for secret in ["rekey/derivation", "rekey/codes"] {
+        let app = TestApp::start().await;
+        let request = app.forgot_by_code("agency", "client", "jane").await;
+        let record = app.stream_records().await.pop().unwrap();
+        let batch = json!({"Records": [record]});
+        app.mailbox.fail_next(3, rekey_local::mailbox::Failure::AccountPaused);
+        app.invoke_mailer(batch.clone()).await;
+        assert!(app.mailbox.messages().is_empty());
+        let before = mailed(&app, &request).await;
+        assert_eq!(before.as_array().unwrap().len(), 1, "remembered before it is mailed");
+        assert_eq!((&before[0]["key"], &before[0]["derivation_key"]), (&json!("k1"), &json!("k1")));
+
+        app.mailbox.clear_failures();
+        app.invoke_mailer_after_rotation(secret, batch.clone()).await;
+        assert_eq!(mailed(&app, &request).await, before, "{secret}: the same code");
+        let code = code_in(&app.mailbox.messages()[0]);
+        app.invoke_mailer(batch).await;
+        assert_eq!(app.mailbox.messages().len(), 1);
+        token_of(&app.verify(&request, &code).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mailers_that_race_over_one_record_mail_one_code() {
     let app = TestApp::start().await;
-    let request = app.forgot_by_code("agency", "client", "jane").await;
+    let request = app.forgot_by_code("agency", "client", "family@agency.test").await;
     let record = app.stream_records().await.pop().unwrap();
-    app.seam.inject("mailer", "TransactWriteItems", 0, Fault::Down);
+    join_all((0..5).map(|_| app.invoke_mailer(json!({"Records": [record]})))).await;
+    let codes: Vec<String> = app.mailbox.messages().iter().map(code_in).collect();
+    assert!(!codes.is_empty() && codes.iter().all(|code| *code == codes[0]), "{codes:?}");
+    assert_eq!(mailed(&app, &request).await.as_array().unwrap().len(), 1);
+    assert_eq!(app.verify(&request, &codes[0]).await.json()["accounts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn who_is_still_to_be_set_up_is_invited_when_the_code_of_the_others_comes_too_late() {
+    let app = TestApp::start().await;
+    let nina =
+        json!({"username": "nina", "email": "jane@agency.test", "display_name": "Nina", "invited": true});
+    app.import("agency", &[nina]).await;
+    app.forgot_by_code("agency", "client", "jane@agency.test").await;
+    let record = app.stream_records().await.pop().unwrap();
     app.mailbox.fail_next(3, rekey_local::mailbox::Failure::AccountPaused);
     app.invoke_mailer(json!({"Records": [record]})).await;
-    assert!(app.mailbox.messages().is_empty());
-    let kept = |item: &str| {
-        let item: Value = serde_json::from_str(item).unwrap();
-        item["challenge"]["mailed"].clone()
-    };
-    let challenge = async || {
-        let dump = app.dump().await;
-        kept(dump.iter().find(|item| item.contains(&format!("REQUEST#{request}"))).unwrap())
-    };
-    let before = challenge().await;
-    assert_eq!(before.as_array().unwrap().len(), 1, "remembered before it is mailed");
-    assert_eq!((&before[0]["key"], &before[0]["derivation_key"]), (&json!("k1"), &json!("k1")));
-
     app.mailbox.clear_failures();
-    app.invoke_mailer(json!({"Records": [record]})).await;
-    assert_eq!(challenge().await, before, "the same code");
-    let code = code_in(&app.mailbox.messages()[0]);
-    app.invoke_mailer(json!({"Records": [record]})).await;
-    assert_eq!(app.mailbox.messages().len(), 1);
-    token_of(&app.verify(&request, &code).await);
+    app.clock.advance(Duration::from_mins(10));
+    let answer = app.invoke_mailer(json!({"Records": [record]})).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}), "it holds up nobody");
+    let mails = app.mailbox.messages();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(app.preview(&token_in(&mails[0])).await.json()["username"], "nina");
+}
+
+#[tokio::test]
+async fn a_tickets_id_does_not_tell_the_request_with_which_its_code_is_entered() {
+    let app = TestApp::start().await;
+    let (request, _) = app.code_for("jane").await;
+    let tickets = app.store.list_tickets(app.account("jane").await.id).await.unwrap().tickets;
+    assert_ne!(tickets[0].id.to_string(), request);
 }
 
 #[tokio::test]
@@ -596,9 +655,13 @@ async fn failing_dependencies_cost_no_attempt_more_than_they_must() {
     assert_eq!(app.verify(&request, &code).await.status, 503);
     app.seam.heal();
     assert_eq!(app.dump().await, before);
+    app.seam.inject("verify-code", "UpdateItem", 1, Fault::AnswerLost);
+    let reply = app.verify(&request, &other_than(&code)).await;
+    assert_eq!(reply.json()["attempts_left"], 4, "counted once");
+    app.seam.heal();
     app.seam.inject("verify-code", "UpdateItem", 6, Fault::Conflict);
     let reply = app.verify(&request, &other_than(&code)).await;
-    assert_eq!(reply.json()["attempts_left"], 4, "a transaction in the way refuses nobody");
+    assert_eq!(reply.json()["attempts_left"], 3, "a transaction in the way refuses nobody");
     app.seam.heal();
     app.seam.inject("verify-code", "TransactWriteItems", 3, Fault::Down);
     assert_eq!(app.verify(&request, &code).await.status, 503);
@@ -629,6 +692,64 @@ async fn four_codes_a_day_for_one_identifier_however_it_is_spelled_and_links_bes
     app.clock.advance(hours(20) + Duration::from_mins(15));
     assert_eq!(ask("zo\u{eb}", "code").await.status, 202, "the first has left the window");
     assert_eq!(ask("zo\u{eb}", "code").await.status, 429, "the second has not");
+}
+
+#[tokio::test]
+async fn nothing_around_a_request_gains_another_code_or_guess() {
+    let app = TestApp::start().await;
+    let (request, code) = app.code_for("jane").await;
+    let guess = json!({"request_id": request, "code": other_than(&code)});
+    let event = || HttpEvent::new("POST", "/v1/password/verify-code").json(&guess);
+    for (event, left) in [
+        (event().header("cookie", "a=1"), 4),
+        (event().header("cookie", "a=2").header("x-forwarded-for", "192.0.2.9"), 3),
+        (event().header("forwarded", "for=192.0.2.10").header("user-agent", "other"), 2),
+        (event().at_ip("192.0.2.11").query("x=1"), 1),
+    ] {
+        assert_eq!(app.send(event).await.json()["attempts_left"], left);
+    }
+    for path in ["/v1//password/verify-code", "//v1/password/verify-code", "/v1/password/verify-code/"] {
+        let reply = app.send(HttpEvent::new("POST", path).json(&guess)).await;
+        assert_eq!(reply.outcome(), (404, "not_found".to_owned()), "{path}");
+    }
+    token_of(&app.verify(&request, &code).await);
+
+    for (network, other) in [("203.0.113.9", "203.0.113.10"), ("2001:db8:1:2", "2001:db8:1:3::1")] {
+        let ask = async |n: usize, ip: &str| {
+            let body = json!({"practice": "agency", "identifier": format!("{n}@{}.test", other.len()), "method": "code"});
+            app.send(HttpEvent::new("POST", "/v1/password/forgot").at_ip(ip).json(&body))
+                .await
+                .status
+                .as_u16()
+        };
+        let ip =
+            |n: usize| if network.contains(':') { format!("{network}:{n}::1") } else { network.to_owned() };
+        for n in 0..30 {
+            assert_eq!(ask(n, &ip(n)).await, 202, "{n}");
+        }
+        assert_eq!(ask(30, &ip(30)).await, 429);
+        assert_eq!(ask(30, other).await, 202);
+    }
+}
+
+#[tokio::test]
+async fn failures_of_dependencies_look_alike_for_known_and_unknown() {
+    let app = TestApp::start().await;
+    app.verify("01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "0000 0000").await;
+    let mut outcomes = Vec::new();
+    for identifier in ["jane", "nobody", "family@agency.test"] {
+        let request = app.forgot_by_code("agency", "client", identifier).await;
+        app.deliver().await;
+        for operation in ["UpdateItem", "PutItem"] {
+            app.seam.inject("verify-code", operation, 3, Fault::Down);
+            outcomes.push((operation, seen(&app, app.verify(&request, "0000 0000")).await));
+            app.seam.heal();
+        }
+    }
+    assert_eq!(outcomes[0].1.0, (503, "unavailable".to_owned()));
+    for outcome in &outcomes {
+        assert_eq!(outcome, &outcomes[usize::from(outcome.0 == "PutItem")]);
+    }
 }
 
 #[tokio::test]
@@ -663,6 +784,8 @@ async fn a_flood_of_requests_and_guesses_leaves_the_victims_own_code_working() {
     }
     app.deliver().await;
     assert_eq!(app.sign_in("jane", PASSWORD).await.status, 201, "sign-in is not locked");
+    let (later, fresh) = app.code_for("jane@agency.test").await;
+    token_of(&app.verify(&later, &fresh).await);
     let token = token_of(&app.verify(&own, &code).await);
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
 }

@@ -215,6 +215,86 @@ async fn whoever_recovers_cannot_set_another_question() {
     }
 }
 
+#[tokio::test]
+async fn staff_set_their_question_by_invitation_and_later() {
+    let app = pediatrics().await;
+    let invite = json!({"action": "create_administrator", "practice": "pediatrics", "username": "robin",
+        "email": "robin@pediatrics.test", "display_name": "Robin"});
+    app.operate(invite).await.unwrap();
+    app.deliver().await;
+    let token = token_in(&app.mailbox.messages()[0]);
+    let body = json!({"token": token, "new_password": NEW_PASSWORD,
+        "security_question": {"question": "First car?", "answer": "Beetle"}});
+    assert_eq!(app.post("/v1/password/reset", body).await.status, 204);
+    assert_eq!(code_for(&app, "staff", "robin").await["question"], "First car?");
+    let session =
+        sign_in(&app, "staff", "robin", NEW_PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
+    let body = json!({"current_password": NEW_PASSWORD, "question": "First boat?", "answer": "Dinghy"});
+    assert_eq!(app.send(put(&session, &body)).await.status, 204);
+    assert_eq!(code_for(&app, "staff", "robin").await["question"], "First boat?");
+}
+
+#[tokio::test]
+async fn a_ticket_that_staff_gave_takes_answers_when_the_days_are_spent() {
+    let app = pediatrics().await;
+    let invite = json!({"action": "create_administrator", "practice": "pediatrics", "username": "robin",
+        "email": "robin@pediatrics.test", "display_name": "Robin"});
+    app.operate(invite).await.unwrap();
+    app.deliver().await;
+    let given = token_in(&app.mailbox.messages()[0]);
+    // An account that is still to be set up and has a question, as an import makes them.
+    let account = app.account_of("pediatrics", rekey::practice::Portal::Staff, "robin").await;
+    let jane = app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await;
+    let question = serde_dynamo::to_attribute_value(&jane.question).unwrap();
+    let update =
+        app.dynamodb.update_item().table_name(&app.table).update_expression("SET question = :question");
+    let key = rekey::store::keys::account(account.id).attributes();
+    update.set_key(Some(key)).expression_attribute_values(":question", question).send().await.unwrap();
+    for _ in 0..4 {
+        let own = link_for(&app, "staff", "robin").await;
+        for _ in 0..5 {
+            left(&answer(&app, &own, "Rover").await);
+        }
+        app.clock.advance(hours(1));
+    }
+    let own = link_for(&app, "staff", "robin").await;
+    assert_eq!(answer(&app, &own, "Biscuit").await.status, 429);
+    assert_eq!(left(&answer(&app, &given, "Rover").await), 4);
+    assert_eq!(answer(&app, &given, "Biscuit").await.status, 204);
+}
+
+#[tokio::test]
+async fn failing_dependencies_cost_no_answer_and_leave_nothing_half_done() {
+    let app = pediatrics().await;
+    let link = link_for(&app, "client", "jane").await;
+    app.secrets.set_failing(true);
+    for _ in 0..6 {
+        assert_eq!(answer(&app, &link, "Biscuit").await.status, 503);
+    }
+    app.secrets.set_failing(false);
+    assert_eq!(left(&answer(&app, &link, "Rover").await), 4, "no answer was lost");
+
+    let session =
+        sign_in(&app, "client", "jane", PASSWORD).await.json()["token"].as_str().unwrap().to_owned();
+    let body = json!({"current_password": PASSWORD, "question": "Mine?", "answer": "Mine"});
+    app.secrets.set_failing(true);
+    assert_eq!(app.send(put(&session, &body)).await.status, 503);
+    app.secrets.set_failing(false);
+    let question =
+        async || app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await.question;
+    let before = question().await;
+    for (operation, times) in [("UpdateItem", 3), ("GetItem", 3), ("TransactWriteItems", 3)] {
+        app.seam.inject("change-password", operation, times, crate::support::seam::Fault::Down);
+        let reply = app.send(put(&session, &body)).await;
+        assert_eq!(reply.outcome(), (503, "unavailable".to_owned()), "{operation}");
+        app.seam.heal();
+        assert_eq!(question().await, before, "{operation}");
+    }
+    app.seam.inject("change-password", "TransactWriteItems", 1, crate::support::seam::Fault::AnswerLost);
+    assert_eq!(app.send(put(&session, &body)).await.status, 204);
+    assert_ne!(question().await, before);
+}
+
 fn put(session: &str, body: &Value) -> HttpEvent {
     HttpEvent::new("PUT", "/v1/security-question").bearer(session).json(body)
 }

@@ -1,9 +1,9 @@
 //! U2, and that no plaintext secret is ever at rest: everything that a run printed and stored, searched for its secrets.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, other_than};
 
 /// A whole recovery, with mistakes and failures on the way. Answers every secret that it used, and every address.
 async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
@@ -23,6 +23,16 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     app.account_with(&session).await;
     app.seam.inject("sessions", "GetItem", 3, crate::support::seam::Fault::Down);
     app.account_with(&session).await;
+    let question =
+        json!({"current_password": NEW_PASSWORD, "question": "Pet?", "answer": "Zanzibar the Third"});
+    let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&session).json(&question);
+    assert_eq!(app.send(put).await.status, 204);
+    let (request, code) = app.code_for("lily").await;
+    let (plain, wrong) = (code.replace(' ', ""), other_than(&code));
+    app.verify(&request, &wrong).await;
+    app.send(HttpEvent::new("GET", "/v1/password/verify-code").query(&format!("code={plain}"))).await;
+    app.send(HttpEvent::new("GET", &format!("/v1/password/verify-code/{plain}"))).await;
+    let exchanged = app.verify(&request, &code).await.json()["token"].as_str().unwrap().to_owned();
     for (method, path) in [("GET", "/v1/password/reset"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions")]
     {
         app.send(HttpEvent::new(method, &format!("{path}/{token}"))).await;
@@ -33,7 +43,8 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     let mut secrets: Vec<String> =
         [PASSWORD, NEW_PASSWORD, "a wrong guess entirely", "passwordpassword"].map(String::from).into();
     secrets.extend(app.keys.values().flat_map(|value| key_material(value)));
-    for token in [&token, &old_session, &session] {
+    secrets.extend([code, plain, wrong, "Zanzibar".to_owned(), "zanzibar".to_owned()]);
+    for token in [&token, &old_session, &session, &exchanged] {
         secrets.push(token.clone());
         secrets.push(token[43..].to_owned());
     }

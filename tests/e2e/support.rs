@@ -47,6 +47,8 @@ pub struct TestApp {
     pub dynamodb: aws_sdk_dynamodb::Client,
     pub table: String,
     functions: Arc<Functions>,
+    variables: HashMap<String, String>,
+    ambient: Ambient,
     pump: Mutex<Pump>,
     _services: Server,
 }
@@ -126,7 +128,7 @@ impl TestApp {
             change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
                 .unwrap(),
         });
-        let store = Store::new(aws("test").dynamodb(), &table, ambient);
+        let store = Store::new(aws("test").dynamodb(), &table, ambient.clone());
         let pump = pump(&endpoint, dynamodb.clone(), &table, functions.clone());
         let keys = values.into_iter().collect();
         Self {
@@ -139,6 +141,8 @@ impl TestApp {
             dynamodb,
             table,
             functions,
+            variables,
+            ambient,
             pump: Mutex::new(pump),
             _services: services,
         }
@@ -190,6 +194,25 @@ impl TestApp {
     /// Gives the mailer a batch as Lambda would.
     pub async fn invoke_mailer(&self, batch: Value) -> Value {
         invoke_mailer(&self.functions.mailer, batch).await.unwrap()
+    }
+
+    /// The same by a mailer that was started after `k2` had become the current key of a secret.
+    pub async fn invoke_mailer_after_rotation(&self, secret: &str, batch: Value) -> Value {
+        let mut keys = self.keys.clone();
+        let mut ring: Value = serde_json::from_str(&keys[secret]).unwrap();
+        ring["k2"] = json!("a".repeat(43));
+        ring["current"] = json!("k2");
+        keys.insert(secret.to_owned(), ring.to_string());
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let services = services::start(any, self.mailbox.clone(), Secrets::new(keys)).await.unwrap();
+        let mut variables = self.variables.clone();
+        for service in ["SESV2", "SECRETS_MANAGER"] {
+            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), services.url().to_owned());
+        }
+        let lookup = |name: &str| variables.get(name).cloned();
+        let aws = Environment::with_http_client(&lookup, self.seam.client("mailer")).unwrap();
+        let deps = mailer::Deps::read(&lookup, &aws, self.ambient.clone()).unwrap();
+        invoke_mailer(&deps, batch).await.unwrap()
     }
 
     /// Everything that the stream holds, delivered, with retries.

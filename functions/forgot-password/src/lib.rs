@@ -117,12 +117,12 @@ pub async fn forgot(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let now = deps.ambient.now();
     let practice = deps.practice(&asked.practice, now).await?;
     let method = choose(&practice, asked.method)?;
-    let errand = Errand::Recovery { portal: asked.portal, identifier };
-    let mut request = Outbox::new(&deps.ambient, &practice.slug, errand, Some(call.address))?;
-    if method == Method::Code {
-        let policy = &practice.policy;
-        request.challenge = Some(Challenge::new(policy.code_length, request.at + policy.code_ttl()));
-    }
+    let challenge = match method {
+        Method::Link => None,
+        Method::Code => Some(Challenge::new(practice.policy.code_length, now + practice.policy.code_ttl())),
+    };
+    let errand = Errand::Recovery { portal: asked.portal, identifier, challenge };
+    let request = Outbox::new(&deps.ambient, &practice.slug, errand, Some(call.address))?;
     match take(deps, call, &request).await? {
         Decision::Allowed => {
             Answer::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: request.id, method })
@@ -143,7 +143,7 @@ fn choose(practice: &Practice, asked: Option<Method>) -> Result<Method, Problem>
 /// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer,
 /// which knows whether it names an account: one an hour, however many are refused.
 async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Problem> {
-    let Errand::Recovery { portal, identifier } = &request.errand else { return Ok(Decision::Allowed) };
+    let Errand::Recovery { portal, identifier, .. } = &request.errand else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;
     let named = Subject::identifier(key, &request.practice, *portal, identifier);
     let address = Subject::address(key, call.address);
@@ -151,7 +151,7 @@ async fn take(deps: &Deps, call: &Call, request: &Outbox) -> Result<Decision, Pr
     if matches!(decision, Decision::Refused { since: Some(_), .. }) {
         let errand = Errand::LimitHit { portal: *portal, identifier: identifier.clone() };
         let id = OutboxId::of_limit_hit(&named, request.at);
-        deps.store.create_outbox(&Outbox { id, errand, challenge: None, ..request.clone() }).await?;
+        deps.store.create_outbox(&Outbox { id, errand, ..request.clone() }).await?;
     }
     Ok(decision)
 }

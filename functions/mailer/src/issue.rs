@@ -45,6 +45,11 @@ impl Wanted {
     fn is_code(self) -> bool {
         self.kind == Kind::VerificationCode
     }
+
+    /// The id of the ticket that an outbox item leads to.
+    fn id(self, outbox: &Outbox) -> TicketId {
+        if self.is_code() { TicketId::of_code(outbox.id) } else { TicketId::from(outbox.id) }
+    }
 }
 
 /// The ticket that an account gets for an outbox item: the one it already got, a new one, or, when enough are open, the
@@ -85,15 +90,15 @@ fn already(
     wanted: Wanted,
     now: Timestamp,
 ) -> Option<Ticket> {
-    let own = TicketId::from(outbox.id);
-    let alike = |ticket: &&Ticket| (ticket.kind == Kind::VerificationCode) == wanted.is_code();
-    if let Some(ticket) = seen.tickets.iter().filter(alike).find(|ticket| ticket.id == own) {
+    let own = wanted.id(outbox);
+    if let Some(ticket) = seen.tickets.iter().find(|ticket| ticket.id == own) {
         return Some(ticket.clone());
     }
     let is_open = |ticket: &&Ticket| {
-        ticket.issuer == Issuer::SelfService && ticket.standing(account, now) == Standing::Open
+        let alike = (ticket.kind == Kind::VerificationCode) == wanted.is_code();
+        alike && ticket.issuer == Issuer::SelfService && ticket.standing(account, now) == Standing::Open
     };
-    let open: Vec<&Ticket> = seen.tickets.iter().filter(alike).filter(is_open).collect();
+    let open: Vec<&Ticket> = seen.tickets.iter().filter(is_open).collect();
     // One more would let a flood of requests pile up tickets; the newest again lets the person in all the same.
     let most = if wanted.is_code() { MOST_CODES } else { MOST_LINKS };
     let newest = open.last().filter(|_| wanted.issuer == Issuer::SelfService && open.len() >= most);
@@ -108,7 +113,7 @@ async fn draw(
     now: Timestamp,
 ) -> Result<Ticket, Failure> {
     let derivation = deps.derivation.get().await?;
-    let (id, key) = (TicketId::from(outbox.id), derivation.current_id());
+    let (id, key) = (wanted.id(outbox), derivation.current_id());
     let digest = match wanted.kind {
         // A code's ticket has no token until the code is entered.
         Kind::VerificationCode => None,

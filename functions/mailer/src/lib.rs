@@ -149,7 +149,7 @@ type Taken = (Vec<Account>, Result<Vec<Event>, Failure>);
 /// The accounts that an item is about.
 async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreError> {
     let ids: Vec<AccountId> = match &outbox.errand {
-        Errand::Recovery { portal, identifier } | Errand::LimitHit { portal, identifier } => {
+        Errand::Recovery { portal, identifier, .. } | Errand::LimitHit { portal, identifier } => {
             let logins = deps.store.find_logins(&outbox.practice, *portal, identifier).await?;
             logins.into_iter().map(|login| login.account).collect()
         }

@@ -27,8 +27,9 @@ pub(crate) async fn recover(
     issuer: Issuer,
 ) -> Result<Vec<Event>, Failure> {
     let (mut events, mut able) = (Vec::new(), Vec::new());
+    let mut challenge = outbox.challenge().cloned();
     for account in accounts {
-        match obstacle(account, outbox, deps.ambient.now()) {
+        match obstacle(account, challenge.as_ref(), deps.ambient.now()) {
             Some(reason) => {
                 let event = deps.event(outbox, Action::RecoveryRefused, Actor::Anonymous)?;
                 events.push(event.of(account.id, account.portal).because(reason));
@@ -41,7 +42,7 @@ pub(crate) async fn recover(
         let (same, others) =
             able.into_iter().partition::<Vec<_>, _>(|account| account.email.as_ref() == Some(&to));
         able = others;
-        let ticketed = match &outbox.challenge {
+        let ticketed = match &mut challenge {
             Some(challenge) if !all_new(&same) => {
                 send_code(deps, outbox, challenge, practice, &to, &same).await?
             }
@@ -62,7 +63,7 @@ fn all_new(accounts: &[&Account]) -> bool {
 }
 
 /// Why an account gets no mail. Nobody outside is told.
-fn obstacle(account: &Account, outbox: &Outbox, now: Timestamp) -> Option<Reason> {
+fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) -> Option<Reason> {
     if !account.is_open() {
         return Some(Reason::AccountClosed);
     }
@@ -70,7 +71,7 @@ fn obstacle(account: &Account, outbox: &Outbox, now: Timestamp) -> Option<Reason
         return Some(Reason::NoAddress);
     }
     // A code's life begins with its request, for known and unknown identifiers alike: a mail that comes after it is no help.
-    let late = outbox.challenge.as_ref().is_some_and(|challenge| challenge.valid_until <= now);
+    let late = challenge.is_some_and(|challenge| challenge.valid_until <= now);
     (late && Purpose::of(account) == Purpose::Reset).then_some(Reason::Expired)
 }
 
@@ -122,7 +123,7 @@ async fn send_links<'a>(
 async fn send_code<'a>(
     deps: &Deps,
     outbox: &Outbox,
-    challenge: &Challenge,
+    challenge: &mut Challenge,
     practice: &Practice,
     to: &Email,
     accounts: &[&'a Account],
@@ -144,19 +145,20 @@ async fn send_code<'a>(
 async fn remember(
     deps: &Deps,
     outbox: &Outbox,
-    challenge: &Challenge,
+    challenge: &mut Challenge,
     practice: &Practice,
     to: &Email,
     ticketed: &Ticketed<'_>,
 ) -> Result<Code, Failure> {
     let (derivation, keys) = (deps.derivation.get().await?, deps.codes.get().await?);
-    let derive = |key_id: &str| {
-        Code::derive(derivation, key_id, (outbox.id, &outbox.nonce), to.as_str(), challenge.length)
-    };
-    let is_here = |holder: &Holder| ticketed.iter().any(|(account, _)| account.id == holder.account);
-    let serves = |mailed: &&Mailed| mailed.holders.iter().any(is_here);
-    if let Some(mailed) = challenge.mailed.iter().find(serves) {
-        return Ok(derive(&mailed.derivation_key)?);
+    let length = challenge.length;
+    let derive =
+        |key_id: &str| Code::derive(derivation, key_id, (outbox.id, &outbox.nonce), to.as_str(), length);
+    for mailed in &challenge.mailed {
+        let code = derive(&mailed.derivation_key)?;
+        if code.digest(keys.get(&mailed.key)?, outbox.id) == mailed.digest {
+            return Ok(code);
+        }
     }
     let code = derive(derivation.current_id())?;
     let holder = |(account, ticket): &(&Account, Ticket)| Holder {
@@ -172,6 +174,9 @@ async fn remember(
         derivation_key: derivation.current_id().to_owned(),
         holders: ticketed.iter().map(holder).collect(),
     };
-    deps.store.record_mailed(outbox, &mailed).await?;
+    if !deps.store.record_mailed(outbox, &challenge.mailed, &mailed).await? {
+        return Err(Failure::Contended);
+    }
+    challenge.mailed.push(mailed);
     Ok(code)
 }

@@ -15,7 +15,7 @@ use crate::{Deps, find, open};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewRequest {
-    /// From the link's fragment.
+    /// From the link's fragment, or what a code was exchanged for.
     pub token: Secret,
 }
 

@@ -19,7 +19,7 @@ use rekey::practice::Portal;
 use rekey::secret::Secret;
 use rekey::store::Store;
 use rekey::store::codes::{Exchange, Opening};
-use rekey::token::Token;
+use rekey::token::{Digest, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -91,6 +91,7 @@ pub struct VerifiedAccount {
     #[schema(format = DateTime)]
     pub expires_at: String,
     /// To be answered with the new password, if not null.
+    #[schema(required)]
     pub question: Option<String>,
 }
 
@@ -112,6 +113,7 @@ pub struct AccountChoice {
     /// To be sent with the new password. Shown once.
     pub token: String,
     /// To be answered with the new password, if not null.
+    #[schema(required)]
     pub question: Option<String>,
 }
 
@@ -132,13 +134,21 @@ pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let typed = typed.ok_or_else(|| Problem::invalid("code", "must have 6 to 10 digits"))?;
     // The keys come first: failing to get them must not cost an attempt.
     let keys = deps.codes.get().await?;
-    let expired = || Problem::new(Code::CodeExpired);
-    let counted = deps.store.count_code(asked.request_id, deps.ambient.now()).await?;
-    let request = counted.ok_or_else(expired)?;
-    let challenge = request.challenge.as_ref().ok_or_else(expired)?;
-    match challenge.opened_by(request.id, &typed, keys) {
-        Some(mailed) => exchange(deps, call, &request, mailed).await,
-        None => Err(refuse(deps, call, &request, challenge).await?),
+    let mark = Digest::from(deps.ambient.bytes()?);
+    let request = deps.store.count_code(asked.request_id, mark, deps.ambient.now()).await?;
+    let Some((request, challenge)) =
+        request.as_ref().and_then(|request| Some((request, request.challenge()?)))
+    else {
+        return Err(Problem::new(Code::CodeExpired));
+    };
+    let opened = challenge.opened_by(request.id, &typed, keys).unwrap_or_else(|error| {
+        // Outside it must look like any wrong code: a 503 would tell that somebody was mailed.
+        tracing::error!(event = "failure", doing = "comparing a code", cause = error.to_string());
+        None
+    });
+    match opened {
+        Some(mailed) => exchange(deps, call, request, mailed).await,
+        None => Err(refuse(deps, call, request, challenge).await?),
     }
 }
 
@@ -151,18 +161,29 @@ async fn refuse(
 ) -> Result<Problem, Problem> {
     let left = challenge.attempts_left();
     let reason = if left == 0 { Reason::LastWrongCode } else { Reason::WrongCode };
+    record_failure(deps, call, request, challenge.only_holder(), reason).await?;
+    Ok(Problem::new(Code::InvalidCode).with("attempts_left", left))
+}
+
+async fn record_failure(
+    deps: &Deps,
+    call: &Call,
+    request: &Outbox,
+    holder: Option<&Holder>,
+    reason: Reason,
+) -> Result<(), Problem> {
     let event = deps.event(call, request, Action::AuthnCodeFail, Actor::Anonymous)?.because(reason);
-    let event = match challenge.only_holder() {
+    let event = match holder {
         Some(holder) => event.of(holder.account, portal(request)).with_ticket(holder.ticket),
         None => event,
     };
-    deps.store.record_event(&event).await?;
-    Ok(Problem::new(Code::InvalidCode).with("attempts_left", left))
+    Ok(deps.store.record_event(&event).await?)
 }
 
 /// Second round trip of a right code: a token for each account of the mailbox that may still recover.
 async fn exchange(deps: &Deps, call: &Call, request: &Outbox, mailed: &Mailed) -> Result<Answer, Problem> {
     let mut holders: Vec<&Holder> = mailed.holders.iter().collect();
+    let mut reason = Reason::Revoked;
     while !holders.is_empty() {
         let now = deps.ambient.now();
         let mut tokens = Vec::with_capacity(holders.len());
@@ -178,13 +199,17 @@ async fn exchange(deps: &Deps, call: &Call, request: &Outbox, mailed: &Mailed) -
         let until = now + TOKEN_LIFE;
         match deps.store.exchange_code(request.id, &openings, (now, until)).await? {
             Exchange::Done => return answer(&holders, &tokens, until),
-            Exchange::Spent => break,
+            Exchange::Spent => {
+                reason = Reason::Used;
+                break;
+            }
             Exchange::Void(void) => {
                 let kept = holders.into_iter().enumerate().filter(|(place, _)| !void.contains(place));
                 holders = kept.map(|(_, holder)| holder).collect();
             }
         }
     }
+    record_failure(deps, call, request, mailed.holders.first(), reason).await?;
     Err(Problem::new(Code::CodeExpired))
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::code;
+
 use super::{Method, SecurityQuestion, SettingError, rule};
 
 /// How recovery works in a practice. Durations are whole seconds. Each member has a default and a bound.
@@ -87,7 +89,7 @@ impl Policy {
         rule(distinct, "policy.recovery_methods", "must be link, code or both, each once")?;
         for (member, value, low, high) in [
             ("link_ttl", self.link_ttl, 10 * MINUTE, 48 * HOUR),
-            ("code_ttl", self.code_ttl, 5 * MINUTE, 15 * MINUTE),
+            ("code_ttl", self.code_ttl, 5 * MINUTE, code::LONGEST_LIFE),
             ("code_length", self.code_length, 6, 10),
             ("invitation_ttl", self.invitation_ttl, HOUR, 30 * DAY),
             ("temporary_password_ttl", self.temporary_password_ttl, HOUR, 72 * HOUR),

@@ -10,6 +10,7 @@ use crate::code::{ATTEMPTS, Holder, Mailed};
 use crate::event::Event;
 use crate::ids::OutboxId;
 use crate::outbox::Outbox;
+use crate::question;
 use crate::ticket::State;
 use crate::token::Digest;
 
@@ -35,32 +36,51 @@ pub enum Exchange {
 }
 
 impl Store {
-    /// Remembers a code that is about to be mailed.
-    pub async fn record_mailed(&self, request: &Outbox, mailed: &Mailed) -> Result<(), StoreError> {
-        let write = self
-            .update(&keys::outbox(request))
+    /// Remembers a code that is about to be mailed, beside those of the same request that were `seen`. `false` when another
+    /// mailer has remembered one since. No transaction: one would be in the way of a code being entered, for known
+    /// identifiers only.
+    pub async fn record_mailed(
+        &self,
+        request: &Outbox,
+        seen: &[Mailed],
+        mailed: &Mailed,
+    ) -> Result<bool, StoreError> {
+        let call = self.client.update_item().set_key(Some(keys::outbox(request).attributes()));
+        let call = call
             .update_expression("SET challenge.mailed = list_append(challenge.mailed, :mailed)")
-            .condition_expression("attribute_exists(challenge)")
-            .expression_attribute_values(":mailed", AttributeValue::L(vec![attribute(mailed)?]));
-        self.transact(vec![update(write)?]).await.map(|_| ())
+            .condition_expression("size(challenge.mailed) = :seen")
+            .expression_attribute_values(":mailed", AttributeValue::L(vec![attribute(mailed)?]))
+            .expression_attribute_values(":seen", number(seen.len()));
+        Ok(self.update_alone(call).await?.is_ok())
     }
 
     /// Counts a code that was entered for a request before it is compared, and answers the request. `None` when none is
     /// compared any more: too late, all attempts spent, exchanged before, or no request for a code at all.
-    pub async fn count_code(&self, id: OutboxId, now: Timestamp) -> Result<Option<Outbox>, StoreError> {
+    ///
+    /// `mark` is this attempt's own: when the answer to the first try was lost, the second recognizes what it has done.
+    pub async fn count_code(
+        &self,
+        id: OutboxId,
+        mark: Digest,
+        now: Timestamp,
+    ) -> Result<Option<Outbox>, StoreError> {
         let key = keys::request(id);
         let call = self.client.update_item().set_key(Some(key.attributes()));
         let call = call
-            .update_expression("SET challenge.attempts = challenge.attempts + :one")
+            .update_expression("SET challenge.attempts = challenge.attempts + :one, challenge.latest = :mark")
             .condition_expression(
                 "challenge.valid_until > :now AND challenge.attempts < :most \
-                 AND attribute_not_exists(challenge.entered_at)",
+                 AND attribute_not_exists(challenge.entered_at) \
+                 AND (attribute_not_exists(challenge.latest) OR challenge.latest <> :mark)",
             )
             .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":mark", attribute(&mark)?)
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":most", number(ATTEMPTS));
-        let counted = self.update_alone(call).await?;
-        counted.map(|item| items::read(&key.pk, item)).transpose()
+        let (Ok(item) | Err(Some(item))) = self.update_alone(call).await? else { return Ok(None) };
+        let request: Outbox = items::read(&key.pk, item)?;
+        let counted = request.challenge().is_some_and(|challenge| challenge.latest == Some(mark));
+        Ok(Some(request).filter(|_| counted))
     }
 
     /// Exchanges a right code for tokens that are good until `until`: everything or nothing, and once.
@@ -101,7 +121,11 @@ impl Store {
         let write = self
             .update(&keys::ticket(holder.account, holder.ticket))
             .update_expression("SET digest = :digest, valid_until = :until")
-            .condition_expression("#state IN (:issued, :sent) AND credential_version = :version")
+            .condition_expression(
+                "#state IN (:issued, :sent) AND credential_version = :version \
+                 AND (attribute_not_exists(answers) OR answers < :most)",
+            )
+            .expression_attribute_values(":most", number(question::ATTEMPTS))
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":digest", attribute(&opening.digest)?)
             .expression_attribute_values(":until", time(until))

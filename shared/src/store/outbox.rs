@@ -32,7 +32,7 @@ impl Store {
     ) -> Result<Decision, StoreError> {
         let (named, source) = (keys::forgot_limit(identifier), keys::forgot_limit(address));
         // Nobody's configuration lifts the limit on codes: it is what keeps them from being guessed.
-        let codes: &[Window] = if request.challenge.is_some() { &[code::BUDGET] } else { &[] };
+        let codes: &[Window] = if request.challenge().is_some() { &[code::BUDGET] } else { &[] };
         let counters = [
             (&named, limits.identifier.as_slice()),
             (&keys::code_limit(identifier), codes),

@@ -64,7 +64,7 @@ impl Store {
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":digest", digest);
         let touched = self.update_alone(call).await?;
-        touched.map(|item| items::read(&key.pk, item)).transpose()
+        touched.ok().map(|item| items::read(&key.pk, item)).transpose()
     }
 
     /// An account's sessions that have not been cleaned up.

@@ -115,12 +115,12 @@ More than one account uses this email address. When you have entered the code, y
 Username: lily
 Username: tom
 
-Enter this code on the page where you asked for it:
+Enter this code:
 
 1234 5678
 
-The code works once. It ends on Sunday, November 22, 2026 at 6:35 PM EST. \
-If you asked more than once, each message has its own code: use the newest.
+The code works once, and only on the page where you asked for it. \
+It ends on Sunday, November 22, 2026 at 6:35 PM EST. If you asked more than once, each message has a code of its own.
 
 Please keep the code to yourself. Nobody from Cedar Family Practice will ask you for it.
 
@@ -146,12 +146,13 @@ en Cedar Family Practice.
 
 Nombre de usuario: jane
 
-Escriba este código en la página donde lo pidió:
+Escriba este código:
 
 1234 5678
 
-El código sirve una sola vez. Vence el domingo 22 de noviembre de 2026 a las 6:35 p. m. EST. \
-Si lo pidió más de una vez, cada mensaje tiene su propio código: use el más reciente.
+El código sirve una sola vez, y solo en la página donde lo pidió. \
+Vence el domingo 22 de noviembre de 2026 a las 6:35 p. m. EST. \
+Si lo pidió más de una vez, cada mensaje tiene su propio código.
 
 No comparta el código con nadie. Nadie de Cedar Family Practice se lo pedirá.
 
