@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use lambda_http::http::HeaderMap;
 use rekey::clock::hours;
@@ -441,9 +442,32 @@ async fn a_code_dies_with_a_password_set_since_and_with_its_account() {
     let account = app.account("sam").await;
     let update = app.dynamodb.update_item().table_name(&app.table).update_expression("SET active = :no");
     let key = rekey::store::keys::account(account.id).attributes();
-    let no = aws_sdk_dynamodb::types::AttributeValue::Bool(false);
+    let no = AttributeValue::Bool(false);
     update.set_key(Some(key)).expression_attribute_values(":no", no).send().await.unwrap();
     assert_eq!(app.verify(&request, &code).await.outcome(), expired());
+}
+
+#[tokio::test]
+async fn a_code_opens_no_ticket_that_was_taken_back_or_is_out_of_answers() {
+    let app = TestApp::start().await;
+    for (username, change) in [("jane", "SET #name = :revoked"), ("sam", "SET answers = :five")] {
+        let (request, code) = app.code_for(username).await;
+        let account = app.account(username).await.id;
+        let ticket = app.store.list_tickets(account).await.unwrap().tickets.remove(0);
+        let key = rekey::store::keys::ticket(account, ticket.id).attributes();
+        let update = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key));
+        let update = match username {
+            "jane" => update
+                .expression_attribute_names("#name", "state")
+                .expression_attribute_values(":revoked", AttributeValue::S("revoked".to_owned())),
+            _ => update.expression_attribute_values(":five", AttributeValue::N("5".to_owned())),
+        };
+        update.update_expression(change).send().await.unwrap();
+        assert_eq!(app.verify(&request, &code).await.outcome(), expired(), "{username}");
+        let event = serde_json::to_value(app.events(account).await.pop().unwrap()).unwrap();
+        let words = (&event["action"], &event["reason"]);
+        assert_eq!(words, (&json!("authn_code_fail"), &json!("revoked")), "a right code, to no avail");
+    }
 }
 
 #[tokio::test]

@@ -421,12 +421,9 @@ async fn asking_for_more_tickets_gains_no_more_than_twenty_answers_a_day() {
     app.clock.advance(hours(20));
     assert_eq!(answer(&app, &link, "Biscuit").await.status, 204, "refusals did not void the link");
     let link = link_for(&app, "client", "jane").await;
-    let body = json!({"token": link, "new_password": "another lantern in the rain", "answer": "Biscuit"});
-    assert_eq!(
-        app.post("/v1/password/reset", body).await.status,
-        204,
-        "and the right answer ended the count"
-    );
+    for expected in (0..5).rev() {
+        assert_eq!(left(&answer(&app, &link, "Rover").await), expected, "the reset has ended the count");
+    }
 }
 
 #[tokio::test]
