@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::identifier::{Email, Identifier, Username};
 use crate::ids::AccountId;
 use crate::password::PasswordHash;
-use crate::practice::{Policy, Portal, SecurityQuestion, Slug};
+use crate::practice::{LOCALES, Policy, Portal, SecurityQuestion, Slug};
 
 /// What a member of staff may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -29,6 +29,71 @@ pub enum Setup {
     Invited,
     /// A password has been set.
     SignedUp,
+}
+
+/// A name is one line of 1 to 100 characters.
+///
+/// # Errors
+/// The rule.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
+}
+
+/// A locale is one that mails are written in.
+///
+/// # Errors
+/// The rule.
+pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
+    if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
+}
+
+/// Staff have a role, and clients none.
+///
+/// # Errors
+/// The rule.
+pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'static str> {
+    match (portal, role) {
+        (Portal::Client, None) | (Portal::Staff, Some(_)) => Ok(()),
+        (Portal::Client, Some(_)) => Err("a client has none"),
+        (Portal::Staff, None) => Err("must be staff or admin"),
+    }
+}
+
+/// What became of the mail to an account's address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailStatus {
+    /// Nothing bad is known.
+    #[default]
+    Ok,
+    /// The address does not take mail.
+    Bounced,
+    /// Its owner called the mail spam.
+    Complained,
+}
+
+/// A member of staff who looks after a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The member of staff's account.
+    pub staff: AccountId,
+    /// In which role, in the practice's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Since when.
+    pub assigned_at: Timestamp,
+}
+
+/// An account that acts for another, seen from either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Association {
+    /// The other account.
+    pub account: AccountId,
+    /// What the one who acts is to the client: parent, guardian, …
+    pub relationship: String,
+    /// The other account is the one who acts.
+    pub acts: bool,
 }
 
 /// The security question of an account: the question in words, the answer as Argon2id.
@@ -83,6 +148,18 @@ pub struct Account {
     /// The security question, if one has been set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
+    /// What became of the mail to its address.
+    #[serde(default)]
+    pub mail: MailStatus,
+    /// Who looks after it. Of client accounts only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caseload: Vec<Assignment>,
+    /// Who acts for it, and whom it acts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub associations: Vec<Association>,
+    /// Raised by every change that staff make: its `ETag`.
+    #[serde(default)]
+    pub revision: u64,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -19,6 +19,8 @@ pub enum Actor {
     Anonymous,
     /// The account's holder, by password, session or ticket.
     Holder,
+    /// A member of staff: see `by`.
+    Staff,
     /// Somebody with the right to invoke `operator`.
     Operator,
     /// The system itself.
@@ -33,6 +35,12 @@ pub enum Action {
     PracticeCreated,
     /// An account was made.
     UserCreated,
+    /// An account was changed: see `changes`.
+    UserUpdated,
+    /// A client was put on a caseload, or taken off.
+    CaseloadChanged,
+    /// Two accounts were associated, or no longer are.
+    AssociationChanged,
     /// A recovery was asked for and not started: see `reason`.
     RecoveryRefused,
     /// A limit was hit: of recoveries or codes, for an identifier that names the account; or of answers to its question.
@@ -97,6 +105,19 @@ pub enum Reason {
     Revoked,
 }
 
+/// What was changed, and from what to what where that is nobody's secret: addresses are masked, names are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The member of the account.
+    pub member: String,
+    /// Before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// After.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
 /// One entry. Stored under its account, or under its practice when it has none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -116,6 +137,15 @@ pub struct Event {
     /// At which door.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<Portal>,
+    /// Which member of staff did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AccountId>,
+    /// The other account that it is about: of an association, or whose caseload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<AccountId>,
+    /// What was changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -152,6 +182,9 @@ impl Event {
             actor,
             account: None,
             portal: None,
+            by: None,
+            other: None,
+            changes: Vec::new(),
             reason: None,
             ticket: None,
             session: None,
@@ -165,6 +198,27 @@ impl Event {
     pub fn of(mut self, account: AccountId, portal: Portal) -> Self {
         self.account = Some(account);
         self.portal = Some(portal);
+        self
+    }
+
+    /// By the given member of staff.
+    #[must_use]
+    pub fn by(mut self, staff: AccountId) -> Self {
+        self.by = Some(staff);
+        self
+    }
+
+    /// Also about the given account.
+    #[must_use]
+    pub fn and(mut self, other: AccountId) -> Self {
+        self.other = Some(other);
+        self
+    }
+
+    /// With what was changed.
+    #[must_use]
+    pub fn with_changes(mut self, changes: Vec<Change>) -> Self {
+        self.changes = changes;
         self
     }
 

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use lambda_http::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderMap, Method, StatusCode};
@@ -30,7 +30,7 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 15] = [
     "v1",
     "password",
     "forgot",
@@ -42,12 +42,17 @@ const WORDS: [&str; 11] = [
     "current",
     "account",
     "security-question",
+    "admin",
+    "accounts",
+    "caseload",
+    "associations",
 ];
 
 /// A request as a handler sees it.
 pub struct Call {
     method: Method,
     path: String,
+    query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Body,
     /// Where it comes from, as the gateway saw it.
@@ -58,8 +63,9 @@ impl Call {
     fn new(request: Request) -> Self {
         let address = source_address(&request);
         let path = request.raw_http_path().to_owned();
+        let query = request.query_string_parameters_ref().map(pairs).unwrap_or_default();
         let (parts, body) = request.into_parts();
-        Self { method: parts.method, path, headers: parts.headers, body, address }
+        Self { method: parts.method, path, query, headers: parts.headers, body, address }
     }
 
     /// The path's segments. An empty segment stays, so that a doubled slash is another path.
@@ -110,6 +116,29 @@ impl Call {
         essence.eq_ignore_ascii_case("application/json")
     }
 
+    /// The query, read as the given shape: every member a string, at most once.
+    ///
+    /// # Errors
+    /// 400 naming the member that is wrong.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let mut members = serde_json::Map::new();
+        for (name, value) in &self.query {
+            if members.insert(name.clone(), value.clone().into()).is_some() {
+                return Err(Problem::invalid("query", "must have each member at most once"));
+            }
+        }
+        serde_path_to_error::deserialize(serde_json::Value::Object(members)).map_err(|error| refusal(&error))
+    }
+
+    /// The `If-Match` of a change.
+    ///
+    /// # Errors
+    /// 428 when there is none.
+    pub fn if_match(&self) -> Result<&str, Problem> {
+        let value = self.headers.get(IF_MATCH).and_then(|value| value.to_str().ok());
+        value.ok_or_else(|| Problem::new(Code::PreconditionRequired))
+    }
+
     /// The `Idempotency-Key`, if there is one.
     ///
     /// # Errors
@@ -145,6 +174,10 @@ impl Call {
         let value = self.headers.get(USER_AGENT)?.to_str().ok()?;
         Some(value.chars().filter(|c| !c.is_control()).take(200).collect())
     }
+}
+
+fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(String, String)> {
+    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// What the parser says of a body, without repeating what was in it.
@@ -204,6 +237,7 @@ fn request_id(request: &Request) -> String {
 pub struct Answer {
     status: StatusCode,
     body: Option<String>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Answer {
@@ -214,12 +248,19 @@ impl Answer {
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body =
             serde_json::to_string(body).map_err(|error| Problem::internal("writing the answer", error))?;
-        Ok(Self { status, body: Some(body) })
+        Ok(Self { status, body: Some(body), headers: Vec::new() })
     }
 
     /// 204.
     pub const fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None }
+        Self { status: StatusCode::NO_CONTENT, body: None, headers: Vec::new() }
+    }
+
+    /// With an `ETag`, which `If-Match` gives back.
+    #[must_use]
+    pub fn with_etag(mut self, tag: &str) -> Self {
+        self.headers.extend(header(ETAG, tag));
+        self
     }
 }
 
@@ -250,7 +291,7 @@ where
 }
 
 fn write(answer: Answer) -> Response<Body> {
-    finish(answer.status, "application/json", answer.body, Vec::new())
+    finish(answer.status, "application/json", answer.body, answer.headers)
 }
 
 /// The headers that every answer carries.

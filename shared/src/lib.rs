@@ -5,6 +5,7 @@ pub mod aws;
 pub mod clock;
 pub mod code;
 pub mod config;
+pub mod directory;
 pub mod event;
 pub mod http;
 pub mod identifier;

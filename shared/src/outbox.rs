@@ -39,6 +39,9 @@ pub enum Errand {
     Invitation {
         /// Which.
         account: AccountId,
+        /// The member of staff who invites; the operator where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AccountId>,
     },
     /// A password was changed.
     PasswordChanged {

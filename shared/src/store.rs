@@ -23,6 +23,7 @@ use crate::config::{ConfigError, Lookup, required};
 
 pub mod accounts;
 pub mod codes;
+pub mod directory;
 pub mod events;
 pub mod items;
 pub mod keys;

@@ -12,8 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 /// Whose lines follow the level: this system's own crates.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "rekey",
+    "accounts",
     "change_password",
     "forgot_password",
     "mailer",

@@ -51,6 +51,8 @@ pub enum Issuer {
     SelfService,
     /// An operator, by direct invocation.
     Operator,
+    /// A member of staff.
+    Staff,
 }
 
 /// How far a ticket has come. Only these transitions exist:

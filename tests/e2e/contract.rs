@@ -35,6 +35,18 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
         ("/v1/sessions/current", vec!["DELETE"], None),
         ("/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K", vec!["DELETE"], None),
         ("/v1/account", vec!["GET"], None),
+        ("/v1/admin/accounts", vec!["GET", "POST"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K", vec!["GET", "PATCH"], None),
+        (
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/caseload/01JD7Z3M5V8Q2X4Y6W0N1R9T3K",
+            vec!["PUT", "DELETE"],
+            None,
+        ),
+        (
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/associations/01JD7Z3M5V8Q2X4Y6W0N1R9T3K",
+            vec!["PUT", "DELETE"],
+            None,
+        ),
         ("/v1/practices/agency", vec!["GET"], None),
     ]
 }
@@ -157,8 +169,8 @@ fn samples(function: &str) -> Vec<(String, Value)> {
     samples
 }
 
-const HTTP_FUNCTIONS: [&str; 5] =
-    ["change-password", "forgot-password", "reset-password", "sessions", "verify-code"];
+const HTTP_FUNCTIONS: [&str; 6] =
+    ["accounts", "change-password", "forgot-password", "reset-password", "sessions", "verify-code"];
 
 #[tokio::test]
 async fn every_http_sample_event_gets_the_status_in_its_name() {
@@ -219,6 +231,14 @@ fn sample_events_have_the_shape_of_the_gateway() {
         sessions::holder::end_session,
         sessions::holder::get_account,
         change_password::set_question,
+        accounts::list::list_accounts,
+        accounts::create::create_account,
+        accounts::edit::get_account,
+        accounts::edit::edit_account,
+        accounts::relations::assign,
+        accounts::relations::unassign,
+        accounts::relations::associate,
+        accounts::relations::dissociate,
     ),
     components(schemas(ProblemBody)),
     security(("session" = [])),
@@ -255,6 +275,13 @@ fn the_openapi_document_is_3_1_and_has_every_route() {
         let path = match path {
             "/v1/practices/agency" => "/v1/practices/{slug}",
             "/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/sessions/{id}",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/admin/accounts/{id}",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/caseload/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => {
+                "/v1/admin/accounts/{id}/caseload/{staff_id}"
+            }
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/associations/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => {
+                "/v1/admin/accounts/{id}/associations/{account_id}"
+            }
             other => other,
         };
         for method in methods {

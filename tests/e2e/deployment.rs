@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rekey::aws::Environment;
 use rekey::clock::Ambient;
+use rekey::practice::Portal;
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 
@@ -13,7 +14,8 @@ use crate::support::event::HttpEvent;
 use crate::support::seam::{Fault, Said, operation};
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, function_of, other_than, password_hash, token_in};
 
-const FUNCTIONS: [(&str, &str); 7] = [
+const FUNCTIONS: [(&str, &str); 8] = [
+    ("accounts", "Accounts"),
     ("change-password", "ChangePassword"),
     ("forgot-password", "ForgotPassword"),
     ("mailer", "Mailer"),
@@ -206,6 +208,34 @@ async fn everything(app: &TestApp) {
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 410);
     app.seam.inject("mailer", "GetItem", 1, Fault::Down);
     app.deliver().await;
+    staff_work(app).await;
+}
+
+/// Everything that staff do with accounts.
+async fn staff_work(app: &TestApp) {
+    let body = json!({"practice": "agency", "portal": "staff", "identifier": "admin", "password": PASSWORD});
+    let session = app.post("/v1/sessions", body).await.json()["token"].as_str().unwrap().to_owned();
+    let path = |tail: &str| format!("/v1/admin/accounts{tail}");
+    let (jane, ruth) = (app.account("jane").await.id, app.account("ruth").await.id);
+    let staff = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let new = json!({"username": "noor", "email": "noor@agency.test", "display_name": "Noor"});
+    let email = json!({"email": "other@agency.test", "display_name": "Other"});
+    for event in [
+        HttpEvent::new("POST", &path("")).json(&new),
+        HttpEvent::new("GET", &path("")).query("q=noor"),
+        HttpEvent::new("GET", &path("")).query("caseload=mine"),
+        HttpEvent::new("PATCH", &path(&format!("/{jane}"))).header("if-match", "\"0\"").json(&email),
+        HttpEvent::new("PATCH", &path(&format!("/{jane}")))
+            .header("if-match", "\"1\"")
+            .json(&json!({"active": false})),
+        HttpEvent::new("PUT", &path(&format!("/{jane}/caseload/{staff}"))).json(&json!({})),
+        HttpEvent::new("DELETE", &path(&format!("/{jane}/caseload/{staff}"))),
+        HttpEvent::new("PUT", &path(&format!("/{jane}/associations/{ruth}")))
+            .json(&json!({"relationship": "parent"})),
+    ] {
+        let reply = app.send(event.bearer(&session)).await;
+        assert!(reply.status.is_success(), "{reply:?}");
+    }
 }
 
 #[tokio::test]
@@ -354,7 +384,7 @@ fn the_template_and_the_watch_router_route_alike() {
         }
     }
     assert_eq!(watch, gateway);
-    assert_eq!(watch.len(), 9);
+    assert_eq!(watch.len(), 13);
     for (path, function) in watch {
         assert_eq!(function_of(&path), function, "{path}");
     }
@@ -369,6 +399,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
     };
     let (aws, ambient) = (Environment::read(&lookup).unwrap(), Ambient::system());
     match function {
+        "accounts" => drop(accounts::Deps::read(&lookup, &aws, ambient).unwrap()),
         "change-password" => drop(change_password::Deps::read(&lookup, &aws, ambient).unwrap()),
         "verify-code" => drop(verify_code::Deps::read(&lookup, &aws, ambient).unwrap()),
         "forgot-password" => drop(forgot_password::Deps::read(&lookup, &aws, ambient).unwrap()),

@@ -12,6 +12,7 @@
 
 mod support;
 
+mod accounts;
 mod codes;
 mod contract;
 mod deployment;

@@ -55,6 +55,7 @@ pub struct TestApp {
 
 /// Every function, wired as its `main` does.
 struct Functions {
+    accounts: accounts::Deps,
     change_password: change_password::Deps,
     forgot_password: forgot_password::Deps,
     reset_password: reset_password::Deps,
@@ -124,6 +125,7 @@ impl TestApp {
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
+            accounts: accounts::Deps::read(&lookup, &aws("accounts"), ambient.clone()).unwrap(),
             verify_code: verify_code::Deps::read(&lookup, &aws("verify-code"), ambient.clone()).unwrap(),
             change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
                 .unwrap(),
@@ -161,6 +163,7 @@ impl TestApp {
         // Boxed: together they would make every test's future a large one.
         let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
             "forgot-password" => Box::pin(forgot_password::handler(&functions.forgot_password, request)),
+            "accounts" => Box::pin(accounts::handler(&functions.accounts, request)),
             "verify-code" => Box::pin(verify_code::handler(&functions.verify_code, request)),
             "change-password" => Box::pin(change_password::handler(&functions.change_password, request)),
             "reset-password" => Box::pin(reset_password::handler(&functions.reset_password, request)),
@@ -352,6 +355,7 @@ pub fn function_of(path: &str) -> &'static str {
         ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
         ["", "v1", "password", "verify-code"] => "verify-code",
         ["", "v1", "security-question"] => "change-password",
+        ["", "v1", "admin", "accounts", ..] => "accounts",
         ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
         _ => "sessions",
     }

@@ -4,7 +4,7 @@ use rekey::account::Account;
 use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor};
 use rekey::ids::TicketId;
-use rekey::outbox::Outbox;
+use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
 use rekey::store::tickets::Issued;
 use rekey::ticket::{self, Issuer, Kind, Purpose, Standing, State, Ticket};
@@ -68,7 +68,11 @@ pub(crate) async fn ticket_for(
         }
         let ticket = draw(deps, outbox, account, wanted, now).await?;
         let (action, actor) = (Action::AuthnTokenCreated, actor_of(wanted.issuer));
-        let event = deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
+        let mut event =
+            deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
+        if let Errand::Invitation { by, .. } = &outbox.errand {
+            event.by = *by;
+        }
         if deps.store.create_ticket(&ticket, &seen, &event).await?.is_written() {
             return Ok(Some(ticket));
         }
@@ -80,6 +84,7 @@ const fn actor_of(issuer: Issuer) -> Actor {
     match issuer {
         Issuer::SelfService => Actor::Anonymous,
         Issuer::Operator => Actor::Operator,
+        Issuer::Staff => Actor::Staff,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Importing accounts from JSON Lines: each line by itself, again and again without harm.
 
-use rekey::account::{Account, Question, Role, Setup};
+use rekey::account::{Account, MailStatus, Question, Role, Setup, check_locale, check_name, check_role};
 use rekey::event::Action;
 use rekey::identifier::{Email, Username};
 use rekey::ids::AccountId;
 use rekey::password::PasswordHash;
-use rekey::practice::{LOCALES, Portal, Practice, Slug};
+use rekey::practice::{Portal, Practice, Slug};
 use rekey::question::NewQuestion;
 use serde::{Deserialize, Serialize};
 
@@ -132,7 +132,7 @@ async fn create(deps: &Deps, practice: &Practice, line: Line) -> Result<Status, 
 
 async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account, String> {
     check_locale(line.locale.as_deref()).map_err(|rule| format!("locale: {rule}"))?;
-    check_role(line.portal, line.role)?;
+    check_role(line.portal, line.role).map_err(|rule| format!("role: {rule}"))?;
     check_name(&line.display_name).map_err(|rule| format!("display_name: {rule}"))?;
     let password = line.password_hash.as_deref().map(PasswordHash::import).transpose();
     let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
@@ -163,27 +163,12 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         credential_version: 1,
         session_epoch: 1,
         question,
+        mail: MailStatus::Ok,
+        caseload: Vec::new(),
+        associations: Vec::new(),
+        revision: 0,
         created_at: deps.ambient.now(),
     })
-}
-
-fn check_role(portal: Portal, role: Option<Role>) -> Result<(), String> {
-    match (portal, role) {
-        (Portal::Client, None) | (Portal::Staff, Some(_)) => Ok(()),
-        (Portal::Client, Some(_)) => Err("role: a client has none".to_owned()),
-        (Portal::Staff, None) => Err("role: must be staff or admin".to_owned()),
-    }
-}
-
-/// A name is one line of 1 to 100 characters.
-pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
-    let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
-    if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
-}
-
-/// A locale is one that mails are written in.
-pub(crate) fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
-    if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
 }
 
 async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {

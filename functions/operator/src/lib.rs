@@ -4,7 +4,7 @@
 //! hashes with them. A line that cannot be imported is answered with its reason and hinders no other.
 
 use lambda_runtime::Diagnostic;
-use rekey::account::{Account, Role, Setup};
+use rekey::account::{Account, MailStatus, Role, Setup, check_locale, check_name};
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, NoRandomness};
 use rekey::config::{ConfigError, Lookup};
@@ -169,9 +169,9 @@ async fn create_administrator(
     asked: CreateAdministrator,
 ) -> Result<AdministratorCreated, OperatorError> {
     practice(deps, &asked.practice).await?;
-    import::check_name(&asked.display_name)
+    check_name(&asked.display_name)
         .map_err(|rule| OperatorError::Invalid(format!("display_name: {rule}")))?;
-    import::check_locale(asked.locale.as_deref())
+    check_locale(asked.locale.as_deref())
         .map_err(|rule| OperatorError::Invalid(format!("locale: {rule}")))?;
     let account = Account {
         id: AccountId::from(deps.ambient.ulid()?),
@@ -191,9 +191,13 @@ async fn create_administrator(
         credential_version: 1,
         session_epoch: 1,
         question: None,
+        mail: MailStatus::Ok,
+        caseload: Vec::new(),
+        associations: Vec::new(),
+        revision: 0,
         created_at: deps.ambient.now(),
     };
-    let errand = Errand::Invitation { account: account.id };
+    let errand = Errand::Invitation { account: account.id, by: None };
     let invitation = Outbox::new(&deps.ambient, &account.practice, errand, None)?;
     let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
     let event = event.with_outbox(invitation.id);

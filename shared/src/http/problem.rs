@@ -64,6 +64,14 @@ pub enum Code {
     InvalidCredentials,
     /// There is no session, or it has ended.
     InvalidSession,
+    /// The caller's role does not allow this.
+    Forbidden,
+    /// Another account of the portal has the username.
+    UsernameTaken,
+    /// The change must say, by `If-Match`, what it was made from.
+    PreconditionRequired,
+    /// Somebody else has changed it meanwhile.
+    PreconditionFailed,
     /// Something that this needs does not answer. Nothing is half done; trying again is safe.
     Unavailable,
     /// A defect of this system. Nothing is half done.
@@ -96,7 +104,7 @@ impl Code {
             }
             Self::RevokedToken => (StatusCode::GONE, "This is no longer valid. Ask for a new link or code."),
             Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "Choose another password."),
-            Self::WrongAnswer => (StatusCode::FORBIDDEN, "The answer is not the one on record."),
+            Self::WrongAnswer => (StatusCode::FORBIDDEN, "The security question needs its right answer."),
             Self::QuestionNotSet => {
                 (StatusCode::FORBIDDEN, "The account has no security question yet. The practice can help.")
             }
@@ -105,6 +113,14 @@ impl Code {
             }
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Your account may not do this."),
+            Self::UsernameTaken => (StatusCode::CONFLICT, "Another account has this username."),
+            Self::PreconditionRequired => {
+                (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have changed.")
+            }
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "Somebody has changed this meanwhile. Look at it again.")
+            }
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "This is not available now. Try again in a moment.")
             }

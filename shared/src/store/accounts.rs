@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 
 use super::items::{self, attribute, number, text};
@@ -17,6 +18,23 @@ use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::practice::{Portal, Slug};
 
+/// The members of an account that staff change, with those that follow from them.
+const EDITED: [&str; 14] = [
+    "email",
+    "display_name",
+    "record_email",
+    "locale",
+    "active",
+    "representative",
+    "refused",
+    "role",
+    "mail",
+    "caseload",
+    "associations",
+    "credential_version",
+    "session_epoch",
+    "revision",
+];
 /// May recover, with the password that it had.
 const OPEN: &str = "credential_version = :version AND active = :true AND refused = :false";
 /// The same, with the sessions that it had.
@@ -43,7 +61,7 @@ impl Store {
         self.get(&keys::account(id)).await
     }
 
-    /// Makes an account with its logins, its event and, when it is to be invited, its invitation. Refused when another
+    /// Makes an account with its logins, its places in the directory and on caseloads, its event and, when it is to be invited, its invitation. Refused when another
     /// account of the portal has the username.
     pub async fn create_account(
         &self,
@@ -55,6 +73,8 @@ impl Store {
         for identifier in account.identifiers() {
             writes.push(self.put_new(&keys::login(account, &identifier), &account.login())?);
         }
+        writes.extend(self.directory_writes(None, account)?);
+        writes.extend(self.caseload_writes(None, account)?);
         writes.push(self.put_event(event)?);
         if let Some(invitation) = invitation {
             writes.push(self.put_outbox(invitation)?);
@@ -64,6 +84,13 @@ impl Store {
 
     fn put_new(&self, key: &Key, value: &impl serde::Serialize) -> Result<TransactWriteItem, StoreError> {
         self.put_once(items::write(key, value, None)?)
+    }
+
+    /// A delete, whether or not there is something, as part of a transaction.
+    pub(super) fn remove(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes())).build();
+        let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// A put that never replaces.
@@ -134,6 +161,80 @@ impl Store {
             .expression_attribute_values(":version", number(version))
             .expression_attribute_values(":true", true_())
             .expression_attribute_values(":false", false_())
+    }
+
+    /// Writes what staff have changed of accounts, each if it is still as given, with everything that follows from it:
+    /// logins, directory, caseloads. All of it or nothing.
+    pub async fn update_accounts(
+        &self,
+        changed: &[(&Account, &Account)],
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let mut writes = Vec::new();
+        for (old, new) in changed {
+            writes.push(self.edit(old, new)?);
+            writes.extend(self.login_writes(old, new)?);
+            writes.extend(self.directory_writes(Some(old), new)?);
+            writes.extend(self.caseload_writes(Some(old), new)?);
+        }
+        writes.push(self.put_event(event)?);
+        self.transact(writes).await
+    }
+
+    /// The members that staff change. The others stay as they are now, whoever has written them since the account was read;
+    /// but a password set since, or a session ended, is a change to look at.
+    fn edit(&self, old: &Account, new: &Account) -> Result<TransactWriteItem, StoreError> {
+        let item = items::write(&keys::account(new.id), new, None)?;
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        let mut write = self.update(&keys::account(new.id));
+        for (place, member) in EDITED.iter().enumerate() {
+            write = write.expression_attribute_names(format!("#m{place}"), *member);
+            if let Some(value) = item.get(*member) {
+                set.push(format!("#m{place} = :m{place}"));
+                write = write.expression_attribute_values(format!(":m{place}"), value.clone());
+            } else {
+                remove.push(format!("#m{place}"));
+            }
+        }
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        let write = write
+            .update_expression(format!("SET {}{remove}", set.join(", ")))
+            .condition_expression(
+                "revision = :revision AND credential_version = :version AND session_epoch = :epoch",
+            )
+            .expression_attribute_values(":revision", number(old.revision))
+            .expression_attribute_values(":version", number(old.credential_version))
+            .expression_attribute_values(":epoch", number(old.session_epoch));
+        update(write)
+    }
+
+    /// The logins of an account, where what they copy has changed or the address has.
+    fn login_writes(&self, old: &Account, new: &Account) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let (before, after) = (old.identifiers(), new.identifiers());
+        let mut writes = Vec::new();
+        for gone in before.iter().filter(|identifier| !after.contains(identifier)) {
+            writes.push(self.remove(&keys::login(old, gone))?);
+        }
+        for identifier in &after {
+            let key = keys::login(new, identifier);
+            if !before.contains(identifier) {
+                writes.push(self.put_new(&key, &new.login())?);
+            } else if old.login() != new.login() {
+                let copy = self
+                    .update(&key)
+                    .update_expression(
+                        "SET credential_version = :version, session_epoch = :epoch, #open = :open",
+                    )
+                    .condition_expression("account = :account")
+                    .expression_attribute_names("#open", "open")
+                    .expression_attribute_values(":version", number(new.credential_version))
+                    .expression_attribute_values(":epoch", number(new.session_epoch))
+                    .expression_attribute_values(":open", AttributeValue::Bool(new.is_open()))
+                    .expression_attribute_values(":account", text(&new.id));
+                writes.push(update(copy)?);
+            }
+        }
+        Ok(writes)
     }
 
     /// Sets the security question, if the account is still as given, and forgets the failures that led to it.

@@ -6,6 +6,8 @@
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, reset-password, sessions (rehash), change-password (question) |
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
+//! | Directory | `FIND#slug#portal` | an [entry](crate::directory::entries) | `account` | as the account |
+//! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, verify-code, reset-password |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (codes, done), verify-code (attempts) |
@@ -84,6 +86,26 @@ pub fn login(account: &Account, identifier: &Identifier) -> Key {
         Identifier::Username(_) => Key::new(pk, "LOGIN"),
         Identifier::Email(_) => Key::new(pk, account.id.to_string()),
     }
+}
+
+/// The partition of the directory of a portal.
+pub fn directory(practice: &Slug, portal: Portal) -> String {
+    format!("FIND#{practice}#{}", portal.as_str())
+}
+
+/// Of an entry of the directory.
+pub fn directory_entry(account: &Account, entry: &str) -> Key {
+    Key::new(directory(&account.practice, account.portal), entry)
+}
+
+/// The partition of a member of staff's caseload.
+pub fn caseload(staff: AccountId) -> String {
+    format!("CASELOAD#{staff}")
+}
+
+/// Of a client on a caseload.
+pub fn caseload_entry(staff: AccountId, client: AccountId) -> Key {
+    Key::new(caseload(staff), client.to_string())
 }
 
 /// The partition of an account's tickets.

@@ -1,7 +1,7 @@
 //! Counters: each counts and decides in one conditional write, so that parallel callers cannot outrun it.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
 use super::accounts::update;
 use super::items::{number, number_of, seconds, time};
@@ -82,15 +82,7 @@ impl Store {
 
     /// Forgets the failures of a subject, as part of a transaction.
     pub(super) fn clear_sign_in(&self, subject: &Subject) -> Result<TransactWriteItem, StoreError> {
-        self.forget(&keys::sign_in_limit(subject))
-    }
-
-    /// Deletes a counter, as part of a transaction.
-    pub(super) fn forget(&self, counter: &Key) -> Result<TransactWriteItem, StoreError> {
-        let key = counter.attributes();
-        let delete = Delete::builder().table_name(&self.table).set_key(Some(key)).build();
-        let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
+        self.remove(&keys::sign_in_limit(subject))
     }
 }
 

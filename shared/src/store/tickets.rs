@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use super::accounts::update;
 use super::items::{self, AFTERLIFE, attribute, number, number_of, text, time};
@@ -84,17 +84,7 @@ impl Store {
 
     /// Two items of different partitions, by partition key.
     async fn get_both(&self, one: &Key, other: &Key) -> Result<HashMap<String, Item>, StoreError> {
-        let wanted = KeysAndAttributes::builder()
-            .keys(one.attributes())
-            .keys(other.attributes())
-            .consistent_read(true);
-        let wanted = wanted.build().map_err(|error| StoreError::unavailable("building a read", error))?;
-        let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
-        let answer = answer.map_err(|error| StoreError::failed("BatchGetItem", &error))?;
-        if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
-            return Err(StoreError::unavailable("BatchGetItem", "the store left keys unprocessed"));
-        }
-        let items = answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
+        let items = self.get_batch(vec![one.attributes(), other.attributes()]).await?;
         let by_pk = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
         Ok(items.into_iter().filter_map(by_pk).collect())
     }
@@ -207,7 +197,7 @@ impl Store {
             writes.push(self.clear_sign_in(subject)?);
         }
         if let Some(answers) = reset.answers {
-            writes.push(self.forget(&keys::answer_limit(answers))?);
+            writes.push(self.remove(&keys::answer_limit(answers))?);
         }
         self.transact(writes).await
     }

@@ -120,7 +120,8 @@ Enter this code:
 1234 5678
 
 The code works once, and only on the page where you asked for it. \
-It ends on Sunday, November 22, 2026 at 6:35 PM EST. If you asked more than once, each message has a code of its own.
+It ends on Sunday, November 22, 2026 at 6:35 PM EST. After that, you can ask for a new one. \
+If you asked more than once, each message has a code of its own.
 
 Please keep the code to yourself. Nobody from Cedar Family Practice will ask you for it.
 
@@ -151,7 +152,7 @@ Escriba este código:
 1234 5678
 
 El código sirve una sola vez, y solo en la página donde lo pidió. \
-Vence el domingo 22 de noviembre de 2026 a las 6:35 p. m. EST. \
+Vence el domingo 22 de noviembre de 2026 a las 6:35 p. m. EST. Después, puede pedir uno nuevo. \
 Si lo pidió más de una vez, cada mensaje tiene su propio código.
 
 No comparta el código con nadie. Nadie de Cedar Family Practice se lo pedirá.

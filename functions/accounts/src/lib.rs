@@ -1,0 +1,74 @@
+//! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations.
+//!
+//! Deny by default (A1): who may do what is decided in [`access`], for each object anew, from the account of the session. What
+//! is not the caller's to see does not exist for them. Reads no secret: nothing here can set, see or choose a password (A2).
+
+use lambda_http::http::Method as Verb;
+use lambda_http::{Body, Request, Response};
+use rekey::aws::Environment;
+use rekey::clock::Ambient;
+use rekey::config::{ConfigError, Lookup};
+use rekey::http::problem::{Code, Problem};
+use rekey::http::{Answer, Call, respond};
+use rekey::store::Store;
+use rekey::store::practices::PracticeCache;
+
+pub mod access;
+pub mod create;
+pub mod edit;
+pub mod facts;
+pub mod list;
+pub mod relations;
+
+/// What the function works with.
+pub struct Deps {
+    ambient: Ambient,
+    store: Store,
+    practices: PracticeCache,
+}
+
+impl Deps {
+    /// Reads the function's configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::read(lookup, aws, ambient.clone())?,
+            ambient,
+            practices: PracticeCache::default(),
+        })
+    }
+}
+
+/// Answers one request.
+pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
+    // Boxed: the routes together make a large future.
+    respond(request, async |call| Box::pin(route(deps, call)).await).await
+}
+
+async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    match call.segments().as_slice() {
+        ["v1", "admin", "accounts"] => match *call.method(&[Verb::GET, Verb::POST])? {
+            Verb::POST => create::create_account(deps, call).await,
+            _ => list::list_accounts(deps, call).await,
+        },
+        ["v1", "admin", "accounts", id] => match *call.method(&[Verb::GET, Verb::PATCH])? {
+            Verb::PATCH => edit::edit_account(deps, call, id).await,
+            _ => edit::get_account(deps, call, id).await,
+        },
+        ["v1", "admin", "accounts", id, "caseload", staff] => {
+            match *call.method(&[Verb::PUT, Verb::DELETE])? {
+                Verb::PUT => relations::assign(deps, call, id, staff).await,
+                _ => relations::unassign(deps, call, id, staff).await,
+            }
+        }
+        ["v1", "admin", "accounts", id, "associations", other] => {
+            match *call.method(&[Verb::PUT, Verb::DELETE])? {
+                Verb::PUT => relations::associate(deps, call, id, other).await,
+                _ => relations::dissociate(deps, call, id, other).await,
+            }
+        }
+        _ => Err(Problem::new(Code::NotFound)),
+    }
+}

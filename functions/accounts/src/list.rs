@@ -1,0 +1,189 @@
+//! `GET /v1/admin/accounts`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use lambda_http::http::StatusCode;
+use rekey::account::{Account, MailStatus, Setup};
+use rekey::directory::Search;
+use rekey::http::problem::{Code, Problem, ProblemBody};
+use rekey::http::{Answer, Call};
+use rekey::ids::AccountId;
+use rekey::practice::Portal;
+use rekey::store::directory::Place;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Deps;
+use crate::access::Staff;
+use crate::facts::AdminAccount;
+
+/// Accounts on a page, associated ones that come with them aside.
+const PAGE: usize = 25;
+/// Entries read at a time, and how often for one page: who filters by what few accounts have goes on with the cursor.
+const READ: i32 = 50;
+const MOST_READS: usize = 10;
+
+/// Which accounts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// Of which door; clients when left out.
+    #[serde(default)]
+    pub portal: Portal,
+    /// Words that begin a name, a username, an email or a record email.
+    #[serde(default)]
+    pub q: String,
+    /// The caller's own, or all; all when left out, unless the caller only has a caseload.
+    pub caseload: Option<Caseload>,
+    /// How far the set-up has come.
+    pub status: Option<Setup>,
+    /// What became of the mail.
+    pub mail: Option<MailStatus>,
+    /// From the page before.
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<AccountId>,
+}
+
+/// Whose clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Caseload {
+    /// The caller's.
+    Mine,
+    /// Everybody's.
+    All,
+}
+
+/// A page of accounts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Accounts {
+    /// By name, or in the order of what was found; an associated account follows the one that was found.
+    pub accounts: Vec<AdminAccount>,
+    /// Where the next page begins; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Lists accounts, or searches them.
+#[utoipa::path(get, path = "/v1/admin/accounts", operation_id = "listAccounts", tag = "staff", params(ListQuery),
+    responses(
+        (status = 200, body = Accounts),
+        (status = 400, description = "`invalid_request`", body = ProblemBody),
+        (status = 401, description = "`invalid_session`", body = ProblemBody),
+        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    let staff = deps.staff(call).await?;
+    let asked: ListQuery = call.query()?;
+    staff.must_manage(asked.portal)?;
+    if staff.is_scoped() && asked.caseload == Some(Caseload::All) {
+        return Err(Problem::new(Code::Forbidden));
+    }
+    let listing = Listing { deps, staff: &staff, search: Search::parse(&asked.q), asked: &asked };
+    let (found, next) = listing.page().await?;
+    let accounts = listing.with_associated(found).await?;
+    let accounts = accounts.iter().map(AdminAccount::of).collect();
+    Answer::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|id| id.to_string()) })
+}
+
+struct Listing<'a> {
+    deps: &'a Deps,
+    staff: &'a Staff,
+    search: Search,
+    asked: &'a ListQuery,
+}
+
+impl Listing<'_> {
+    /// A page, and the account that the next one begins after.
+    async fn page(&self) -> Result<(Vec<Account>, Option<AccountId>), Problem> {
+        let mut last = self.asked.cursor;
+        let mut after = match last {
+            Some(id) => Some(self.place_of(id).await?),
+            None => None,
+        };
+        let mut page = Vec::new();
+        for _ in 0..MOST_READS {
+            let places = self.read(after.as_deref()).await?;
+            let ids: Vec<AccountId> = places.iter().map(|(_, id)| *id).collect();
+            let accounts = self.deps.store.find_accounts(&ids).await?;
+            let accounts: HashMap<AccountId, Account> =
+                accounts.into_iter().map(|account| (account.id, account)).collect();
+            for (place, account) in places.iter().filter_map(|(place, id)| Some((place, accounts.get(id)?))) {
+                // An account with several entries stands at the first, and an entry may be older than its account.
+                if self.place(account).as_ref() != Some(place) {
+                    continue;
+                }
+                last = Some(account.id);
+                if self.takes(account) {
+                    page.push(account.clone());
+                }
+                if page.len() == PAGE {
+                    return Ok((page, last));
+                }
+            }
+            if places.len() < usize::try_from(READ).unwrap_or_default() {
+                return Ok((page, None));
+            }
+            after = places.into_iter().next_back().map(|(place, _)| place);
+        }
+        Ok((page, last))
+    }
+
+    async fn read(&self, after: Option<&str>) -> Result<Vec<Place>, Problem> {
+        let store = &self.deps.store;
+        if self.is_own_caseload() {
+            return Ok(store.list_caseload(self.staff.account.id, after, READ).await?);
+        }
+        let door = (&self.staff.practice.slug, self.asked.portal);
+        Ok(store.search_directory(door, &self.search, after, READ).await?)
+    }
+
+    fn is_own_caseload(&self) -> bool {
+        self.staff.is_scoped() || self.asked.caseload == Some(Caseload::Mine)
+    }
+
+    /// Where an account stands in what is read.
+    fn place(&self, account: &Account) -> Option<String> {
+        if self.is_own_caseload() { Some(account.id.to_string()) } else { self.search.entry_of(account) }
+    }
+
+    async fn place_of(&self, cursor: AccountId) -> Result<String, Problem> {
+        let account = self.deps.store.find_account(cursor).await?;
+        let place =
+            account.filter(|account| self.staff.sees(account)).and_then(|account| self.place(&account));
+        place.ok_or_else(|| Problem::invalid("cursor", "must be the one of the page before"))
+    }
+
+    fn takes(&self, account: &Account) -> bool {
+        self.staff.sees(account)
+            && account.portal == self.asked.portal
+            && self.search.finds(account)
+            && self.asked.status.is_none_or(|status| account.setup == status)
+            && self.asked.mail.is_none_or(|mail| account.mail == mail)
+    }
+
+    /// Whoever searches for a client finds the guardian, and the reverse.
+    async fn with_associated(&self, found: Vec<Account>) -> Result<Vec<Account>, Problem> {
+        if self.search.is_empty() {
+            return Ok(found);
+        }
+        let own: BTreeSet<AccountId> = found.iter().map(|account| account.id).collect();
+        let ids = found.iter().flat_map(|account| account.associations.iter().map(|other| other.account));
+        let ids: BTreeSet<AccountId> = ids.filter(|id| !own.contains(id)).collect();
+        let others = self.deps.store.find_accounts(&ids.into_iter().collect::<Vec<_>>()).await?;
+        let mut all = Vec::with_capacity(found.len() + others.len());
+        let mut shown = own;
+        for account in found {
+            let associated = account.associations.clone();
+            all.push(account);
+            for other in
+                others.iter().filter(|other| associated.iter().any(|entry| entry.account == other.id))
+            {
+                if self.staff.sees(other) && shown.insert(other.id) {
+                    all.push(other.clone());
+                }
+            }
+        }
+        Ok(all)
+    }
+}
