@@ -1,7 +1,8 @@
 //! An event: one entry of the audit trail.
 //!
 //! Names follow the OWASP Logging Vocabulary where it has one. An event carries ids and enumerated facts, never a secret,
-//! an address, an identifier that somebody typed, or free text from a request (U2). Events are only ever put.
+//! an address, or an identifier that somebody typed (U2); the one free text is the reason that staff give for a link that
+//! lives long. Events are only ever put.
 
 use std::fmt;
 
@@ -51,6 +52,8 @@ pub enum Action {
     AuthnCodeSuccess,
     /// A wrong code was entered: see `reason`.
     AuthnCodeFail,
+    /// A ticket was taken back.
+    AuthnTokenRevoked,
     /// A ticket that can no longer be used was presented.
     AuthnTokenReuse,
     /// SES took a mail.
@@ -73,7 +76,7 @@ pub enum Action {
     AuthnLoginLock,
     /// Signed out.
     AuthnLogout,
-    /// Another session of the account was ended.
+    /// Another session of the account was ended, or all of them by staff.
     SessionRevoked,
 }
 
@@ -158,6 +161,9 @@ pub struct Event {
     /// By which mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbox: Option<OutboxId>,
+    /// Why, in the words of the member of staff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// From where, as the gateway saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
@@ -189,6 +195,7 @@ impl Event {
             ticket: None,
             session: None,
             outbox: None,
+            note: None,
             ip: None,
         })
     }
@@ -247,6 +254,13 @@ impl Event {
     #[must_use]
     pub fn with_outbox(mut self, outbox: OutboxId) -> Self {
         self.outbox = Some(outbox);
+        self
+    }
+
+    /// With the words that staff gave.
+    #[must_use]
+    pub fn with_note(mut self, note: Option<String>) -> Self {
+        self.note = note;
         self
     }
 

@@ -30,7 +30,7 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 18] = [
     "v1",
     "password",
     "forgot",
@@ -46,6 +46,9 @@ const WORDS: [&str; 15] = [
     "accounts",
     "caseload",
     "associations",
+    "links",
+    "invitation",
+    "tickets",
 ];
 
 /// A request as a handler sees it.

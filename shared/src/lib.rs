@@ -19,6 +19,7 @@ pub mod practice;
 pub mod question;
 pub mod secret;
 pub mod session;
+pub mod staff;
 pub mod store;
 pub mod telemetry;
 pub mod ticket;

@@ -35,11 +35,12 @@ pub enum Errand {
         /// What was typed, canonical.
         identifier: Identifier,
     },
-    /// An account is to be set up.
-    Invitation {
+    /// An account's owner is to be sent a link: to set the account up, or to choose a new password. Its ticket may have been
+    /// issued already.
+    Link {
         /// Which.
         account: AccountId,
-        /// The member of staff who invites; the operator where there is none.
+        /// The member of staff who asks for it; the operator where there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<AccountId>,
     },

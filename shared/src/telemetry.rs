@@ -12,9 +12,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 /// Whose lines follow the level: this system's own crates.
-const OWN: [&str; 9] = [
+const OWN: [&str; 10] = [
     "rekey",
     "accounts",
+    "admin_link",
     "change_password",
     "forgot_password",
     "mailer",

@@ -15,7 +15,7 @@ use crate::question;
 use crate::token::{Digest, Token, keyed};
 
 /// What a ticket is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A link by mail or by hand.
@@ -43,8 +43,18 @@ impl Purpose {
     }
 }
 
+impl Kind {
+    /// Of a link to an account: a first password, or another one (F6).
+    pub const fn of_link(account: &Account) -> Self {
+        match Purpose::of(account) {
+            Purpose::Reset => Self::ResetLink,
+            Purpose::Invitation => Self::Invitation,
+        }
+    }
+}
+
 /// Who issued it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Issuer {
     /// The person who forgot, through the public front door.
@@ -111,7 +121,7 @@ pub struct Ticket {
     pub kind: Kind,
     /// Who issued it.
     pub issuer: Issuer,
-    /// Of its token. A verification code's has none until the code is entered.
+    /// Of its token. A verification code's has none until the code is entered, a link by mail none until it is mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// Random; with the derivation key, makes a link's token.
@@ -129,6 +139,12 @@ pub struct Ticket {
     /// Wrong answers given to the security question, and those being compared.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub answers: u64,
+    /// The member of staff who issued it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AccountId>,
+    /// Why it was issued, in the words of who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When a password was set with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,

@@ -6,58 +6,10 @@ use rekey::ids::AccountId;
 use rekey::practice::Portal;
 use serde_json::{Value, json};
 
+use crate::support::desk::{ACCOUNTS, Desk, usernames};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
-use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, password_hash, token_in};
-
-const ACCOUNTS: &str = "/v1/admin/accounts";
-
-/// A member of staff at work.
-struct Desk<'a> {
-    app: &'a TestApp,
-    session: String,
-}
-
-impl<'a> Desk<'a> {
-    async fn of(app: &'a TestApp, practice: &str, portal: &str, username: &str) -> Self {
-        let body =
-            json!({"practice": practice, "portal": portal, "identifier": username, "password": PASSWORD});
-        let reply = app.post("/v1/sessions", body).await;
-        Self { app, session: reply.json()["token"].as_str().unwrap().to_owned() }
-    }
-
-    async fn send(&self, event: HttpEvent) -> Reply {
-        self.app.send(event.bearer(&self.session)).await
-    }
-
-    async fn get(&self, path: &str) -> Reply {
-        self.send(HttpEvent::new("GET", path)).await
-    }
-
-    async fn list(&self, query: &str) -> Vec<String> {
-        usernames(&self.send(HttpEvent::new("GET", ACCOUNTS).query(query)).await)
-    }
-
-    async fn create(&self, account: Value) -> Reply {
-        self.send(HttpEvent::new("POST", ACCOUNTS).json(&account)).await
-    }
-
-    async fn patch(&self, id: AccountId, change: Value) -> Reply {
-        let path = format!("{ACCOUNTS}/{id}");
-        let tag = self.get(&path).await.headers["etag"].to_str().unwrap().to_owned();
-        self.send(HttpEvent::new("PATCH", &path).header("if-match", &tag).json(&change)).await
-    }
-
-    async fn put(&self, path: &str, body: Value) -> Reply {
-        self.send(HttpEvent::new("PUT", path).json(&body)).await
-    }
-}
-
-fn usernames(reply: &Reply) -> Vec<String> {
-    assert_eq!(reply.status, 200, "{reply:?}");
-    let accounts = reply.json()["accounts"].as_array().unwrap().clone();
-    accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()).collect()
-}
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, demo_accounts, password_hash, token_in};
 
 async fn at(slug: &str, policy: Value) -> TestApp {
     let app = TestApp::start_with(&[]).await;

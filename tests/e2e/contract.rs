@@ -36,6 +36,15 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
         ("/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K", vec!["DELETE"], None),
         ("/v1/account", vec!["GET"], None),
         ("/v1/admin/accounts", vec!["GET", "POST"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/links", vec!["POST"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/invitation", vec!["POST"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/tickets", vec!["GET"], None),
+        (
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/tickets/01JD7Z3M5V8Q2X4Y6W0N1R9T3K",
+            vec!["DELETE"],
+            None,
+        ),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/sessions", vec!["DELETE"], None),
         ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K", vec!["GET", "PATCH"], None),
         (
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/caseload/01JD7Z3M5V8Q2X4Y6W0N1R9T3K",
@@ -169,8 +178,15 @@ fn samples(function: &str) -> Vec<(String, Value)> {
     samples
 }
 
-const HTTP_FUNCTIONS: [&str; 6] =
-    ["accounts", "change-password", "forgot-password", "reset-password", "sessions", "verify-code"];
+const HTTP_FUNCTIONS: [&str; 7] = [
+    "accounts",
+    "admin-link",
+    "change-password",
+    "forgot-password",
+    "reset-password",
+    "sessions",
+    "verify-code",
+];
 
 #[tokio::test]
 async fn every_http_sample_event_gets_the_status_in_its_name() {
@@ -239,6 +255,11 @@ fn sample_events_have_the_shape_of_the_gateway() {
         accounts::relations::unassign,
         accounts::relations::associate,
         accounts::relations::dissociate,
+        admin_link::issue::create_link,
+        admin_link::issue::invite,
+        admin_link::issued::list_tickets,
+        admin_link::issued::revoke_ticket,
+        admin_link::issued::end_sessions,
     ),
     components(schemas(ProblemBody)),
     security(("session" = [])),
@@ -276,6 +297,15 @@ fn the_openapi_document_is_3_1_and_has_every_route() {
             "/v1/practices/agency" => "/v1/practices/{slug}",
             "/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/sessions/{id}",
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/admin/accounts/{id}",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/links" => "/v1/admin/accounts/{id}/links",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/invitation" => {
+                "/v1/admin/accounts/{id}/invitation"
+            }
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/tickets" => "/v1/admin/accounts/{id}/tickets",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/tickets/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => {
+                "/v1/admin/accounts/{id}/tickets/{ticket_id}"
+            }
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/sessions" => "/v1/admin/accounts/{id}/sessions",
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/caseload/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => {
                 "/v1/admin/accounts/{id}/caseload/{staff_id}"
             }

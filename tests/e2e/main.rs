@@ -18,6 +18,7 @@ mod contract;
 mod deployment;
 mod failure;
 mod front_door;
+mod help;
 mod limits;
 mod operator;
 mod outbox;

@@ -27,6 +27,7 @@ use tokio::sync::Mutex;
 
 pub mod clock;
 pub mod demo;
+pub mod desk;
 pub mod event;
 pub mod logs;
 pub mod seam;
@@ -56,6 +57,7 @@ pub struct TestApp {
 /// Every function, wired as its `main` does.
 struct Functions {
     accounts: accounts::Deps,
+    admin_link: admin_link::Deps,
     change_password: change_password::Deps,
     forgot_password: forgot_password::Deps,
     reset_password: reset_password::Deps,
@@ -125,6 +127,7 @@ impl TestApp {
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
+            admin_link: admin_link::Deps::read(&lookup, &aws("admin-link"), ambient.clone()).unwrap(),
             accounts: accounts::Deps::read(&lookup, &aws("accounts"), ambient.clone()).unwrap(),
             verify_code: verify_code::Deps::read(&lookup, &aws("verify-code"), ambient.clone()).unwrap(),
             change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
@@ -163,6 +166,7 @@ impl TestApp {
         // Boxed: together they would make every test's future a large one.
         let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
             "forgot-password" => Box::pin(forgot_password::handler(&functions.forgot_password, request)),
+            "admin-link" => Box::pin(admin_link::handler(&functions.admin_link, request)),
             "accounts" => Box::pin(accounts::handler(&functions.accounts, request)),
             "verify-code" => Box::pin(verify_code::handler(&functions.verify_code, request)),
             "change-password" => Box::pin(change_password::handler(&functions.change_password, request)),
@@ -355,6 +359,9 @@ pub fn function_of(path: &str) -> &'static str {
         ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
         ["", "v1", "password", "verify-code"] => "verify-code",
         ["", "v1", "security-question"] => "change-password",
+        ["", "v1", "admin", "accounts", _, "links" | "invitation" | "tickets" | "sessions", ..] => {
+            "admin-link"
+        }
         ["", "v1", "admin", "accounts", ..] => "accounts",
         ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
         _ => "sessions",

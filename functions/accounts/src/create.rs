@@ -9,11 +9,11 @@ use rekey::identifier::{Email, Username};
 use rekey::ids::AccountId;
 use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Portal;
+use rekey::staff::Staff;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::access::Staff;
 use crate::facts::{AdminAccount, answer};
 
 /// A new account.
@@ -63,9 +63,9 @@ pub async fn create_account(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     staff.must_manage(asked.portal)?;
     let invited = invited(&asked)?;
     let account = account(deps, &staff, asked, invited)?;
-    let event = deps.event(call, &staff, Action::UserCreated)?.of(account.id, account.portal);
+    let event = staff.event(&deps.ambient, call, Action::UserCreated)?.of(account.id, account.portal);
     let invitation = if invited {
-        let errand = Errand::Invitation { account: account.id, by: Some(staff.account.id) };
+        let errand = Errand::Link { account: account.id, by: Some(staff.account.id) };
         Some(Outbox::new(&deps.ambient, &account.practice, errand, Some(call.address))?)
     } else {
         None

@@ -6,11 +6,11 @@ use rekey::event::{Action, Change};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::identifier::Email;
+use rekey::staff::Staff;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::access::Staff;
 use crate::facts::{AdminAccount, answer, etag};
 
 /// Shows an account.
@@ -24,7 +24,7 @@ use crate::facts::{AdminAccount, answer, etag};
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn get_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
     let staff = deps.staff(call).await?;
-    answer(StatusCode::OK, &deps.seen_by(&staff, id).await?)
+    answer(StatusCode::OK, &staff.find(&deps.store, id).await?)
 }
 
 /// What is to be changed; what is left out stays. `null` takes an optional member away.
@@ -79,7 +79,7 @@ pub async fn edit_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
     let staff = deps.staff(call).await?;
     let patch: AccountPatch = call.json()?;
     let tag = call.if_match()?;
-    let old = deps.seen_by(&staff, id).await?;
+    let old = staff.find(&deps.store, id).await?;
     may_edit(&staff, &old, &patch)?;
     check(&old, &patch)?;
     if tag != etag(&old) {
@@ -89,7 +89,8 @@ pub async fn edit_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
     if changes.is_empty() {
         return answer(StatusCode::OK, &old);
     }
-    let event = deps.event(call, &staff, Action::UserUpdated)?.of(new.id, new.portal).with_changes(changes);
+    let event =
+        staff.event(&deps.ambient, call, Action::UserUpdated)?.of(new.id, new.portal).with_changes(changes);
     if deps.store.update_accounts(&[(&old, &new)], &event).await?.is_written() {
         return answer(StatusCode::OK, &new);
     }

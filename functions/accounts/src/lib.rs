@@ -1,7 +1,6 @@
 //! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations.
 //!
-//! Deny by default (A1): who may do what is decided in [`access`], for each object anew, from the account of the session. What
-//! is not the caller's to see does not exist for them. Reads no secret: nothing here can set, see or choose a password (A2).
+//! Who may do what [`Staff`] decides, for each object anew, from the account of the session (A1). Reads no secret: nothing here can set, see or choose a password (A2).
 
 use lambda_http::http::Method as Verb;
 use lambda_http::{Body, Request, Response};
@@ -10,10 +9,10 @@ use rekey::clock::Ambient;
 use rekey::config::{ConfigError, Lookup};
 use rekey::http::problem::{Code, Problem};
 use rekey::http::{Answer, Call, respond};
+use rekey::staff::Staff;
 use rekey::store::Store;
 use rekey::store::practices::PracticeCache;
 
-pub mod access;
 pub mod create;
 pub mod edit;
 pub mod facts;
@@ -38,6 +37,10 @@ impl Deps {
             ambient,
             practices: PracticeCache::default(),
         })
+    }
+
+    async fn staff(&self, call: &Call) -> Result<Staff, Problem> {
+        Staff::of(call, &self.store, &self.practices, self.ambient.now()).await
     }
 }
 

@@ -9,12 +9,12 @@ use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::ids::AccountId;
 use rekey::practice::Portal;
+use rekey::staff::Staff;
 use rekey::store::directory::Place;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
-use crate::access::Staff;
 use crate::facts::AdminAccount;
 
 /// Accounts on a page, associated ones that come with them aside.

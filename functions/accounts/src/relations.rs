@@ -6,11 +6,11 @@ use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::ids::AccountId;
 use rekey::practice::Portal;
+use rekey::staff::Staff;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::access::Staff;
 
 /// Members of staff who look after one client, and accounts that one is associated with: one item holds them.
 const MOST: usize = 50;
@@ -104,7 +104,7 @@ async fn change_caseload(
     change: impl Fn(&Account) -> Result<Vec<Assignment>, Problem>,
 ) -> Result<Answer, Problem> {
     for _ in 0..ROUNDS {
-        let old = deps.seen_by(staff, id).await?;
+        let old = staff.find(&deps.store, id).await?;
         if old.portal != Portal::Client {
             return Err(Problem::invalid("id", "must be a client's account"));
         }
@@ -113,7 +113,8 @@ async fn change_caseload(
             return Ok(Answer::empty());
         }
         let new = Account { caseload, revision: old.revision + 1, ..old.clone() };
-        let event = deps.event(call, staff, Action::CaseloadChanged)?.of(new.id, new.portal).and(who);
+        let event =
+            staff.event(&deps.ambient, call, Action::CaseloadChanged)?.of(new.id, new.portal).and(who);
         if deps.store.update_accounts(&[(&old, &new)], &event).await?.is_written() {
             return Ok(Answer::empty());
         }
@@ -189,7 +190,7 @@ async fn change_pair(
     change: impl Fn(&Account, AccountId, bool) -> Result<Vec<Association>, Problem>,
 ) -> Result<Answer, Problem> {
     for _ in 0..ROUNDS {
-        let (client, actor) = (deps.seen_by(staff, id).await?, deps.seen_by(staff, other).await?);
+        let (client, actor) = (staff.find(&deps.store, id).await?, staff.find(&deps.store, other).await?);
         if client.id == actor.id || client.portal != Portal::Client || actor.portal != Portal::Client {
             return Err(Problem::invalid("account_id", "must be another client's account"));
         }
@@ -202,7 +203,7 @@ async fn change_pair(
         if new_client.associations == client.associations && new_actor.associations == actor.associations {
             return Ok(Answer::empty());
         }
-        let event: Event = deps.event(call, staff, Action::AssociationChanged)?;
+        let event: Event = staff.event(&deps.ambient, call, Action::AssociationChanged)?;
         let event = event.of(client.id, client.portal).and(actor.id);
         let changed = [(&client, &new_client), (&actor, &new_actor)];
         if deps.store.update_accounts(&changed, &event).await?.is_written() {

@@ -30,11 +30,11 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// A link, which invites whoever has never set a password, however they asked (F6).
     pub(crate) fn link(practice: &Practice, account: &Account, issuer: Issuer, now: Timestamp) -> Self {
-        let (kind, life) = match Purpose::of(account) {
-            Purpose::Reset => (Kind::ResetLink, practice.policy.link_ttl()),
-            Purpose::Invitation => (Kind::Invitation, practice.policy.invitation_ttl()),
+        let life = match Purpose::of(account) {
+            Purpose::Reset => practice.policy.link_ttl(),
+            Purpose::Invitation => practice.policy.invitation_ttl(),
         };
-        Self { kind, issuer, valid_until: now + life }
+        Self { kind: Kind::of_link(account), issuer, valid_until: now + life }
     }
 
     /// A code.
@@ -64,13 +64,19 @@ pub(crate) async fn ticket_for(
         let now = deps.ambient.now();
         let seen = deps.store.list_tickets(account.id).await?;
         if let Some(ticket) = already(&seen, outbox, account, wanted, now) {
-            return Ok(Some(ticket).filter(|ticket| ticket.standing(account, now) == Standing::Open));
+            let open = Some(ticket).filter(|ticket| ticket.standing(account, now) == Standing::Open);
+            return match open {
+                Some(ticket) if ticket.digest.is_none() && !wanted.is_code() => {
+                    arm(deps, outbox, ticket).await.map(Some)
+                }
+                open => Ok(open),
+            };
         }
         let ticket = draw(deps, outbox, account, wanted, now).await?;
         let (action, actor) = (Action::AuthnTokenCreated, actor_of(wanted.issuer));
         let mut event =
             deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
-        if let Errand::Invitation { by, .. } = &outbox.errand {
+        if let Errand::Link { by, .. } = &outbox.errand {
             event.by = *by;
         }
         if deps.store.create_ticket(&ticket, &seen, &event).await?.is_written() {
@@ -78,6 +84,21 @@ pub(crate) async fn ticket_for(
         }
     }
     Err(Failure::Contended)
+}
+
+/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one.
+async fn arm(deps: &Deps, outbox: &Outbox, ticket: Ticket) -> Result<Ticket, Failure> {
+    let derivation = deps.derivation.get().await?;
+    let key = derivation.current_id();
+    let token = ticket::derive(derivation, key, &outbox.nonce, ticket.account, ticket.id)?;
+    let armed = Ticket {
+        digest: Some(token.digest()),
+        nonce: outbox.nonce,
+        derivation_key: key.to_owned(),
+        ..ticket
+    };
+    // Another mailer came first: its token may be of another key. The record comes again and finds it.
+    if deps.store.arm_link(&armed).await? { Ok(armed) } else { Err(Failure::Contended) }
 }
 
 const fn actor_of(issuer: Issuer) -> Actor {
@@ -141,6 +162,8 @@ async fn draw(
         issued_at: now,
         valid_until: wanted.valid_until,
         answers: 0,
+        by: None,
+        reason: None,
         used_at: None,
         used_with: None,
     })

@@ -153,7 +153,7 @@ async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreE
             let logins = deps.store.find_logins(&outbox.practice, *portal, identifier).await?;
             logins.into_iter().map(|login| login.account).collect()
         }
-        Errand::Invitation { account, .. } | Errand::PasswordChanged { account } => vec![*account],
+        Errand::Link { account, .. } | Errand::PasswordChanged { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
     for id in ids.into_iter().take(MOST_SHARED) {
@@ -194,7 +194,7 @@ async fn run_errand(deps: &Deps, outbox: &Outbox, accounts: &[Account]) -> Resul
         Errand::Recovery { .. } => {
             recover::recover(deps, outbox, &practice, accounts, Issuer::SelfService).await
         }
-        Errand::Invitation { by, .. } => {
+        Errand::Link { by, .. } => {
             let issuer = if by.is_some() { Issuer::Staff } else { Issuer::Operator };
             recover::recover(deps, outbox, &practice, accounts, issuer).await
         }

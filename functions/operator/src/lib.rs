@@ -197,7 +197,7 @@ async fn create_administrator(
         revision: 0,
         created_at: deps.ambient.now(),
     };
-    let errand = Errand::Invitation { account: account.id, by: None };
+    let errand = Errand::Link { account: account.id, by: None };
     let invitation = Outbox::new(&deps.ambient, &account.practice, errand, None)?;
     let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
     let event = event.with_outbox(invitation.id);

@@ -66,6 +66,12 @@ pub enum Code {
     InvalidSession,
     /// The caller's role does not allow this.
     Forbidden,
+    /// The account has no address to send to: copy the link instead.
+    NoAddress,
+    /// The account is inactive, or its owner has refused it.
+    AccountClosed,
+    /// The account has been set up: an invitation would not do anything.
+    AlreadySignedUp,
     /// Another account of the portal has the username.
     UsernameTaken,
     /// The change must say, by `If-Match`, what it was made from.
@@ -114,6 +120,9 @@ impl Code {
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Your account may not do this."),
+            Self::NoAddress => (StatusCode::CONFLICT, "The account has no address. Copy a link instead."),
+            Self::AccountClosed => (StatusCode::CONFLICT, "The account is not open. Open it first."),
+            Self::AlreadySignedUp => (StatusCode::CONFLICT, "The account is set up. Send a link instead."),
             Self::UsernameTaken => (StatusCode::CONFLICT, "Another account has this username."),
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have changed.")

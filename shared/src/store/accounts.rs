@@ -19,7 +19,7 @@ use crate::password::PasswordHash;
 use crate::practice::{Portal, Slug};
 
 /// The members of an account that staff change, with those that follow from them.
-const EDITED: [&str; 14] = [
+const EDITED: [&str; 15] = [
     "email",
     "display_name",
     "record_email",
@@ -28,6 +28,7 @@ const EDITED: [&str; 14] = [
     "representative",
     "refused",
     "role",
+    "setup",
     "mail",
     "caseload",
     "associations",
@@ -183,7 +184,7 @@ impl Store {
 
     /// The members that staff change. The others stay as they are now, whoever has written them since the account was read;
     /// but a password set since, or a session ended, is a change to look at.
-    fn edit(&self, old: &Account, new: &Account) -> Result<TransactWriteItem, StoreError> {
+    pub(super) fn edit(&self, old: &Account, new: &Account) -> Result<TransactWriteItem, StoreError> {
         let item = items::write(&keys::account(new.id), new, None)?;
         let (mut set, mut remove) = (Vec::new(), Vec::new());
         let mut write = self.update(&keys::account(new.id));

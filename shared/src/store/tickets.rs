@@ -125,6 +125,63 @@ impl Store {
         self.transact(vec![self.put_once(item)?, update(guard)?, self.put_event(event)?]).await
     }
 
+    /// Issues a ticket on behalf of staff, if the account is open and unchanged, with what is to be mailed and its event.
+    /// `invited` is the account as it becomes, when it is its first invitation.
+    pub async fn issue_ticket(
+        &self,
+        ticket: &Ticket,
+        account: &Account,
+        invited: Option<&Account>,
+        (outbox, event): (Option<&Outbox>, &Event),
+    ) -> Result<Outcome, StoreError> {
+        let key = keys::ticket(ticket.account, ticket.id);
+        let item = items::write(&key, ticket, Some(ticket.valid_until + AFTERLIFE))?;
+        let mut writes = vec![match invited {
+            Some(invited) => self.edit(account, invited)?,
+            None => self.check_open(account.id, account.credential_version)?,
+        }];
+        writes.push(self.put_once(item)?);
+        writes.push(self.put_event(event)?);
+        if let Some(outbox) = outbox {
+            writes.push(self.put_outbox(outbox)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// Gives a ticket its token's digest, once. `false` when it has one, or is no longer to be had.
+    pub async fn arm_link(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+        let key = keys::ticket(ticket.account, ticket.id).attributes();
+        let digest = attribute(&ticket.digest)?;
+        let call = self.client.update_item().set_key(Some(key));
+        let call = call
+            .update_expression("SET digest = :digest, nonce = :nonce, derivation_key = :key")
+            .condition_expression("#state = :issued AND (attribute_not_exists(digest) OR digest = :digest)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":digest", digest)
+            .expression_attribute_values(":nonce", attribute(&ticket.nonce)?)
+            .expression_attribute_values(":key", text(&ticket.derivation_key))
+            .expression_attribute_values(":issued", text(State::Issued.as_str()));
+        Ok(self.update_alone(call).await?.is_ok())
+    }
+
+    /// Takes a ticket back. Refused when it has been used or taken back before.
+    pub async fn revoke_ticket(
+        &self,
+        account: AccountId,
+        id: TicketId,
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let revoke = self
+            .update(&keys::ticket(account, id))
+            .update_expression("SET #state = :revoked")
+            .condition_expression("#state IN (:issued, :sent)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":revoked", text(State::Revoked.as_str()))
+            .expression_attribute_values(":issued", text(State::Issued.as_str()))
+            .expression_attribute_values(":sent", text(State::Sent.as_str()));
+        self.transact(vec![update(revoke)?, self.put_event(event)?]).await
+    }
+
     /// Marks a ticket as sent and records the mail. One that has been sent before, or used or revoked meanwhile, stays so.
     pub async fn record_sent(&self, ticket: &Ticket, event: &Event) -> Result<(), StoreError> {
         let mark = self

@@ -1,0 +1,377 @@
+//! A2, A3 and T7 of staff's help: links, invitations, and what has been issued.
+
+use std::time::Duration;
+
+use rekey::clock::hours;
+use rekey::event::Action;
+use rekey::ids::AccountId;
+use rekey::practice::Portal;
+use serde_json::{Value, json};
+
+use crate::support::desk::{ACCOUNTS, Desk};
+use crate::support::event::HttpEvent;
+use crate::support::seam::Fault;
+use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, logs, token_in};
+
+async fn at_work(app: &TestApp) -> Desk<'_> {
+    Desk::of(app, "agency", "staff", "admin").await
+}
+
+/// 2026-11-21T18:35:30Z is the present of a new deployment.
+const TOMORROW: &str = "2026-11-22T18:00:00Z";
+const IN_FIVE_DAYS: &str = "2026-11-26T12:00:00+02:00";
+
+async fn link(desk: &Desk<'_>, id: AccountId, body: Value) -> Reply {
+    desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await
+}
+
+async fn invite(desk: &Desk<'_>, id: AccountId) -> Reply {
+    desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/invitation"))).await
+}
+
+async fn tickets(desk: &Desk<'_>, id: AccountId) -> Vec<Value> {
+    let reply = desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()["tickets"].as_array().unwrap().clone()
+}
+
+async fn states(desk: &Desk<'_>, id: AccountId) -> Vec<String> {
+    tickets(desk, id).await.iter().map(|ticket| ticket["state"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn revoke(desk: &Desk<'_>, id: AccountId, ticket: &str) -> Reply {
+    desk.send(HttpEvent::new("DELETE", &format!("{ACCOUNTS}/{id}/tickets/{ticket}"))).await
+}
+
+fn copied(reply: &Reply) -> String {
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let json = reply.json();
+    let (before, token) = json["url"].as_str().unwrap().split_once("#token=").unwrap();
+    assert_eq!(before, "https://portal.agency.test/reset");
+    token.to_owned()
+}
+
+#[tokio::test]
+async fn a_copied_link_is_shown_once_and_works_once_until_its_time() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let staff = app.account_of("agency", Portal::Staff, "admin").await.id;
+    let id = app.account("jane").await.id;
+    let asked = json!({"expires_at": IN_FIVE_DAYS, "deliver": "copy", "reason": "On holiday until Thursday"});
+    let reply = link(&desk, id, asked).await;
+    let token = copied(&reply);
+    let json = reply.json();
+    assert_eq!((&json["expires_at"], json.get("sent_to")), (&json!("2026-11-26T10:00:00Z"), None));
+    let expected = json!([{"id": json["ticket_id"], "kind": "reset_link", "issuer": "staff", "state": "issued",
+        "issued_by": staff.to_string(), "reason": "On holiday until Thursday", "issued_at": "2026-11-21T18:35:30Z",
+        "expires_at": "2026-11-26T10:00:00Z"}]);
+    assert_eq!(Value::from(tickets(&desk, id).await), expected);
+    app.deliver().await;
+    assert!(app.mailbox.messages().is_empty(), "nothing is mailed");
+    for text in [app.dump().await.join(""), logs::printed()] {
+        assert!(!text.contains(&token) && !text.contains(&token[43..]), "shown once");
+    }
+    let event = app.events(id).await.pop().unwrap();
+    assert_eq!((event.action, event.by), (Action::AuthnTokenCreated, Some(staff)));
+    assert_eq!(event.note.as_deref(), Some("On holiday until Thursday"));
+
+    app.clock.advance(hours(100));
+    assert_eq!(app.preview(&token).await.json()["expires_at"], "2026-11-26T10:00:00Z");
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.reset(&token, PASSWORD).await.outcome(), (410, "used_token".to_owned()));
+    let desk = at_work(&app).await;
+    assert_eq!(states(&desk, id).await, ["used"]);
+}
+
+#[tokio::test]
+async fn a_mailed_link_gets_its_token_from_the_mailer_alone() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let reply = link(&desk, id, json!({"expires_at": TOMORROW, "deliver": "email"})).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let json = reply.json();
+    assert_eq!((&json["sent_to"], json.get("url")), (&json!("j…@a….test"), None));
+    assert_eq!(states(&desk, id).await, ["issued"]);
+    assert_eq!(app.store.list_tickets(id).await.unwrap().tickets[0].digest, None);
+
+    // SES refuses for a while, and the mailer's key moves on meanwhile.
+    let record = app.stream_records().await.pop().unwrap();
+    app.mailbox.fail_next(3, rekey_local::mailbox::Failure::AccountPaused);
+    app.invoke_mailer(json!({"Records": [record]})).await;
+    app.mailbox.clear_failures();
+    app.invoke_mailer_after_rotation("rekey/derivation", json!({"Records": [record]})).await;
+    let mails = app.mailbox.messages();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].to, ["jane@agency.test"]);
+    assert!(mails[0].text.as_ref().unwrap().contains("Sunday, November 22, 2026 at 1:00 PM EST"));
+    assert_eq!(states(&desk, id).await, ["sent"]);
+    assert_eq!(app.reset(&token_in(&mails[0]), NEW_PASSWORD).await.status, 204);
+    let actions = app.actions("jane").await;
+    let created = actions.iter().filter(|action| *action == "authn_token_created").count();
+    assert_eq!(created, 1, "{actions:?}");
+}
+
+#[tokio::test]
+async fn an_expiry_is_within_the_practices_bound_and_a_long_one_has_a_reason() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({"admin_link_max": 172_800})).await;
+    app.import("agency", &demo_accounts("agency")).await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let ask = |expires_at: Value, reason: Value| json!({"expires_at": expires_at, "deliver": "copy", "reason": reason});
+    let before = app.lasting().await.into_iter().filter(|item| item.contains("TICKET#")).count();
+    for (body, member) in [
+        (ask(json!("2026-11-21T18:40:00Z"), Value::Null), "expires_at"),
+        (ask(json!("2020-01-01T00:00:00Z"), Value::Null), "expires_at"),
+        (ask(json!("2026-11-23T18:35:31Z"), json!("x")), "expires_at"),
+        (ask(json!("tomorrow"), Value::Null), "expires_at"),
+        (ask(json!(1_795_286_130), Value::Null), "expires_at"),
+        (ask(json!("2026-11-22T18:35:31Z"), Value::Null), "reason"),
+        (ask(json!("2026-11-22T18:35:31Z"), json!("  ")), "reason"),
+        (ask(json!(TOMORROW), json!("x".repeat(201))), "reason"),
+        (ask(json!(TOMORROW), json!("a\nb")), "reason"),
+        (json!({"expires_at": TOMORROW, "deliver": "pigeon"}), "deliver"),
+        (json!({"expires_at": TOMORROW, "deliver": "copy", "password": "x"}), "password"),
+        (json!({"expires_at": TOMORROW}), "body"),
+    ] {
+        let reply = link(&desk, id, body.clone()).await;
+        assert_eq!(reply.outcome(), (400, "invalid_request".to_owned()), "{body}");
+        assert!(reply.json()["detail"].as_str().unwrap().starts_with(member), "{body}: {}", reply.body);
+    }
+    let after = app.lasting().await.into_iter().filter(|item| item.contains("TICKET#")).count();
+    assert_eq!(after, before);
+    for body in [
+        ask(json!("2026-11-21T18:46:00Z"), Value::Null),
+        ask(json!("2026-11-22T18:35:30Z"), Value::Null),
+        ask(json!("2026-11-23T18:35:30Z"), json!("x")),
+    ] {
+        copied(&link(&desk, id, body).await);
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_is_taken_back_at_once_and_everybody_can_see_what_became_of_the_others() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let own = app.token_for("jane").await;
+    let body = json!({"expires_at": TOMORROW, "deliver": "copy"});
+    let reply = link(&desk, id, body.clone()).await;
+    let (token, ticket) = (copied(&reply), reply.json()["ticket_id"].as_str().unwrap().to_owned());
+    assert_eq!(revoke(&desk, id, &ticket).await.status, 204);
+    assert_eq!(revoke(&desk, id, &ticket).await.status, 204, "and stays so");
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.outcome(), (410, "revoked_token".to_owned()));
+    assert_eq!(app.preview(&own).await.status, 200, "the others live on");
+    let other = copied(&link(&desk, id, body).await);
+    assert_eq!(app.reset(&other, NEW_PASSWORD).await.status, 204);
+    let listed = tickets(&desk, id).await;
+    let states: Vec<(&str, &str)> = listed
+        .iter()
+        .map(|ticket| (ticket["issuer"].as_str().unwrap(), ticket["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, [("staff", "used"), ("staff", "revoked"), ("self_service", "superseded")]);
+    let used = listed[0]["id"].as_str().unwrap();
+    assert_eq!(revoke(&desk, id, used).await.outcome(), (410, "used_token".to_owned()));
+    for unknown in ["01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "x"] {
+        assert_eq!(revoke(&desk, id, unknown).await.outcome(), (404, "not_found".to_owned()));
+    }
+    let sam = app.account("sam").await.id;
+    assert_eq!(revoke(&desk, sam, used).await.status, 404, "a ticket is its account's");
+    let revoked =
+        app.actions("jane").await.into_iter().filter(|action| action == "authn_token_revoked").count();
+    assert_eq!(revoked, 1);
+    assert!(!desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await.body.contains("digest"));
+}
+
+#[tokio::test]
+async fn a_link_that_is_taken_back_before_its_mail_is_not_mailed() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let reply = link(&desk, id, json!({"expires_at": TOMORROW, "deliver": "email"})).await;
+    let ticket = reply.json()["ticket_id"].as_str().unwrap().to_owned();
+    assert_eq!(revoke(&desk, id, &ticket).await.status, 204);
+    assert_eq!(app.deliver().await.dead, 0);
+    assert!(app.mailbox.messages().is_empty());
+}
+
+#[tokio::test]
+async fn an_invitation_is_sent_again_and_after_its_end_too_and_accepted_once() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let new =
+        json!({"username": "noor", "email": "noor@agency.test", "display_name": "Noor", "invite": false});
+    let account = desk.create(new).await.json();
+    assert_eq!(account["setup"], "not_invited");
+    let id: AccountId = account["id"].as_str().unwrap().parse().unwrap();
+    let reply = invite(&desk, id).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["sent_to"]), (202, &json!("n…@a….test")));
+    assert_eq!(reply.json()["expires_at"], "2026-11-28T18:35:30Z");
+    assert_eq!(desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["setup"], "invited");
+    app.deliver().await;
+    let first = app.mailbox.messages().remove(0);
+    assert_eq!(first.subject, "Your account is ready to set up");
+    assert!(first.text.as_ref().unwrap().contains("Username: noor"));
+
+    app.clock.advance(hours(7 * 24));
+    let desk = at_work(&app).await;
+    assert_eq!(app.preview(&token_in(&first)).await.outcome(), (410, "expired_token".to_owned()));
+    assert_eq!(states(&desk, id).await, ["expired"]);
+    for _ in 0..2 {
+        assert_eq!(invite(&desk, id).await.status, 202);
+        app.deliver().await;
+    }
+    let mails = app.mailbox.messages();
+    let (second, third) = (token_in(&mails[1]), token_in(&mails[0]));
+    assert_eq!(app.preview(&third).await.json()["purpose"], "invitation");
+    assert_eq!(app.reset(&second, NEW_PASSWORD).await.status, 204, "the earlier mail works");
+    assert_eq!(app.reset(&third, NEW_PASSWORD).await.outcome(), (410, "revoked_token".to_owned()));
+    assert_eq!(invite(&desk, id).await.outcome(), (409, "already_signed_up".to_owned()));
+    assert_eq!(desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["setup"], "signed_up");
+}
+
+#[tokio::test]
+async fn who_cannot_be_helped_is_said_to_be_so() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let new = json!({"username": "nomail", "display_name": "N"});
+    let id: AccountId = desk.create(new).await.json()["id"].as_str().unwrap().parse().unwrap();
+    let mailed = json!({"expires_at": TOMORROW, "deliver": "email"});
+    let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
+    assert_eq!(link(&desk, id, mailed.clone()).await.outcome(), (409, "no_address".to_owned()));
+    assert_eq!(invite(&desk, id).await.outcome(), (409, "no_address".to_owned()));
+    let token = copied(&link(&desk, id, copy.clone()).await);
+    assert_eq!(app.preview(&token).await.json()["purpose"], "invitation");
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204, "a copied link needs no address");
+    for closed in ["dora", "ruth"] {
+        let id = app.account(closed).await.id;
+        for body in [mailed.clone(), copy.clone()] {
+            assert_eq!(link(&desk, id, body).await.outcome(), (409, "account_closed".to_owned()), "{closed}");
+        }
+        assert_eq!(invite(&desk, id).await.outcome(), (409, "account_closed".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn staff_end_every_session_of_an_account() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let sessions =
+        [app.session_of("jane", PASSWORD).await, app.session_of("jane@agency.test", PASSWORD).await];
+    let link = app.token_for("jane").await;
+    let path = format!("{ACCOUNTS}/{id}/sessions");
+    assert_eq!(desk.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    for session in sessions {
+        assert_eq!(app.account_with(&session).await.outcome(), (401, "invalid_session".to_owned()));
+    }
+    assert_eq!(app.preview(&link).await.status, 200, "a link is no session");
+    for name in ["jane", "jane@agency.test"] {
+        assert_eq!(app.sign_in(name, PASSWORD).await.status, 201, "{name}");
+    }
+    assert_eq!(app.events(id).await.iter().filter(|event| event.action == Action::SessionRevoked).count(), 1);
+}
+
+#[tokio::test]
+async fn each_role_may_help_exactly_whom_it_may() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({})).await;
+    app.import("agency", &demo_accounts("agency")).await;
+    app.create_practice("caseload", json!({"caseload_scoped": true})).await;
+    app.import("caseload", &demo_accounts("caseload")).await;
+    let id =
+        async |slug: &'static str, portal, name: &'static str| app.account_of(slug, portal, name).await.id;
+    let (jane, sam) =
+        (id("caseload", Portal::Client, "jane").await, id("caseload", Portal::Client, "sam").await);
+    let (casey, boss) =
+        (id("caseload", Portal::Staff, "casey").await, id("caseload", Portal::Staff, "admin").await);
+    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
+    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
+    let callers = [
+        ("nobody", Desk { app: &app, session: "A".repeat(86) }),
+        ("client", Desk::of(&app, "caseload", "client", "jane").await),
+        ("staff", Desk::of(&app, "caseload", "staff", "casey").await),
+        ("admin", admin),
+        ("stranger", Desk::of(&app, "agency", "staff", "admin").await),
+    ];
+    let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
+    let path = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}/{tail}");
+    let unknown = "tickets/01JD7Z3M5V8Q2X4Y6W0N1R9T3K";
+    for (method, path, expected) in [
+        ("POST", path(jane, "links"), [401, 403, 201, 201, 404]),
+        ("POST", path(sam, "links"), [401, 403, 404, 201, 404]),
+        ("POST", path(casey, "links"), [401, 403, 403, 201, 404]),
+        ("POST", path(boss, "links"), [401, 403, 404, 403, 404]),
+        ("POST", path(jane, "invitation"), [401, 403, 409, 409, 404]),
+        ("POST", path(sam, "invitation"), [401, 403, 404, 409, 404]),
+        ("GET", path(jane, "tickets"), [401, 403, 200, 200, 404]),
+        ("GET", path(sam, "tickets"), [401, 403, 404, 200, 404]),
+        ("GET", path(casey, "tickets"), [401, 403, 403, 200, 404]),
+        ("DELETE", path(jane, unknown), [401, 403, 404, 404, 404]),
+        ("DELETE", path(casey, unknown), [401, 403, 403, 404, 404]),
+        ("DELETE", path(sam, "sessions"), [401, 403, 404, 204, 404]),
+        ("DELETE", path(boss, "sessions"), [401, 403, 404, 204, 404]),
+    ] {
+        for ((caller, desk), status) in callers.iter().zip(expected) {
+            let event = HttpEvent::new(method, &path);
+            let event = if path.ends_with("links") { event.json(&copy) } else { event };
+            let reply = desk.send(event).await;
+            assert_eq!(reply.status.as_u16(), status, "{caller}: {method} {path}: {}", reply.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_help_leaves_one_event_and_one_that_cannot_be_recorded_is_not_given() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let (jane, ivan) = (app.account("jane").await.id, app.account("ivan").await.id);
+    let first = link(&desk, jane, json!({"expires_at": TOMORROW, "deliver": "copy"})).await.json();
+    let ticket = first["ticket_id"].as_str().unwrap();
+    let post = |id: AccountId, tail: &str| HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/{tail}"));
+    let delete = |tail: &str| HttpEvent::new("DELETE", &format!("{ACCOUNTS}/{jane}/{tail}"));
+    let events =
+        async || app.dump().await.into_iter().filter(|item| item.contains("\"pk\":\"EVENT#")).count();
+    let lasting = async || {
+        let items = app.lasting().await.into_iter().filter(|item| !item.contains("SESSION#"));
+        items.collect::<Vec<_>>()
+    };
+    for event in [
+        post(jane, "links").json(&json!({"expires_at": TOMORROW, "deliver": "copy"})),
+        post(jane, "links").json(&json!({"expires_at": TOMORROW, "deliver": "email"})),
+        post(ivan, "invitation"),
+        delete(&format!("tickets/{ticket}")),
+        delete("sessions"),
+    ] {
+        let (before, count) = (lasting().await, events().await);
+        app.seam.inject("admin-link", "TransactWriteItems", 3, Fault::Down);
+        assert_eq!(desk.send(event.clone()).await.status, 503);
+        app.seam.heal();
+        assert_eq!(lasting().await, before, "nothing half done");
+        app.seam.inject("admin-link", "TransactWriteItems", 1, Fault::AnswerLost);
+        let reply = desk.send(event).await;
+        assert!(reply.status.is_success(), "{reply:?}");
+        app.seam.heal();
+        assert_eq!(events().await, count + 1);
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_changes_while_it_is_helped_gets_no_stale_ticket() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let token = copied(&link(&desk, id, json!({"expires_at": TOMORROW, "deliver": "copy"})).await);
+    let reply = desk.patch(id, json!({"email": "new@agency.test"})).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        app.preview(&token).await.outcome(),
+        (410, "revoked_token".to_owned()),
+        "made before the change"
+    );
+    app.clock.advance(Duration::from_mins(1));
+    let token = copied(&link(&desk, id, json!({"expires_at": TOMORROW, "deliver": "copy"})).await);
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.sign_in("new@agency.test", NEW_PASSWORD).await.status, 201);
+}
