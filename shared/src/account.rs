@@ -27,6 +27,8 @@ pub enum Setup {
     NotInvited,
     /// An invitation has been issued.
     Invited,
+    /// Its link has been opened.
+    Started,
     /// A password has been set.
     SignedUp,
 }

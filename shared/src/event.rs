@@ -34,6 +34,8 @@ pub enum Actor {
 pub enum Action {
     /// A practice was made.
     PracticeCreated,
+    /// A practice's settings were changed: see `changes`.
+    PracticeUpdated,
     /// An account was made.
     UserCreated,
     /// An account was changed: see `changes`.

@@ -30,7 +30,7 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 19] = [
     "v1",
     "password",
     "forgot",
@@ -49,6 +49,7 @@ const WORDS: [&str; 18] = [
     "links",
     "invitation",
     "tickets",
+    "practice",
 ];
 
 /// A request as a handler sees it.

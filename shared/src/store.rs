@@ -196,6 +196,10 @@ impl Store {
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key).await?.map(|item| items::read(&key.pk, item)).transpose()
+    }
+
+    async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let call = self
             .client
             .get_item()
@@ -203,7 +207,7 @@ impl Store {
             .set_key(Some(key.attributes()))
             .consistent_read(true);
         let answer = call.send().await.map_err(|error| StoreError::failed("GetItem", &error))?;
-        answer.item.map(|item| items::read(&key.pk, item)).transpose()
+        Ok(answer.item)
     }
 }
 

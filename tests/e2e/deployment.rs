@@ -223,6 +223,7 @@ async fn staff_work(app: &TestApp) {
     let email = json!({"email": "other@agency.test", "display_name": "Other"});
     for event in [
         HttpEvent::new("POST", &path("")).json(&new),
+        HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"})),
         HttpEvent::new("GET", &path("")).query("q=noor"),
         HttpEvent::new("GET", &path("")).query("caseload=mine"),
         HttpEvent::new("PATCH", &path(&format!("/{jane}"))).header("if-match", "\"0\"").json(&email),
@@ -410,7 +411,7 @@ fn the_template_and_the_watch_router_route_alike() {
         }
     }
     assert_eq!(watch, gateway);
-    assert_eq!(watch.len(), 18);
+    assert_eq!(watch.len(), 19);
     for (path, function) in watch {
         assert_eq!(function_of(&path), function, "{path}");
     }

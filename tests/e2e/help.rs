@@ -224,7 +224,16 @@ async fn an_invitation_is_sent_again_and_after_its_end_too_and_accepted_once() {
     }
     let mails = app.mailbox.messages();
     let (second, third) = (token_in(&mails[1]), token_in(&mails[0]));
+    let setup = async || desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["setup"].clone();
+    assert_eq!(setup().await, "invited");
     assert_eq!(app.preview(&third).await.json()["purpose"], "invitation");
+    assert_eq!(setup().await, "started", "the link was opened");
+    assert_eq!(invite(&desk, id).await.status, 202);
+    assert_eq!(setup().await, "started");
+    assert_eq!(desk.list("status=started").await, ["noor"]);
+    app.seam.inject("reset-password", "TransactWriteItems", 3, Fault::Down);
+    assert_eq!(app.preview(&third).await.status, 200);
+    app.seam.heal();
     assert_eq!(app.reset(&second, NEW_PASSWORD).await.status, 204, "the earlier mail works");
     assert_eq!(app.reset(&third, NEW_PASSWORD).await.outcome(), (410, "revoked_token".to_owned()));
     assert_eq!(invite(&desk, id).await.outcome(), (409, "already_signed_up".to_owned()));

@@ -362,7 +362,7 @@ pub fn function_of(path: &str) -> &'static str {
         ["", "v1", "admin", "accounts", _, "links" | "invitation" | "tickets" | "sessions", ..] => {
             "admin-link"
         }
-        ["", "v1", "admin", "accounts", ..] => "accounts",
+        ["", "v1", "admin", "practice"] | ["", "v1", "admin", "accounts", ..] => "accounts",
         ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
         _ => "sessions",
     }

@@ -1,4 +1,4 @@
-//! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations.
+//! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations; and of their practice's settings.
 //!
 //! Who may do what [`Staff`] decides, for each object anew, from the account of the session (A1). Reads no secret: nothing here can set, see or choose a password (A2).
 
@@ -17,6 +17,7 @@ pub mod create;
 pub mod edit;
 pub mod facts;
 pub mod list;
+pub mod practice;
 pub mod relations;
 
 /// What the function works with.
@@ -52,6 +53,10 @@ pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
 
 async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     match call.segments().as_slice() {
+        ["v1", "admin", "practice"] => match *call.method(&[Verb::GET, Verb::PATCH])? {
+            Verb::PATCH => practice::change_settings(deps, call).await,
+            _ => practice::get_settings(deps, call).await,
+        },
         ["v1", "admin", "accounts"] => match *call.method(&[Verb::GET, Verb::POST])? {
             Verb::POST => create::create_account(deps, call).await,
             _ => list::list_accounts(deps, call).await,

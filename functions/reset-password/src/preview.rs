@@ -1,7 +1,8 @@
 //! `POST /v1/password/reset/preview`.
 
 use lambda_http::http::StatusCode;
-use rekey::http::problem::{Problem, ProblemBody};
+use rekey::account::Setup;
+use rekey::http::problem::{Problem, ProblemBody, chain};
 use rekey::http::{Answer, Call};
 use rekey::practice::{PasswordPolicy, Slug, Support};
 use rekey::secret::Secret;
@@ -48,7 +49,8 @@ pub struct PracticeFacts {
     pub support: Support,
 }
 
-/// Tells the holder of a token what it is for. Consumes nothing, however often it is called.
+/// Tells the holder of a token what it is for. Consumes nothing, however often it is called. Staff see that an invitation
+/// was opened.
 #[utoipa::path(post, path = "/v1/password/reset/preview", operation_id = "previewReset", tag = "recovery", security(()),
     request_body = PreviewRequest,
     responses(
@@ -64,6 +66,12 @@ pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let now = deps.ambient.now();
     let (ticket, account) = find(deps, &asked.token).await?;
     open(&ticket, &account, now)?;
+    if matches!(account.setup, Setup::NotInvited | Setup::Invited) {
+        // Staff see that somebody has begun. It changes nothing for the holder, so it is no reason to refuse them either.
+        if let Err(error) = deps.store.record_started(account.id).await {
+            tracing::warn!(event = "started_not_recorded", cause = chain(&error));
+        }
+    }
     let practice = deps.practice(&ticket.practice, now).await?;
     let question = account.asked_question(&practice.policy).map(|question| question.question.clone());
     Answer::json(

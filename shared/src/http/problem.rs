@@ -16,6 +16,7 @@ use super::{finish, header, retry_after};
 use crate::clock::NoRandomness;
 use crate::keyring::KeyError;
 use crate::password::HashError;
+use crate::practice::SettingError;
 use crate::store::StoreError;
 
 /// Every error a caller can meet. Stable: programs branch on it.
@@ -72,6 +73,8 @@ pub enum Code {
     AccountClosed,
     /// The account has been set up: an invitation would not do anything.
     AlreadySignedUp,
+    /// A setting is not allowed: see `detail`.
+    InvalidSetting,
     /// Another account of the portal has the username.
     UsernameTaken,
     /// The change must say, by `If-Match`, what it was made from.
@@ -123,6 +126,7 @@ impl Code {
             Self::NoAddress => (StatusCode::CONFLICT, "The account has no address. Copy a link instead."),
             Self::AccountClosed => (StatusCode::CONFLICT, "The account is not open. Open it first."),
             Self::AlreadySignedUp => (StatusCode::CONFLICT, "The account is set up. Send a link instead."),
+            Self::InvalidSetting => (StatusCode::UNPROCESSABLE_ENTITY, "The settings are not valid."),
             Self::UsernameTaken => (StatusCode::CONFLICT, "Another account has this username."),
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have changed.")
@@ -176,6 +180,11 @@ impl Problem {
     /// 400: the member must be otherwise.
     pub fn invalid(member: &str, rule: &str) -> Self {
         Self { detail: Some(format!("{member}: {rule}")), ..Self::new(Code::InvalidRequest) }
+    }
+
+    /// 422: the setting must be otherwise.
+    pub fn setting(error: &SettingError) -> Self {
+        Self { detail: Some(error.to_string()), ..Self::new(Code::InvalidSetting) }
     }
 
     /// 429 until so many seconds have passed.

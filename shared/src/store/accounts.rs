@@ -238,6 +238,18 @@ impl Store {
         Ok(writes)
     }
 
+    /// Remembers that an invitation was opened, if its account is not set up yet.
+    pub async fn record_started(&self, id: AccountId) -> Result<(), StoreError> {
+        let write = self
+            .update(&keys::account(id))
+            .update_expression("SET setup = :started")
+            .condition_expression("setup IN (:not_invited, :invited)")
+            .expression_attribute_values(":started", attribute(&Setup::Started)?)
+            .expression_attribute_values(":not_invited", attribute(&Setup::NotInvited)?)
+            .expression_attribute_values(":invited", attribute(&Setup::Invited)?);
+        self.transact(vec![update(write)?]).await.map(|_| ())
+    }
+
     /// Sets the security question, if the account is still as given, and forgets the failures that led to it.
     pub async fn set_question(
         &self,

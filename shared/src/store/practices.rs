@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Outcome, Store, StoreError, items, keys};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+
+use super::{Item, Outcome, Store, StoreError, items, keys};
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::practice::{Practice, Slug};
@@ -18,6 +20,37 @@ impl Store {
     /// A practice.
     pub async fn find_practice(&self, slug: &Slug) -> Result<Option<Practice>, StoreError> {
         self.get(&keys::practice(slug)).await
+    }
+
+    /// A practice as it is now, and what [`Store::update_practice`] must find unchanged.
+    pub async fn find_settings(&self, slug: &Slug) -> Result<Option<(Practice, i64)>, StoreError> {
+        let key = keys::practice(slug);
+        let item = self.get_item(&key).await?;
+        let read = |item: Item| {
+            let revision = items::number_of(&item, "revision").unwrap_or_default();
+            Ok((items::read(&key.pk, item)?, revision))
+        };
+        item.map(read).transpose()
+    }
+
+    /// Replaces a practice's settings and records it. Refused when somebody else has replaced them since.
+    pub async fn update_practice(
+        &self,
+        practice: &Practice,
+        revision: i64,
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let mut item = items::write(&keys::practice(&practice.slug), practice, None)?;
+        item.insert("revision".to_owned(), items::number(revision + 1));
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = put
+            .condition_expression(
+                "attribute_exists(pk) AND (revision = :revision OR attribute_not_exists(revision))",
+            )
+            .expression_attribute_values(":revision", items::number(revision))
+            .build();
+        let put = put.map_err(|error| StoreError::unavailable("building a put", error))?;
+        self.transact(vec![TransactWriteItem::builder().put(put).build(), self.put_event(event)?]).await
     }
 
     /// Makes a practice. Refused when the slug is taken.
