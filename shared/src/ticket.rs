@@ -126,7 +126,8 @@ pub struct Ticket {
     pub digest: Option<Digest>,
     /// Random; with the derivation key, makes a link's token.
     pub nonce: Nonce,
-    /// The id of that key.
+    /// The id of that key; none of a token that is random.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub derivation_key: String,
     /// The account's at issue; another one voids the ticket.
     pub credential_version: u64,
