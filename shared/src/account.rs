@@ -19,6 +19,16 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    /// As in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// How far an account's set-up has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

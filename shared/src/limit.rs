@@ -10,6 +10,7 @@ use crate::clock::{Timestamp, hours};
 use crate::identifier::Identifier;
 use crate::ids::AccountId;
 use crate::practice::{Portal, Slug};
+use crate::ticket::Issuer;
 use crate::token::keyed;
 
 /// At most `count` in any `span`, sliding.
@@ -40,9 +41,11 @@ impl Subject {
         }
     }
 
-    /// An account, for what only the holder of one of its tickets can spend.
-    pub fn account(key: &[u8], id: AccountId) -> Self {
-        Self::hashed(key, "account", &[&id.to_bytes()])
+    /// An account's answers, which only the holder of one of its tickets can spend. Those to tickets that staff gave count by
+    /// themselves: neither can use up the other's.
+    pub fn answers(key: &[u8], id: AccountId, issuer: Issuer) -> Self {
+        let issuer = if issuer == Issuer::SelfService { "answers" } else { "answers by staff" };
+        Self::hashed(key, issuer, &[&id.to_bytes()])
     }
 
     fn hashed(key: &[u8], kind: &str, parts: &[&[u8]]) -> Self {

@@ -89,6 +89,10 @@ async fn an_account_without_an_address_or_an_invitation_gets_no_mail() {
 #[tokio::test]
 async fn a_long_list_is_read_page_by_page_and_filtered() {
     let app = at("agency", json!({})).await;
+    let twins: Vec<Value> = (0..530)
+        .map(|n| json!({"username": format!("twin{n:03}"), "display_name": "Zita Zitadel"}))
+        .collect();
+    app.import("agency", &twins).await;
     let account = |n: usize| {
         let mut account = json!({"username": format!("c{n:02}"), "display_name": format!("Client Cl{n:02}"),
             "email": format!("cl{n:02}@agency.test")});
@@ -99,7 +103,9 @@ async fn a_long_list_is_read_page_by_page_and_filtered() {
     };
     app.import("agency", &(0..60).map(account).collect::<Vec<_>>()).await;
     let admin = Desk::of(&app, "agency", "staff", "admin").await;
-    for (query, expected) in [("q=cl", 60), ("q=client%20cl0", 10), ("q=cl&status=signed_up", 30), ("", 67)] {
+    for (query, expected) in
+        [("q=cl", 60), ("q=client%20cl0", 10), ("q=cl&status=signed_up", 30), ("", 597), ("q=zi", 530)]
+    {
         let (mut all, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let next = cursor.as_str().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
@@ -123,7 +129,7 @@ async fn a_long_list_is_read_page_by_page_and_filtered() {
         "colour=red",
         "portal=attic",
         "cursor=x",
-        "cursor=01JD7Z3M5V8Q2X4Y6W0N1R9T3K",
+        "cursor=01JD7Z3M5V8Q2X4Y6W0N1R9T3K.0",
         "q=a&q=b",
         "status=dead",
     ] {
@@ -229,6 +235,10 @@ async fn closing_an_account_ends_everything_at_once_and_opening_it_revives_nothi
         assert_eq!(app.preview(&link).await.outcome(), (410, "revoked_token".to_owned()));
         for name in ["jane", "jane@agency.test"] {
             assert_eq!(app.sign_in(name, PASSWORD).await.status, 401, "{name}");
+            let identifier = rekey::identifier::Identifier::parse(name).unwrap();
+            let slug = rekey::practice::Slug::parse("agency").unwrap();
+            let logins = app.store.find_logins(&slug, Portal::Client, &identifier).await.unwrap();
+            assert!(!logins[0].open, "the copies say so too: sign-in works alike for closed and wrong");
         }
         assert_eq!(admin.patch(id, opened).await.status, 200);
         assert_eq!(app.account_with(&session).await.status, 401);
@@ -286,9 +296,70 @@ async fn staff_of_a_scoped_practice_see_and_help_their_own_clients_only() {
     assert_eq!(admin.send(HttpEvent::new("DELETE", &entry)).await.status, 204);
     assert_eq!(admin.send(HttpEvent::new("DELETE", &entry)).await.outcome(), not_found);
     assert_eq!(casey.list("").await, ["nova"]);
+    let entry_of_jane = format!("\"account\":\"{jane}\"");
+    let left = app
+        .dump()
+        .await
+        .into_iter()
+        .filter(|item| item.contains("CASELOAD#") && item.contains(&entry_of_jane));
+    assert_eq!(left.count(), 0);
+    let sam = id_of(&app, "caseload", Portal::Client, "sam").await;
+    let nova = id_of(&app, "caseload", Portal::Client, "nova").await;
+    let guardian = format!("{ACCOUNTS}/{nova}/associations/{sam}");
+    assert_eq!(admin.put(&guardian, json!({"relationship": "parent"})).await.status, 204);
+    assert_eq!(admin.list("q=nova").await, ["nova", "sam"]);
+    assert_eq!(casey.list("q=nova").await, ["nova"], "the guardian is not on the caseload");
     assert_eq!(casey.get(&format!("{ACCOUNTS}/{jane}")).await.outcome(), not_found);
     assert_eq!(admin.list("caseload=mine").await, Vec::<String>::new());
     assert_eq!(admin.list("q=jane&caseload=all").await, ["jane"]);
+}
+
+#[tokio::test]
+async fn staff_of_an_open_practice_see_every_client_and_no_colleague() {
+    let app = TestApp::start().await;
+    let casey = Desk::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(casey.list("caseload=all").await.len(), 7);
+    let boss = id_of(&app, "agency", Portal::Staff, "admin").await;
+    assert_eq!(casey.get(&format!("{ACCOUNTS}/{boss}")).await.outcome(), (404, "not_found".to_owned()));
+    assert_eq!(casey.send(HttpEvent::new("GET", ACCOUNTS).query("portal=staff")).await.status, 403);
+    let (jane, own) = (app.account("jane").await.id, id_of(&app, "agency", Portal::Staff, "casey").await);
+    assert_eq!(casey.put(&format!("{ACCOUNTS}/{jane}/caseload/{own}"), json!({})).await.status, 204);
+    let change = serde_json::to_value(&last_event(&app, jane).await.changes).unwrap();
+    assert_eq!(change, json!([{"member": "caseload", "to": "assigned"}]));
+    assert_eq!(
+        casey.patch(jane, json!({"active": null})).await.outcome(),
+        (400, "invalid_request".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn two_administrators_cannot_close_each_other_at_once() {
+    let app = TestApp::start().await;
+    let second = json!({"portal": "staff", "role": "admin", "username": "second", "display_name": "Second",
+        "password_hash": password_hash()});
+    app.import("agency", &[second]).await;
+    let names = ["admin", "second"];
+    let mut desks = Vec::new();
+    for name in names {
+        desks.push((
+            Desk::of(&app, "agency", "staff", name).await,
+            id_of(&app, "agency", Portal::Staff, name).await,
+        ));
+    }
+    let close = |desk: usize, change: Value| {
+        let (desk, other) = (&desks[desk].0, desks[1 - desk].1);
+        let path = format!("{ACCOUNTS}/{other}");
+        let event = HttpEvent::new("PATCH", &path).header("if-match", "\"0\"").json(&change);
+        async move { desk.send(event).await.status.as_u16() }
+    };
+    let done = join_all([close(0, json!({"role": "staff"})), close(1, json!({"active": false}))]).await;
+    assert_eq!(done.iter().filter(|status| **status == 200).count(), 1, "{done:?}");
+    let mut left = 0;
+    for name in names {
+        let account = app.account_of("agency", Portal::Staff, name).await;
+        left += usize::from(account.is_open() && account.role == Some(rekey::account::Role::Admin));
+    }
+    assert_eq!(left, 1);
 }
 
 #[tokio::test]
@@ -311,7 +382,7 @@ async fn a_guardian_and_a_client_show_each_other_and_a_search_for_either_finds_b
     assert_eq!(admin.list("q=lily").await, ["lily", "jane", "sam"]);
     assert_eq!(admin.list("q=jane").await, ["jane", "lily", "tom"]);
     assert_eq!(admin.put(&path(lily, jane), json!({"relationship": "guardian"})).await.status, 204);
-    assert_eq!(associations(lily).await[1]["relationship"], "guardian", "said anew, not twice");
+    assert_eq!(associations(lily).await[0]["relationship"], "guardian", "said anew, not twice");
     assert_eq!(admin.send(HttpEvent::new("DELETE", &path(lily, jane))).await.status, 204);
     assert_eq!(admin.send(HttpEvent::new("DELETE", &path(lily, jane))).await.status, 404);
     assert_eq!(associations(lily).await, [entry(sam, true)]);
@@ -374,6 +445,7 @@ async fn each_role_gets_from_each_route_exactly_what_it_may() {
         ("PATCH", account(boss), name.clone(), [401, 403, 404, 412, 404]),
         ("PATCH", account(boss), json!({"role": "staff"}), [401, 403, 404, 403, 404]),
         ("PATCH", account(boss), json!({"active": false}), [401, 403, 404, 403, 404]),
+        ("PATCH", account(boss), json!({"email": "mine@elsewhere.test"}), [401, 403, 404, 403, 404]),
         ("PATCH", account(foreign), name, [401, 403, 404, 404, 412]),
         ("PUT", relation(jane, "caseload", casey), json!({}), [401, 403, 403, 204, 404]),
         ("PUT", relation(jane, "caseload", sam), json!({}), [401, 403, 403, 404, 404]),

@@ -7,6 +7,7 @@ use rekey::clock::hours;
 use rekey::event::Action;
 use serde_json::{Value, json};
 
+use crate::support::desk::Desk;
 use crate::support::event::HttpEvent;
 use crate::support::{
     NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, demo_accounts, password_hash, token_in,
@@ -232,6 +233,39 @@ async fn staff_set_their_question_by_invitation_and_later() {
     let body = json!({"current_password": NEW_PASSWORD, "question": "First boat?", "answer": "Dinghy"});
     assert_eq!(app.send(put(&session, &body)).await.status, 204);
     assert_eq!(code_for(&app, "staff", "robin").await["question"], "First boat?");
+}
+
+#[tokio::test]
+async fn whom_staff_give_a_link_needs_no_question_that_was_never_set() {
+    let app = pediatrics().await;
+    let desk = Desk::of(&app, "pediatrics", "staff", "admin").await;
+    let id = app.account_of("pediatrics", rekey::practice::Portal::Client, "olga").await.id;
+    let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let path = format!("/v1/admin/accounts/{id}/links");
+    let reply = desk.send(HttpEvent::new("POST", &path).json(&body)).await.json();
+    let token = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204, "that is the help they are sent to");
+    assert_eq!(sign_in(&app, "client", "olga", NEW_PASSWORD).await.status, 201);
+}
+
+#[tokio::test]
+async fn staff_tickets_take_twenty_answers_a_day_of_their_own() {
+    let app = pediatrics().await;
+    let desk = Desk::of(&app, "pediatrics", "staff", "admin").await;
+    let id = app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await.id;
+    let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let path = format!("/v1/admin/accounts/{id}/links");
+    let mut outcomes = Vec::new();
+    for _ in 0..5 {
+        let reply = desk.send(HttpEvent::new("POST", &path).json(&body)).await.json();
+        let token = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+        for _ in 0..5 {
+            outcomes.push(answer(&app, &token, "Rover").await.status.as_u16());
+        }
+    }
+    assert_eq!(outcomes, [vec![403; 20], vec![429; 5]].concat(), "staff cannot guess either");
+    let own = link_for(&app, "client", "jane").await;
+    assert_eq!(answer(&app, &own, "Biscuit").await.status, 204, "nor use up the owner's");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use rekey::account::{Account, Assignment, MailStatus, Role, Setup, check_locale, check_name, check_role};
-use rekey::event::Action;
+use rekey::event::{Action, Change};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::identifier::{Email, Username};
@@ -64,6 +64,9 @@ pub async fn create_account(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     let invited = invited(&asked)?;
     let account = account(deps, &staff, asked, invited)?;
     let event = staff.event(&deps.ambient, call, Action::UserCreated)?.of(account.id, account.portal);
+    let role = account.role.map(|role| role.as_str().to_owned());
+    let role = role.map(|role| Change { member: "role".to_owned(), from: None, to: Some(role) });
+    let event = event.with_changes(role.into_iter().collect());
     let invitation = if invited {
         let errand = Errand::Link { account: account.id, by: Some(staff.account.id) };
         Some(Outbox::new(&deps.ambient, &account.practice, errand, Some(call.address))?)

@@ -40,14 +40,19 @@ pub struct AccountPatch {
     #[schema(value_type = Option<String>)]
     pub record_email: Option<Option<Email>>,
     /// 1 to 100 characters.
+    #[serde(deserialize_with = "given")]
     pub display_name: Option<String>,
     /// `false` ends every session, link and code.
+    #[serde(deserialize_with = "given")]
     pub active: Option<bool>,
     /// `true` does the same.
+    #[serde(deserialize_with = "given")]
     pub refused: Option<bool>,
     /// Acts for a client.
+    #[serde(deserialize_with = "given")]
     pub representative: Option<bool>,
     /// Of staff accounts only.
+    #[serde(deserialize_with = "given")]
     pub role: Option<Role>,
     /// `en` or `es`.
     #[serde(deserialize_with = "given")]
@@ -55,7 +60,7 @@ pub struct AccountPatch {
     pub locale: Option<Option<String>>,
 }
 
-/// Tells a member that is `null` from one that is left out.
+/// Tells a member that is `null` from one that is left out, and refuses it where `null` means nothing.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -91,16 +96,18 @@ pub async fn edit_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
     }
     let event =
         staff.event(&deps.ambient, call, Action::UserUpdated)?.of(new.id, new.portal).with_changes(changes);
-    if deps.store.update_accounts(&[(&old, &new)], &event).await?.is_written() {
+    if deps.store.update_accounts(&staff.account, &[(&old, &new)], &event).await?.is_written() {
         return answer(StatusCode::OK, &new);
     }
     Err(Problem::new(Code::PreconditionFailed))
 }
 
-/// Nobody changes their own standing: an administrator who could would lock the practice out, or be locked out.
+/// Nobody changes their own standing: an administrator who could would lock the practice out, or be locked out. Nor their own
+/// address: whoever finds a browser signed in must not be able to keep the account.
 fn may_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     staff.must_manage(account.portal)?;
     let standing = patch.role.is_some() || patch.active.is_some() || patch.refused.is_some();
+    let standing = standing || patch.email.is_some();
     if account.id == staff.account.id && standing { Err(Problem::new(Code::Forbidden)) } else { Ok(()) }
 }
 
@@ -150,7 +157,7 @@ fn changes(old: &Account, new: &Account) -> Vec<Change> {
     };
     let masked = |email: &Option<Email>| email.as_ref().map(Email::masked);
     let word = |value: bool| Some(value.to_string());
-    let role = |role: Option<Role>| role.map(|role| format!("{role:?}").to_lowercase());
+    let role = |role: Option<Role>| role.map(|role| role.as_str().to_owned());
     let mut changes = Vec::new();
     if old.email != new.email {
         changes.push(change("email", masked(&old.email), masked(&new.email)));

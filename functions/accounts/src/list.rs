@@ -1,6 +1,7 @@
 //! `GET /v1/admin/accounts`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use lambda_http::http::StatusCode;
 use rekey::account::{Account, MailStatus, Setup};
@@ -42,7 +43,30 @@ pub struct ListQuery {
     pub mail: Option<MailStatus>,
     /// From the page before.
     #[param(value_type = Option<String>)]
-    pub cursor: Option<AccountId>,
+    pub cursor: Option<Cursor>,
+}
+
+/// The last entry of a page: which account's, and which of its entries. It names nobody, because it stands in an address.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Cursor {
+    account: AccountId,
+    nth: usize,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.account, self.nth)
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let parts = text.split_once('.').and_then(|(id, nth)| Some((id.parse().ok()?, nth.parse().ok()?)));
+        parts.map(|(account, nth)| Self { account, nth }).ok_or("no cursor")
+    }
 }
 
 /// Whose clients.
@@ -83,7 +107,7 @@ pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Answer, Problem> 
     let (found, next) = listing.page().await?;
     let accounts = listing.with_associated(found).await?;
     let accounts = accounts.iter().map(AdminAccount::of).collect();
-    Answer::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|id| id.to_string()) })
+    Answer::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|cursor| cursor.to_string()) })
 }
 
 struct Listing<'a> {
@@ -94,11 +118,11 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// A page, and the account that the next one begins after.
-    async fn page(&self) -> Result<(Vec<Account>, Option<AccountId>), Problem> {
+    /// A page, and where the next one begins.
+    async fn page(&self) -> Result<(Vec<Account>, Option<Cursor>), Problem> {
         let mut last = self.asked.cursor;
         let mut after = match last {
-            Some(id) => Some(self.place_of(id).await?),
+            Some(cursor) => Some(self.place_of(cursor).await?),
             None => None,
         };
         let mut page = Vec::new();
@@ -109,12 +133,11 @@ impl Listing<'_> {
             let accounts: HashMap<AccountId, Account> =
                 accounts.into_iter().map(|account| (account.id, account)).collect();
             for (place, account) in places.iter().filter_map(|(place, id)| Some((place, accounts.get(id)?))) {
-                // An account with several entries stands at the first, and an entry may be older than its account.
-                if self.place(account).as_ref() != Some(place) {
-                    continue;
-                }
-                last = Some(account.id);
-                if self.takes(account) {
+                // An entry may be older than its account.
+                let Some(nth) = self.places(account).iter().position(|own| own == place) else { continue };
+                last = Some(Cursor { account: account.id, nth });
+                // An account with several entries stands at the first.
+                if nth == 0 && self.takes(account) {
                     page.push(account.clone());
                 }
                 if page.len() == PAGE {
@@ -143,14 +166,14 @@ impl Listing<'_> {
     }
 
     /// Where an account stands in what is read.
-    fn place(&self, account: &Account) -> Option<String> {
-        if self.is_own_caseload() { Some(account.id.to_string()) } else { self.search.entry_of(account) }
+    fn places(&self, account: &Account) -> Vec<String> {
+        if self.is_own_caseload() { vec![account.id.to_string()] } else { self.search.entries_of(account) }
     }
 
-    async fn place_of(&self, cursor: AccountId) -> Result<String, Problem> {
-        let account = self.deps.store.find_account(cursor).await?;
-        let place =
-            account.filter(|account| self.staff.sees(account)).and_then(|account| self.place(&account));
+    async fn place_of(&self, cursor: Cursor) -> Result<String, Problem> {
+        let account = self.deps.store.find_account(cursor.account).await?;
+        let account = account.filter(|account| self.staff.sees(account));
+        let place = account.and_then(|account| self.places(&account).into_iter().nth(cursor.nth));
         place.ok_or_else(|| Problem::invalid("cursor", "must be the one of the page before"))
     }
 

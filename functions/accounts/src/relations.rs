@@ -1,7 +1,7 @@
 //! Caseloads and associations of an account.
 
 use rekey::account::{Account, Assignment, Association};
-use rekey::event::{Action, Event};
+use rekey::event::{Action, Change, Event};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::ids::AccountId;
@@ -113,13 +113,21 @@ async fn change_caseload(
             return Ok(Answer::empty());
         }
         let new = Account { caseload, revision: old.revision + 1, ..old.clone() };
-        let event =
-            staff.event(&deps.ambient, call, Action::CaseloadChanged)?.of(new.id, new.portal).and(who);
-        if deps.store.update_accounts(&[(&old, &new)], &event).await?.is_written() {
+        let change =
+            Change { member: "caseload".to_owned(), from: role_of(&old, who), to: role_of(&new, who) };
+        let event = staff.event(&deps.ambient, call, Action::CaseloadChanged)?;
+        let event = event.of(new.id, new.portal).and(who).with_changes(vec![change]);
+        if deps.store.update_accounts(&staff.account, &[(&old, &new)], &event).await?.is_written() {
             return Ok(Answer::empty());
         }
     }
     Err(Problem::unavailable("changing a caseload", "the account kept changing"))
+}
+
+/// The role in which a client is on a caseload; one without a role is assigned all the same.
+fn role_of(client: &Account, who: AccountId) -> Option<String> {
+    let entry = client.caseload.iter().find(|entry| entry.staff == who)?;
+    Some(entry.role.clone().unwrap_or_else(|| "assigned".to_owned()))
 }
 
 /// What the one who acts is to the client.
@@ -149,11 +157,15 @@ pub async fn associate(deps: &Deps, call: &Call, id: &str, other: &str) -> Resul
     check_words("relationship", Some(&asked.relationship))?;
     let relationship = asked.relationship;
     change_pair(deps, call, &staff, (id, other), |account, other, acts| {
-        let mut associations = without(account, other);
-        if associations.len() >= MOST {
+        let mut associations = account.associations.clone();
+        let entry = Association { account: other, relationship: relationship.clone(), acts };
+        if let Some(known) = associations.iter_mut().find(|entry| entry.account == other) {
+            *known = entry;
+        } else if associations.len() >= MOST {
             return Err(Problem::invalid("account_id", "must be one of at most 50 for an account"));
+        } else {
+            associations.push(entry);
         }
-        associations.push(Association { account: other, relationship: relationship.clone(), acts });
         Ok(associations)
     })
     .await
@@ -175,6 +187,10 @@ pub async fn dissociate(deps: &Deps, call: &Call, id: &str, other: &str) -> Resu
         if kept.len() == account.associations.len() { Err(Problem::new(Code::NotFound)) } else { Ok(kept) }
     })
     .await
+}
+
+fn relationship_of(account: &Account, other: AccountId) -> Option<String> {
+    account.associations.iter().find(|entry| entry.account == other).map(|entry| entry.relationship.clone())
 }
 
 fn without(account: &Account, other: AccountId) -> Vec<Association> {
@@ -204,9 +220,11 @@ async fn change_pair(
             return Ok(Answer::empty());
         }
         let event: Event = staff.event(&deps.ambient, call, Action::AssociationChanged)?;
-        let event = event.of(client.id, client.portal).and(actor.id);
+        let (from, to) = (relationship_of(&client, actor.id), relationship_of(&new_client, actor.id));
+        let change = Change { member: "association".to_owned(), from, to };
+        let event = event.of(client.id, client.portal).and(actor.id).with_changes(vec![change]);
         let changed = [(&client, &new_client), (&actor, &new_actor)];
-        if deps.store.update_accounts(&changed, &event).await?.is_written() {
+        if deps.store.update_accounts(&staff.account, &changed, &event).await?.is_written() {
             return Ok(Answer::empty());
         }
     }

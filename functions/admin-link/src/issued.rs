@@ -14,6 +14,9 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 
+/// Rounds of losing to another change.
+const ROUNDS: usize = 5;
+
 /// The tickets of an account.
 #[derive(Serialize, ToSchema)]
 pub struct Tickets {
@@ -148,12 +151,9 @@ pub async fn end_sessions(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
         staff.must_manage(old.portal)?;
         let new = Account { session_epoch: old.session_epoch + 1, ..old.clone() };
         let event = staff.event(&deps.ambient, call, Action::SessionRevoked)?.of(new.id, new.portal);
-        if deps.store.update_accounts(&[(&old, &new)], &event).await?.is_written() {
+        if deps.store.update_accounts(&staff.account, &[(&old, &new)], &event).await?.is_written() {
             return Ok(Answer::empty());
         }
     }
     Err(Problem::unavailable("ending sessions", "the account kept changing"))
 }
-
-/// Rounds of losing to another change.
-const ROUNDS: usize = 5;

@@ -162,7 +162,10 @@ async fn draw(
         issued_at: now,
         valid_until: wanted.valid_until,
         answers: 0,
-        by: None,
+        by: match outbox.errand {
+            Errand::Link { by, .. } => by,
+            _ => None,
+        },
         reason: None,
         used_at: None,
         used_with: None,

@@ -122,21 +122,21 @@ async fn check_answer(
 ) -> Result<Option<Subject>, Problem> {
     let required = practice.policy.security_question == SecurityQuestion::Required;
     let Some(question) = account.asked_question(&practice.policy) else {
-        let missing = required && Purpose::of(account) == Purpose::Reset;
+        // Whom staff have given a ticket they have looked at: that is the help that the others are sent to.
+        let unaided = ticket.issuer == Issuer::SelfService;
+        let missing = required && unaided && Purpose::of(account) == Purpose::Reset;
         let problem = || Problem::new(Code::QuestionNotSet).with("support", &practice.support);
         return if missing { Err(problem()) } else { Ok(None) };
     };
     let wrong = |left: u64| Problem::new(Code::WrongAnswer).with("attempts_left", left);
-    let limit = Subject::account(deps.limits_key.get().await?.current()?, account.id);
+    let limit = Subject::answers(deps.limits_key.get().await?.current()?, account.id, ticket.issuer);
     let Some(answer) = answer.and_then(|answer| question::normalize(answer.expose())) else {
         // Nothing was compared: nothing is counted.
         return Err(wrong(question::ATTEMPTS.saturating_sub(ticket.answers)));
     };
     // The keys come first: failing to get them must not cost an answer.
     let peppers = deps.peppers.get().await?;
-    // Who has the mailbox can ask for tickets without end; those that staff give are few, and a way in when the day's are spent.
-    let counter = Some(&limit).filter(|_| ticket.issuer == Issuer::SelfService);
-    match deps.store.count_answer(ticket, counter, deps.ambient.now()).await? {
+    match deps.store.count_answer(ticket, Some(&limit), deps.ambient.now()).await? {
         Answered::Counted => {}
         Answered::Void => return Err(Problem::new(Code::RevokedToken)),
         Answered::Later { retry_after, since } => {

@@ -18,7 +18,7 @@ use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::practice::{Portal, Slug};
 
-/// The members of an account that staff change, with those that follow from them.
+/// The members of an account that staff may change, with those that follow from them.
 const EDITED: [&str; 15] = [
     "email",
     "display_name",
@@ -155,6 +155,22 @@ impl Store {
         finish(self.check_account(id, version).condition_expression(OPEN))
     }
 
+    /// A condition: a member of staff may still do what they may.
+    fn check_actor(&self, actor: &Account) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::account(actor.id).attributes()))
+            .condition_expression(
+                "#role = :role AND session_epoch = :epoch AND active = :true AND refused = :false",
+            )
+            .expression_attribute_names("#role", "role")
+            .expression_attribute_values(":role", attribute(&actor.role)?)
+            .expression_attribute_values(":epoch", number(actor.session_epoch))
+            .expression_attribute_values(":true", true_())
+            .expression_attribute_values(":false", false_());
+        finish(check)
+    }
+
     fn check_account(&self, id: AccountId, version: u64) -> ConditionCheckBuilder {
         ConditionCheck::builder()
             .table_name(&self.table)
@@ -164,14 +180,19 @@ impl Store {
             .expression_attribute_values(":false", false_())
     }
 
-    /// Writes what staff have changed of accounts, each if it is still as given, with everything that follows from it:
-    /// logins, directory, caseloads. All of it or nothing.
+    /// Writes what a member of staff has changed of accounts, each if it is still as given, with everything that follows from
+    /// it: logins, directory, caseloads. All of it or nothing, and nothing when the one who does it has been closed, signed out
+    /// or given another role meanwhile: two administrators cannot undo each other at once.
     pub async fn update_accounts(
         &self,
+        actor: &Account,
         changed: &[(&Account, &Account)],
         event: &Event,
     ) -> Result<Outcome, StoreError> {
         let mut writes = Vec::new();
+        if changed.iter().all(|(old, _)| old.id != actor.id) {
+            writes.push(self.check_actor(actor)?);
+        }
         for (old, new) in changed {
             writes.push(self.edit(old, new)?);
             writes.extend(self.login_writes(old, new)?);
@@ -182,24 +203,32 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// The members that staff change. The others stay as they are now, whoever has written them since the account was read;
-    /// but a password set since, or a session ended, is a change to look at.
+    /// What staff have changed. Everything else stays as it is now, whoever has written it since the account was read; but a
+    /// password set since, or a session ended, is a change to look at.
     pub(super) fn edit(&self, old: &Account, new: &Account) -> Result<TransactWriteItem, StoreError> {
-        let item = items::write(&keys::account(new.id), new, None)?;
+        let (before, after) = (
+            items::write(&keys::account(old.id), old, None)?,
+            items::write(&keys::account(new.id), new, None)?,
+        );
         let (mut set, mut remove) = (Vec::new(), Vec::new());
         let mut write = self.update(&keys::account(new.id));
         for (place, member) in EDITED.iter().enumerate() {
+            if before.get(*member) == after.get(*member) {
+                continue;
+            }
             write = write.expression_attribute_names(format!("#m{place}"), *member);
-            if let Some(value) = item.get(*member) {
+            if let Some(value) = after.get(*member) {
                 set.push(format!("#m{place} = :m{place}"));
                 write = write.expression_attribute_values(format!(":m{place}"), value.clone());
             } else {
                 remove.push(format!("#m{place}"));
             }
         }
-        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {}", remove.join(", ")) };
+        let clause = |word: &str, members: &[String]| {
+            if members.is_empty() { String::new() } else { format!("{word} {} ", members.join(", ")) }
+        };
         let write = write
-            .update_expression(format!("SET {}{remove}", set.join(", ")))
+            .update_expression(format!("{}{}", clause("SET", &set), clause("REMOVE", &remove)))
             .condition_expression(
                 "revision = :revision AND credential_version = :version AND session_epoch = :epoch",
             )

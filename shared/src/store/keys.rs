@@ -2,16 +2,16 @@
 //!
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
-//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator |
-//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, reset-password, sessions (rehash), change-password (question) |
+//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator, accounts |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, accounts, admin-link, reset-password, sessions (rehash), change-password (question) |
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
 //! | Directory | `FIND#slug#portal` | an [entry](crate::directory::entries) | `account` | as the account |
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts |
-//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, verify-code, reset-password |
+//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, admin-link, verify-code, reset-password |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (codes, done), verify-code (attempts) |
-//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, mailer (done) |
+//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, accounts, admin-link, mailer (done) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions |
 //! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event) | every function, only ever put |
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
