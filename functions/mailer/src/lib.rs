@@ -99,7 +99,8 @@ pub async fn handler(deps: &Deps, batch: StreamEvent) -> DynamoDbEventResponse {
     let mut answer = DynamoDbEventResponse::default();
     for record in batch.records {
         let sequence = record.change.sequence_number.clone();
-        if let Err(error) = deal_with(deps, record).await {
+        // Boxed: what it leads to is too deep for the compiler to lay out in one piece.
+        if let Err(error) = Box::pin(deal_with(deps, record)).await {
             tracing::warn!(event = "mail_delayed", cause = chain(&error));
             let mut failure = DynamoDbBatchItemFailure::default();
             failure.item_identifier = sequence;
@@ -139,7 +140,7 @@ async fn take_up(deps: &Deps, outbox: &Outbox) -> Result<Option<Taken>, Failure>
     let now = deps.store.find_outbox(outbox).await?;
     let Some(outbox) = now.filter(|outbox| outbox.done_at.is_none()) else { return Ok(None) };
     let accounts = addressees(deps, &outbox).await?;
-    let outcome = run_errand(deps, &outbox, &accounts).await;
+    let outcome = Box::pin(run_errand(deps, &outbox, &accounts)).await;
     Ok(Some((accounts, outcome)))
 }
 
