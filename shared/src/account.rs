@@ -43,6 +43,12 @@ pub enum Setup {
     SignedUp,
 }
 
+/// Words in one line: at least one character that is not blank, at most so many between the blanks at its ends, and none that
+/// controls.
+pub fn is_line(words: &str, most: usize) -> bool {
+    (1..=most).contains(&words.trim().chars().count()) && !words.chars().any(char::is_control)
+}
+
 /// A name is one line of 1 to 100 characters.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::account::Question;
+use crate::account::{Question, is_line};
 use crate::clock::{Ambient, days};
 use crate::keyring::Keyring;
 use crate::limit::Window;
@@ -54,8 +54,7 @@ impl NewQuestion {
     /// The member, and the rule it breaks.
     pub fn check(self) -> Result<Chosen, (&'static str, &'static str)> {
         let question = self.question.trim().to_owned();
-        let fits = (1..=200).contains(&question.chars().count()) && !question.chars().any(char::is_control);
-        if !fits {
+        if !is_line(&question, 200) {
             return Err(("question", "must have 1 to 200 characters and no control characters"));
         }
         let answer = normalize(self.answer.expose());

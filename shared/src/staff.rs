@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use crate::account::{Account, Role};
-use crate::clock::{Ambient, Timestamp};
+use crate::aws::Environment;
+use crate::clock::Ambient;
+use crate::config::{ConfigError, Lookup};
 use crate::event::{Action, Actor, Event};
 use crate::http::Call;
 use crate::http::problem::{Code, Problem};
@@ -13,6 +15,45 @@ use crate::ids::AccountId;
 use crate::practice::{Portal, Practice};
 use crate::store::Store;
 use crate::store::practices::PracticeCache;
+
+/// What a function that staff work with works with.
+pub struct Desk {
+    /// Time and randomness.
+    pub ambient: Ambient,
+    /// The table.
+    pub store: Store,
+    practices: PracticeCache,
+}
+
+impl Desk {
+    /// Reads the function's configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the variable.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::read(lookup, aws, ambient.clone())?,
+            ambient,
+            practices: PracticeCache::default(),
+        })
+    }
+
+    /// The member of staff whose session a call carries.
+    ///
+    /// # Errors
+    /// 401 without a session that is good now, 403 for a client's.
+    pub async fn staff(&self, call: &Call) -> Result<Staff, Problem> {
+        let now = self.ambient.now();
+        let (_, account) = call.session(&self.store, now).await?;
+        if account.portal != Portal::Staff {
+            return Err(Problem::new(Code::Forbidden));
+        }
+        let practice = self.practices.find(&self.store, &account.practice, now).await?;
+        let practice =
+            practice.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))?;
+        Ok(Staff { account, practice })
+    }
+}
 
 /// A member of staff who is signed in, and their practice.
 pub struct Staff {
@@ -23,26 +64,6 @@ pub struct Staff {
 }
 
 impl Staff {
-    /// The member of staff whose session a call carries.
-    ///
-    /// # Errors
-    /// 401 without a session that is good now, 403 for a client's.
-    pub async fn of(
-        call: &Call,
-        store: &Store,
-        practices: &PracticeCache,
-        now: Timestamp,
-    ) -> Result<Self, Problem> {
-        let (_, account) = call.session(store, now).await?;
-        if account.portal != Portal::Staff {
-            return Err(Problem::new(Code::Forbidden));
-        }
-        let practice = practices.find(store, &account.practice, now).await?;
-        let practice =
-            practice.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))?;
-        Ok(Self { account, practice })
-    }
-
     /// An account that they may see.
     ///
     /// # Errors

@@ -1,17 +1,12 @@
 //! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations; and of their practice's settings.
 //!
-//! Who may do what [`Staff`] decides, for each object anew, from the account of the session (A1). Reads no secret: nothing here can set, see or choose a password (A2).
+//! Who may do what [`rekey::staff::Staff`] decides, for each object anew, from the account of the session (A1). Nothing here
+//! can set, show or choose a password (A2).
 
 use lambda_http::http::Method as Verb;
 use lambda_http::{Body, Request, Response};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
-use rekey::config::{ConfigError, Lookup};
 use rekey::http::problem::{Code, Problem};
 use rekey::http::{Answer, Call, respond};
-use rekey::staff::Staff;
-use rekey::store::Store;
-use rekey::store::practices::PracticeCache;
 
 pub mod create;
 pub mod edit;
@@ -20,30 +15,7 @@ pub mod list;
 pub mod practice;
 pub mod relations;
 
-/// What the function works with.
-pub struct Deps {
-    ambient: Ambient,
-    store: Store,
-    practices: PracticeCache,
-}
-
-impl Deps {
-    /// Reads the function's configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the variable.
-    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
-        Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
-            ambient,
-            practices: PracticeCache::default(),
-        })
-    }
-
-    async fn staff(&self, call: &Call) -> Result<Staff, Problem> {
-        Staff::of(call, &self.store, &self.practices, self.ambient.now()).await
-    }
-}
+pub use rekey::staff::Desk as Deps;
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {

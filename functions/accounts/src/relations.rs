@@ -1,6 +1,6 @@
 //! Caseloads and associations of an account.
 
-use rekey::account::{Account, Assignment, Association};
+use rekey::account::{Account, Assignment, Association, is_line};
 use rekey::event::{Action, Change, Event};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
@@ -232,10 +232,7 @@ async fn change_pair(
 }
 
 fn check_words(member: &str, words: Option<&str>) -> Result<(), Problem> {
-    let fits = |words: &str| {
-        (1..=60).contains(&words.trim().chars().count()) && !words.chars().any(char::is_control)
-    };
-    if words.is_none_or(fits) {
+    if words.is_none_or(|words| is_line(words, 60)) {
         return Ok(());
     }
     Err(Problem::invalid(member, "must have 1 to 60 characters and no control characters"))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
-use rekey::account::{Account, Setup};
+use rekey::account::{Account, Setup, is_line};
 use rekey::clock::{Timestamp, days};
 use rekey::event::Action;
 use rekey::http::problem::{Code, Problem, ProblemBody};
@@ -133,10 +133,8 @@ fn check_expiry(practice: &Practice, asked: &NewLink, now: Timestamp) -> Result<
 
 fn check_reason(asked: &NewLink, valid_until: Timestamp, now: Timestamp) -> Result<Option<String>, Problem> {
     let reason = asked.reason.as_deref().map(str::trim);
-    let fits =
-        |reason: &str| (1..=200).contains(&reason.chars().count()) && !reason.chars().any(char::is_control);
     match reason {
-        Some(reason) if fits(reason) => Ok(Some(reason.to_owned())),
+        Some(reason) if is_line(reason, 200) => Ok(Some(reason.to_owned())),
         Some(_) => Err(Problem::invalid("reason", "must have 1 to 200 characters and no control characters")),
         None if valid_until > now + WITHOUT_REASON => {
             Err(Problem::invalid("reason", "is needed for a link that lives longer than 24 hours"))

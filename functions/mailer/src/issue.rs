@@ -76,9 +76,7 @@ pub(crate) async fn ticket_for(
         let (action, actor) = (Action::AuthnTokenCreated, actor_of(wanted.issuer));
         let mut event =
             deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
-        if let Errand::Link { by, .. } = &outbox.errand {
-            event.by = *by;
-        }
+        event.by = ticket.by;
         if deps.store.create_ticket(&ticket, &seen, &event).await?.is_written() {
             return Ok(Some(ticket));
         }

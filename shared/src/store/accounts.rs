@@ -62,8 +62,8 @@ impl Store {
         self.get(&keys::account(id)).await
     }
 
-    /// Makes an account with its logins, its places in the directory and on caseloads, its event and, when it is to be invited, its invitation. Refused when another
-    /// account of the portal has the username.
+    /// Makes an account with its logins, its places in the directory and on caseloads, its event and, when it is to be invited,
+    /// its invitation. Refused when another account of the portal has the username.
     pub async fn create_account(
         &self,
         account: &Account,
@@ -103,7 +103,8 @@ impl Store {
     }
 
     /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
-    /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every ticket and session.
+    /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every
+    /// ticket and session.
     pub(super) fn password_writes(
         &self,
         account: &Account,
