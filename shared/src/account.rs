@@ -8,6 +8,7 @@ use crate::identifier::{Email, Identifier, Username};
 use crate::ids::AccountId;
 use crate::password::PasswordHash;
 use crate::practice::{LOCALES, Policy, Portal, SecurityQuestion, Slug};
+use crate::temporary::Temporary;
 
 /// What a member of staff may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -159,7 +160,11 @@ pub struct Account {
     /// The current password, if one has been set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
-    /// Raised by every change of the password: a ticket of an earlier version is void.
+    /// The temporary password that staff have had mailed last, until a password is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<Temporary>,
+    /// Raised by every change of the password, of the address, and by closing: a ticket of an earlier version is void, and a
+    /// temporary password goes with it.
     pub credential_version: u64,
     /// Raised by whatever ends all sessions: a session of an earlier epoch is void.
     pub session_epoch: u64,
@@ -205,6 +210,7 @@ impl Account {
         Login {
             account: self.id,
             password: self.password.clone(),
+            temporary: self.temporary.clone(),
             credential_version: self.credential_version,
             session_epoch: self.session_epoch,
             open: self.is_open(),
@@ -223,6 +229,9 @@ pub struct Login {
     /// Copy of [`Account::password`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
+    /// Copy of [`Account::temporary`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<Temporary>,
     /// Copy of [`Account::credential_version`].
     pub credential_version: u64,
     /// Copy of [`Account::session_epoch`].

@@ -30,13 +30,14 @@ pub const LARGEST_BODY: usize = 16 * 1024;
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 21] = [
     "v1",
     "password",
     "forgot",
     "verify-code",
     "reset",
     "preview",
+    "change",
     "practices",
     "sessions",
     "current",
@@ -47,6 +48,7 @@ const WORDS: [&str; 19] = [
     "caseload",
     "associations",
     "links",
+    "temporary-password",
     "invitation",
     "tickets",
     "practice",
@@ -114,6 +116,11 @@ impl Call {
         Ok(value)
     }
 
+    /// Whether there is a body at all.
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     fn is_json(&self) -> bool {
         let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default().trim();
@@ -168,8 +175,20 @@ impl Call {
     /// The session of a call, good now, and its account. One round trip.
     ///
     /// # Errors
-    /// 401 when there is none that is good now.
+    /// 401 when there is none that is good now, 403 when it can only choose a password.
     pub async fn session(&self, store: &Store, now: Timestamp) -> Result<(Session, Account), Problem> {
+        let (session, account) = self.any_session(store, now).await?;
+        match session.ticket {
+            None => Ok((session, account)),
+            Some(_) => Err(Problem::new(Code::PasswordChangeRequired)),
+        }
+    }
+
+    /// The same, also one that can only choose a password.
+    ///
+    /// # Errors
+    /// 401 when there is none that is good now.
+    pub async fn any_session(&self, store: &Store, now: Timestamp) -> Result<(Session, Account), Problem> {
         store.use_session(&self.bearer()?, now).await?.ok_or_else(Problem::no_session)
     }
 

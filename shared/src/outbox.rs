@@ -44,6 +44,11 @@ pub enum Errand {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<AccountId>,
     },
+    /// An account's owner is to be sent the temporary password of a ticket that staff have issued.
+    TemporaryPassword {
+        /// Whose.
+        account: AccountId,
+    },
     /// A password was changed.
     PasswordChanged {
         /// Whose.

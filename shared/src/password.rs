@@ -30,7 +30,7 @@ const MOST_PASSES: u32 = 4;
 const MOST_BCRYPT: u32 = 13;
 
 /// A password as its owner typed it, in NFC. Erased when dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {

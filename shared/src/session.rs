@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, SessionId, TicketId};
 use crate::token::Digest;
 
 /// A session. Stored in its account's partition, so that all of an account's are one query.
@@ -18,6 +18,9 @@ pub struct Session {
     pub digest: Digest,
     /// The account's at sign-in; a later one voids the session.
     pub epoch: u64,
+    /// Of the temporary password that it began with. It can only change the password then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<TicketId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last used.
@@ -41,8 +44,11 @@ impl Session {
         self.idle_until.min(self.valid_until)
     }
 
-    /// Opens its account now: in time, of the account's present epoch, and the account open.
+    /// Opens its account now: in time, of the account's present epoch and temporary password, and the account open.
     pub fn is_good(&self, account: &Account, now: Timestamp) -> bool {
-        now < self.expires_at() && self.epoch == account.session_epoch && account.is_open()
+        let temporary = account.temporary.as_ref().map(|temporary| temporary.ticket);
+        let current =
+            self.epoch == account.session_epoch && (self.ticket.is_none() || self.ticket == temporary);
+        now < self.expires_at() && current && account.is_open()
     }
 }

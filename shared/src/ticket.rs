@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::account::Account;
+use crate::account::{Account, Setup};
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, TicketId};
 use crate::keyring::{KeyError, Keyring};
@@ -22,6 +22,8 @@ pub enum Kind {
     ResetLink,
     /// A code by mail; it is exchanged for a token.
     VerificationCode,
+    /// A password by mail, good for one sign-in that must choose another.
+    TemporaryPassword,
     /// A link that sets an account up.
     Invitation,
 }
@@ -39,7 +41,7 @@ pub enum Purpose {
 impl Purpose {
     /// What any ticket of an account is for now: the first password, or another one (F6).
     pub const fn of(account: &Account) -> Self {
-        if account.password.is_some() { Self::Reset } else { Self::Invitation }
+        if matches!(account.setup, Setup::SignedUp) { Self::Reset } else { Self::Invitation }
     }
 }
 
@@ -74,7 +76,7 @@ pub enum State {
     Issued,
     /// SES has taken the mail.
     Sent,
-    /// A password was set with it.
+    /// A password was set with it; of a temporary password, somebody signed in.
     Used,
     /// Taken back.
     Revoked,
@@ -171,8 +173,15 @@ impl Ticket {
                 Standing::Revoked
             }
             State::Issued | State::Sent if !account.is_open() => Standing::Revoked,
+            State::Issued | State::Sent if self.is_replaced(account) => Standing::Revoked,
             State::Issued | State::Sent => Standing::Open,
         }
+    }
+
+    /// An account has one temporary password: the one issued last.
+    fn is_replaced(&self, account: &Account) -> bool {
+        let current = account.temporary.as_ref().map(|temporary| temporary.ticket);
+        self.kind == Kind::TemporaryPassword && current != Some(self.id)
     }
 
     /// The token of its link, derived again.

@@ -21,6 +21,11 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
             Some(json!({"request_id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "code": "1234 5678"})),
         ),
         (
+            "/v1/password/change",
+            vec!["POST"],
+            Some(json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD})),
+        ),
+        (
             "/v1/security-question",
             vec!["PUT"],
             Some(json!({"current_password": PASSWORD, "question": "First pet?", "answer": "Biscuit"})),
@@ -38,6 +43,7 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
         ("/v1/admin/practice", vec!["GET", "PATCH"], None),
         ("/v1/admin/accounts", vec!["GET", "POST"], None),
         ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/links", vec!["POST"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/temporary-password", vec!["POST"], None),
         ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/invitation", vec!["POST"], None),
         ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/tickets", vec!["GET"], None),
         (
@@ -247,7 +253,8 @@ fn sample_events_have_the_shape_of_the_gateway() {
         sessions::holder::sign_out,
         sessions::holder::end_session,
         sessions::holder::get_account,
-        change_password::set_question,
+        change_password::change::change_password,
+        change_password::question::set_question,
         accounts::practice::get_settings,
         accounts::practice::change_settings,
         accounts::list::list_accounts,
@@ -259,6 +266,7 @@ fn sample_events_have_the_shape_of_the_gateway() {
         accounts::relations::associate,
         accounts::relations::dissociate,
         admin_link::issue::create_link,
+        admin_link::issue::create_temporary_password,
         admin_link::issue::invite,
         admin_link::issued::list_tickets,
         admin_link::issued::revoke_ticket,
@@ -301,6 +309,9 @@ fn the_openapi_document_is_3_1_and_has_every_route() {
             "/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/sessions/{id}",
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K" => "/v1/admin/accounts/{id}",
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/links" => "/v1/admin/accounts/{id}/links",
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/temporary-password" => {
+                "/v1/admin/accounts/{id}/temporary-password"
+            }
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/invitation" => {
                 "/v1/admin/accounts/{id}/invitation"
             }

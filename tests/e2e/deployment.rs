@@ -12,7 +12,9 @@ use serde_yaml_ng::Value as Yaml;
 
 use crate::support::event::HttpEvent;
 use crate::support::seam::{Fault, Said, operation};
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, function_of, other_than, password_hash, token_in};
+use crate::support::{
+    NEW_PASSWORD, PASSWORD, TestApp, function_of, other_than, password_hash, temporary_in, token_in,
+};
 
 const FUNCTIONS: [(&str, &str); 9] = [
     ("accounts", "Accounts"),
@@ -187,7 +189,6 @@ async fn everything(app: &TestApp) {
     for _ in 0..7 {
         app.sign_in("dora@agency.test", "wrong").await;
     }
-    let token = app.token_for("sam").await;
     let kept = app.session_of("sam", PASSWORD).await;
     for (method, path, session) in [
         ("GET", "/v1/account", &session),
@@ -200,6 +201,10 @@ async fn everything(app: &TestApp) {
     let question = json!({"current_password": PASSWORD, "question": "Pet?", "answer": "Biscuit"});
     let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&kept).json(&question);
     assert_eq!(app.send(put).await.status, 204);
+    let change = json!({"current_password": PASSWORD, "new_password": "a first stone bridge"});
+    let post = HttpEvent::new("POST", "/v1/password/change").bearer(&kept).json(&change);
+    assert_eq!(app.send(post).await.status, 204);
+    let token = app.token_for("sam").await;
     let (request, code) = app.code_for("sam").await;
     assert_eq!(app.verify(&request, &other_than(&code)).await.status, 400);
     assert_eq!(app.verify(&request, &code).await.status, 200);
@@ -258,11 +263,14 @@ async fn help(app: &TestApp, session: &str) {
         ("DELETE", ticket.clone(), None),
         ("DELETE", ticket, None),
         ("DELETE", at("sessions"), None),
+        ("POST", at("temporary-password"), None),
     ] {
         let reply = send(method, &path, body).await;
         assert!(reply.status.is_success(), "{reply:?}");
     }
     app.deliver().await;
+    let temporary = temporary_in(&app.mailbox.messages()[0]);
+    assert_eq!(app.sign_in("sam", &temporary).await.json()["next"], "change_password");
 }
 
 #[tokio::test]
@@ -411,7 +419,7 @@ fn the_template_and_the_watch_router_route_alike() {
         }
     }
     assert_eq!(watch, gateway);
-    assert_eq!(watch.len(), 19);
+    assert_eq!(watch.len(), 21);
     for (path, function) in watch {
         assert_eq!(function_of(&path), function, "{path}");
     }

@@ -13,6 +13,7 @@
 mod support;
 
 mod accounts;
+mod change;
 mod codes;
 mod contract;
 mod deployment;
@@ -26,4 +27,5 @@ mod questions;
 mod reset;
 mod secrets;
 mod sessions;
+mod temporary;
 mod tickets;

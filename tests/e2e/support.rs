@@ -358,10 +358,16 @@ pub fn function_of(path: &str) -> &'static str {
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
         ["", "v1", "password", "verify-code"] => "verify-code",
-        ["", "v1", "security-question"] => "change-password",
-        ["", "v1", "admin", "accounts", _, "links" | "invitation" | "tickets" | "sessions", ..] => {
-            "admin-link"
-        }
+        ["", "v1", "password", "change"] | ["", "v1", "security-question"] => "change-password",
+        [
+            "",
+            "v1",
+            "admin",
+            "accounts",
+            _,
+            "links" | "temporary-password" | "invitation" | "tickets" | "sessions",
+            ..,
+        ] => "admin-link",
         ["", "v1", "admin", "practice"] | ["", "v1", "admin", "accounts", ..] => "accounts",
         ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
         _ => "sessions",
@@ -385,6 +391,13 @@ pub fn code_in(message: &Message) -> String {
     let text = message.text.as_deref().unwrap_or_default();
     let is_code = |line: &&str| line.contains(' ') && line.chars().all(|c| c.is_ascii_digit() || c == ' ');
     text.lines().find(is_code).expect("a code").to_owned()
+}
+
+/// The temporary password of a mail, as it is there.
+pub fn temporary_in(message: &Message) -> String {
+    let text = message.text.as_deref().unwrap_or_default();
+    let is_one = |line: &&str| line.len() == 24 && line.split('-').all(|group| group.len() == 4);
+    text.lines().find(is_one).expect("a temporary password").to_owned()
 }
 
 /// Another code of the same length.

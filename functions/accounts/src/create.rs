@@ -115,6 +115,7 @@ fn account(deps: &Deps, staff: &Staff, asked: NewAccount, invited: bool) -> Resu
         role: asked.role,
         setup: if invited { Setup::Invited } else { Setup::NotInvited },
         password: None,
+        temporary: None,
         credential_version: 1,
         session_epoch: 1,
         question: None,

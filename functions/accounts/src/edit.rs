@@ -139,9 +139,11 @@ fn apply(old: &Account, patch: AccountPatch) -> (Account, Vec<Change>) {
     // A ticket was mailed to the old address; a session was opened while the account was open.
     let moved = old.email != new.email;
     let closed = old.is_open() && !new.is_open();
+    let voids = moved || closed;
     let new = Account {
         mail: if moved { MailStatus::Ok } else { old.mail },
-        credential_version: old.credential_version + u64::from(moved || closed),
+        temporary: old.temporary.clone().filter(|_| !voids),
+        credential_version: old.credential_version + u64::from(voids),
         session_epoch: old.session_epoch + u64::from(closed),
         revision: old.revision + u64::from(!changes.is_empty()),
         ..new

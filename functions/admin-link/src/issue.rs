@@ -1,10 +1,10 @@
-//! `POST /v1/admin/accounts/{id}/links` and `…/invitation`.
+//! `POST /v1/admin/accounts/{id}/links`, `…/temporary-password` and `…/invitation`.
 
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use rekey::account::{Account, Setup, is_line};
-use rekey::clock::{Timestamp, days};
+use rekey::clock::{Timestamp, days, hours};
 use rekey::event::Action;
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
@@ -13,6 +13,7 @@ use rekey::ids::TicketId;
 use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
 use rekey::staff::Staff;
+use rekey::temporary::Temporary;
 use rekey::ticket::{Issuer, Kind, Nonce, State, Ticket};
 use rekey::token::Token;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,45 @@ pub async fn invite(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Proble
     issue.mail(StatusCode::ACCEPTED).await
 }
 
+/// A temporary password to be mailed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTemporaryPassword {
+    /// How long it lives; the practice's setting when it is left out.
+    #[schema(minimum = 1, maximum = 72)]
+    pub hours: Option<u64>,
+}
+
+/// Mails a temporary password. One that was mailed before no longer works; by the practice's policy, neither does the current
+/// password, and every session ends. The body may be left out.
+#[utoipa::path(post, path = "/v1/admin/accounts/{id}/temporary-password", operation_id = "createTemporaryPassword",
+    tag = "staff", params(("id" = String, Path, description = "The account")),
+    request_body = Option<NewTemporaryPassword>,
+    responses(
+        (status = 202, body = Issued),
+        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
+        (status = 401, description = "`invalid_session`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
+        (status = 404, description = "`not_found`", body = ProblemBody),
+        (status = 409, description = "`account_closed`, `no_address`", body = ProblemBody),
+        (status = 413, description = "`body_too_large`", body = ProblemBody),
+        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn create_temporary_password(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
+    let staff = deps.staff(call).await?;
+    let asked: NewTemporaryPassword =
+        if call.has_body() { call.json()? } else { NewTemporaryPassword::default() };
+    let account = helped(deps, &staff, id).await?;
+    let life = match asked.hours {
+        None => staff.practice.policy.temporary_password_ttl(),
+        Some(count @ 1..=72) => hours(count),
+        Some(_) => return Err(Problem::invalid("hours", "must be 1 to 72")),
+    };
+    let valid_until = deps.ambient.now() + life;
+    let issue = Issue { deps, call, staff: &staff, account: &account, valid_until, reason: None };
+    issue.mail_temporary().await
+}
+
 /// The account that is to be helped: one that could use a link.
 async fn helped(deps: &Deps, staff: &Staff, id: &str) -> Result<Account, Problem> {
     let account = staff.find(&deps.store, id).await?;
@@ -158,7 +198,7 @@ impl Issue<'_> {
         let id = TicketId::from(self.deps.ambient.ulid()?);
         let token = Token::new(self.account.id, id.to_bytes(), self.deps.ambient.bytes()?);
         let ticket = Ticket { digest: Some(token.digest()), ..self.ticket(id)? };
-        self.write(&ticket, None).await?;
+        self.write(&ticket, self.invited().as_ref(), None).await?;
         let url = self.staff.practice.link(self.account.portal, &token.expose());
         self.answer(StatusCode::CREATED, id, Some(url), None)
     }
@@ -166,11 +206,43 @@ impl Issue<'_> {
     async fn mail(&self, status: StatusCode) -> Result<Answer, Problem> {
         let to = self.account.email.as_ref().ok_or_else(|| Problem::new(Code::NoAddress))?;
         let errand = Errand::Link { account: self.account.id, by: Some(self.staff.account.id) };
-        let practice = &self.account.practice;
-        let outbox = Outbox::new(&self.deps.ambient, practice, errand, Some(self.call.address))?;
+        let outbox = self.outbox(errand)?;
         let id = TicketId::from(outbox.id);
-        self.write(&self.ticket(id)?, Some(&outbox)).await?;
+        self.write(&self.ticket(id)?, self.invited().as_ref(), Some(&outbox)).await?;
         self.answer(status, id, None, Some(to))
+    }
+
+    async fn mail_temporary(&self) -> Result<Answer, Problem> {
+        let to = self.account.email.as_ref().ok_or_else(|| Problem::new(Code::NoAddress))?;
+        let outbox = self.outbox(Errand::TemporaryPassword { account: self.account.id })?;
+        let id = TicketId::from(outbox.id);
+        let ticket = Ticket { kind: Kind::TemporaryPassword, ..self.ticket(id)? };
+        let voids = self.staff.practice.policy.temporary_password_voids_current;
+        let old = self.account;
+        // What an earlier one could still do ends here: an account has one.
+        let new = Account {
+            temporary: Some(Temporary { ticket: id, valid_until: self.valid_until, digest: None }),
+            password: old.password.clone().filter(|_| !voids),
+            session_epoch: old.session_epoch + u64::from(voids),
+            setup: if old.setup == Setup::NotInvited { Setup::Invited } else { old.setup },
+            revision: old.revision + 1,
+            ..old.clone()
+        };
+        self.write(&ticket, Some(&new), Some(&outbox)).await?;
+        self.answer(StatusCode::ACCEPTED, id, None, Some(to))
+    }
+
+    fn outbox(&self, errand: Errand) -> Result<Outbox, Problem> {
+        Ok(Outbox::new(&self.deps.ambient, &self.account.practice, errand, Some(self.call.address))?)
+    }
+
+    /// Whoever gets a first way in has been invited.
+    fn invited(&self) -> Option<Account> {
+        (self.account.setup == Setup::NotInvited).then(|| Account {
+            setup: Setup::Invited,
+            revision: self.account.revision + 1,
+            ..self.account.clone()
+        })
     }
 
     /// A ticket without a token.
@@ -198,7 +270,12 @@ impl Issue<'_> {
         })
     }
 
-    async fn write(&self, ticket: &Ticket, outbox: Option<&Outbox>) -> Result<(), Problem> {
+    async fn write(
+        &self,
+        ticket: &Ticket,
+        changed: Option<&Account>,
+        outbox: Option<&Outbox>,
+    ) -> Result<(), Problem> {
         let event = self.staff.event(&self.deps.ambient, self.call, Action::AuthnTokenCreated)?;
         let event =
             event.of(ticket.account, ticket.portal).with_ticket(ticket.id).with_note(self.reason.clone());
@@ -206,14 +283,7 @@ impl Issue<'_> {
             Some(outbox) => event.with_outbox(outbox.id),
             None => event,
         };
-        // Whoever gets a first way in has been invited.
-        let invited = (self.account.setup == Setup::NotInvited).then(|| Account {
-            setup: Setup::Invited,
-            revision: self.account.revision + 1,
-            ..self.account.clone()
-        });
-        let store = &self.deps.store;
-        let outcome = store.issue_ticket(ticket, self.account, invited.as_ref(), (outbox, &event)).await?;
+        let outcome = self.deps.store.issue_ticket(ticket, self.account, changed, (outbox, &event)).await?;
         if outcome.is_written() {
             return Ok(());
         }

@@ -25,6 +25,10 @@ async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
             call.method(&[Verb::POST])?;
             issue::create_link(deps, call, id).await
         }
+        ["v1", "admin", "accounts", id, "temporary-password"] => {
+            call.method(&[Verb::POST])?;
+            issue::create_temporary_password(deps, call, id).await
+        }
         ["v1", "admin", "accounts", id, "invitation"] => {
             call.method(&[Verb::POST])?;
             issue::invite(deps, call, id).await

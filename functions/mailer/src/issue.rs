@@ -140,7 +140,7 @@ async fn draw(
     let (id, key) = (wanted.id(outbox), derivation.current_id());
     let digest = match wanted.kind {
         // A code's ticket has no token until the code is entered.
-        Kind::VerificationCode => None,
+        Kind::VerificationCode | Kind::TemporaryPassword => None,
         Kind::ResetLink | Kind::Invitation => {
             Some(ticket::derive(derivation, key, &outbox.nonce, account.id, id)?.digest())
         }

@@ -25,6 +25,7 @@ use rekey::ticket::Issuer;
 
 mod issue;
 mod recover;
+mod temporary;
 
 /// Accounts of one mailbox that a mail serves: the first made. Whoever shares an address with more is still
 /// reached by username.
@@ -154,7 +155,9 @@ async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreE
             let logins = deps.store.find_logins(&outbox.practice, *portal, identifier).await?;
             logins.into_iter().map(|login| login.account).collect()
         }
-        Errand::Link { account, .. } | Errand::PasswordChanged { account } => vec![*account],
+        Errand::Link { account, .. }
+        | Errand::TemporaryPassword { account }
+        | Errand::PasswordChanged { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
     for id in ids.into_iter().take(MOST_SHARED) {
@@ -198,6 +201,9 @@ async fn run_errand(deps: &Deps, outbox: &Outbox, accounts: &[Account]) -> Resul
         Errand::Link { by, .. } => {
             let issuer = if by.is_some() { Issuer::Staff } else { Issuer::Operator };
             recover::recover(deps, outbox, &practice, accounts, issuer).await
+        }
+        Errand::TemporaryPassword { .. } => {
+            temporary::send_temporary(deps, outbox, &practice, accounts).await
         }
         Errand::PasswordChanged { .. } => confirm(deps, outbox, &practice, accounts).await,
     }

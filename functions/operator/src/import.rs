@@ -160,6 +160,7 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         role: line.role,
         setup,
         password,
+        temporary: None,
         credential_version: 1,
         session_epoch: 1,
         question,

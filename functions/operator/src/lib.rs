@@ -188,6 +188,7 @@ async fn create_administrator(
         role: Some(Role::Admin),
         setup: Setup::Invited,
         password: None,
+        temporary: None,
         credential_version: 1,
         session_epoch: 1,
         question: None,

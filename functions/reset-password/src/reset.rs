@@ -9,8 +9,9 @@ use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::ids::EventId;
 use rekey::limit::Subject;
+use rekey::new_password::NewPassword;
 use rekey::outbox::{Errand, Outbox};
-use rekey::password::{self, HashError, Password, PasswordHash, Verdict, Weakness};
+use rekey::password::{Password, PasswordHash, Verdict};
 use rekey::practice::{Practice, SecurityQuestion};
 use rekey::question::{self, Chosen, NewQuestion};
 use rekey::secret::Secret;
@@ -56,14 +57,12 @@ pub struct ResetRequest {
 pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let asked: ResetRequest = call.json()?;
     let idempotency = call.idempotency_key()?.map(digest_of);
-    let password = Password::parse(asked.new_password.expose());
-    let password =
-        password.ok_or_else(|| Problem::invalid("new_password", "must have 1 to 256 characters"))?;
+    let password = NewPassword::parse(&asked.new_password)?;
     let chosen = asked.security_question.map(check_question).transpose()?;
     let (ticket, account) = find(deps, &asked.token).await?;
     let now = deps.ambient.now();
     if is_repeat(&ticket, idempotency, now) {
-        return repeat(deps, call, (&ticket, &account), &password).await;
+        return repeat(deps, call, (&ticket, &account), password.password()).await;
     }
     if let Err(problem) = open(&ticket, &account, now) {
         record_reuse(deps, call, &ticket, problem.code()).await?;
@@ -73,9 +72,9 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::invalid("security_question", "can only be set by an invitation"));
     }
     let practice = deps.practice(&ticket.practice, now).await?;
-    judge(&practice, &account, &password)?;
+    password.judge(&practice, &account)?;
     let answers = check_answer(deps, call, &practice, &ticket, &account, asked.answer.as_ref()).await?;
-    let hash = hash_anew(deps, &account, &password).await?;
+    let hash = password.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient, &account)?;
     let question = match chosen {
         Some(chosen) => Some(chosen.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?),
         None => None,
@@ -83,31 +82,12 @@ pub async fn reset(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let set = NewCredentials { password: &hash, question: question.as_ref(), answers: answers.as_ref() };
     match consume(deps, call, &ticket, &account, &set, idempotency).await? {
         Outcome::Written => Ok(Answer::empty()),
-        Outcome::Refused(_) => lost_race(deps, call, &asked.token, &password, idempotency).await,
+        Outcome::Refused(_) => lost_race(deps, call, &asked.token, password.password(), idempotency).await,
     }
 }
 
 fn check_question(asked: NewQuestion) -> Result<Chosen, Problem> {
     asked.check().map_err(|(member, rule)| Problem::invalid(&format!("security_question.{member}"), rule))
-}
-
-/// Length, blocklist, context words.
-fn judge(practice: &Practice, account: &Account, password: &Password) -> Result<(), Problem> {
-    let email = account.email.as_ref().map_or("", |email| email.as_str());
-    let context = [
-        practice.slug.as_str(),
-        &practice.name,
-        account.username.as_str(),
-        &account.display_name,
-        email,
-        "rekey",
-    ];
-    let reasons = password::weaknesses(password, practice.policy.password_min_length, &context);
-    if reasons.is_empty() { Ok(()) } else { Err(weak(&reasons)) }
-}
-
-fn weak(reasons: &[Weakness]) -> Problem {
-    Problem::new(Code::WeakPassword).with("reasons", reasons)
 }
 
 /// T8: each answer is counted before it is compared; the fifth wrong one voids the ticket, and an account takes no more than
@@ -158,21 +138,6 @@ async fn check_answer(
             Ok(Some(limit))
         }
     }
-}
-
-/// The new password as it will be kept, unless it is the one that the account has.
-async fn hash_anew(deps: &Deps, account: &Account, password: &Password) -> Result<PasswordHash, Problem> {
-    let peppers = deps.peppers.get().await?;
-    if let Some(current) = &account.password {
-        match deps.hasher.verify(peppers, password, Some(current)) {
-            Ok(Verdict::Wrong) => {}
-            Ok(_) => return Err(weak(&[Weakness::same_as_current()])),
-            // Whoever lost their password must not be kept out by a hash that nobody can verify any more.
-            Err(HashError::Key(_) | HashError::Broken) => tracing::warn!(event = "unverifiable_hash"),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(deps.hasher.hash(peppers, &deps.ambient, password)?)
 }
 
 /// What a holder sets.

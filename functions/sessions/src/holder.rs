@@ -127,7 +127,7 @@ pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Answer, Problem> 
         (status = 401, description = "`invalid_session`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn sign_out(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
-    let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
+    let (session, account) = call.any_session(&deps.store, deps.ambient.now()).await?;
     end(deps, call, &account, session.id, Action::AuthnLogout).await
 }
 

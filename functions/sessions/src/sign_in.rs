@@ -9,7 +9,7 @@ use rekey::event::{Action, Actor, Event, Reason};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::identifier::Identifier;
-use rekey::ids::{EventId, SessionId};
+use rekey::ids::{AccountId, EventId, SessionId, TicketId};
 use rekey::limit::Subject;
 use rekey::password::{Password, PasswordHash, Verdict};
 use rekey::practice::{Portal, Practice};
@@ -17,6 +17,7 @@ use rekey::secret::Secret;
 use rekey::session::Session;
 use rekey::store::limits::Decision;
 use rekey::store::sessions::SignIn;
+use rekey::temporary::{Temporary, TemporaryPassword};
 use rekey::token::Token;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -80,7 +81,7 @@ pub enum NextStep {
     responses(
         (status = 201, body = SignInAnswer),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
-        (status = 401, description = "`invalid_credentials`", body = ProblemBody),
+        (status = 401, description = "`invalid_credentials`, `temporary_password_expired`", body = ProblemBody),
         (status = 404, description = "`unknown_practice`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
@@ -97,7 +98,14 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     let practice = practice.ok_or_else(|| Problem::new(Code::UnknownPractice))?;
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
-    let attempt = Attempt { deps, call, practice: &practice, portal: asked.portal, limit: &limit };
+    let attempt = Attempt {
+        deps,
+        call,
+        practice: &practice,
+        portal: asked.portal,
+        limit: &limit,
+        temporary: TemporaryPassword::parse(asked.password.expose()),
+    };
 
     // One round trip: count, and see where the identifier leads.
     let (counted, logins) = tokio::join!(
@@ -120,43 +128,85 @@ struct Attempt<'a> {
     practice: &'a Practice,
     portal: Portal,
     limit: &'a Subject,
+    /// What was typed, if it can be a temporary password.
+    temporary: Option<TemporaryPassword>,
 }
 
 /// How a session could not be made.
 enum Stale {
     /// The account is not open.
     Closed,
+    /// The temporary password has been used or taken back.
+    Spent,
     /// The login was out of date; this is the account.
     Changed(Box<Account>),
+}
+
+/// What a password that somebody typed is.
+enum Matched {
+    /// The account's.
+    Password {
+        /// Kept with older parameters, or imported.
+        outdated: bool,
+    },
+    /// The one that staff have had mailed.
+    Temporary(Temporary),
+}
+
+impl Matched {
+    const fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Self::Password { .. } => None,
+            Self::Temporary(temporary) => Some(temporary.ticket),
+        }
+    }
 }
 
 impl Attempt<'_> {
     /// Compares and, when right, makes the session. A login that was out of date is compared once more with the account.
     async fn compare(&self, login: Option<Login>, password: &Password) -> Result<Answer, Problem> {
-        let kept = login.as_ref().and_then(|login| login.password.as_ref());
-        let peppers = self.deps.peppers.get().await?;
-        let verdict = self.deps.hasher.verify(peppers, password, kept)?;
-        let (Some(login), Verdict::Right | Verdict::RightButOutdated) = (login.as_ref(), verdict) else {
-            return self.fail(login.as_ref(), None).await;
-        };
-        if !login.open {
-            return self.fail(Some(login), Some(Reason::AccountClosed)).await;
-        }
-        match self.open(login, password, verdict).await? {
-            Ok(answer) => return Ok(answer),
-            Err(Stale::Closed) => return self.fail(Some(login), Some(Reason::AccountClosed)).await,
-            Err(Stale::Changed(account)) => {
-                let login = account.login();
-                let verdict = self.deps.hasher.verify(peppers, password, login.password.as_ref())?;
-                if verdict == Verdict::Wrong {
-                    return self.fail(Some(&login), None).await;
-                }
-                if let Ok(answer) = self.open(&login, password, verdict).await? {
-                    return Ok(answer);
-                }
+        let mut login = login;
+        for _ in 0..2 {
+            let matched = self.matched(login.as_ref(), password).await?;
+            let (Some(found), Some(matched)) = (&login, matched) else {
+                return self.fail(login.as_ref(), None).await;
+            };
+            if !found.open {
+                return self.fail(login.as_ref(), Some(Reason::AccountClosed)).await;
+            }
+            if let Matched::Temporary(temporary) = &matched
+                && temporary.valid_until <= self.deps.ambient.now()
+            {
+                return self.fail_expired(found, temporary).await;
+            }
+            match self.open(found, password, &matched).await? {
+                Ok(answer) => return Ok(answer),
+                Err(Stale::Closed) => return self.fail(login.as_ref(), Some(Reason::AccountClosed)).await,
+                Err(Stale::Spent) => return self.fail(login.as_ref(), Some(Reason::Used)).await,
+                Err(Stale::Changed(account)) => login = Some(account.login()),
             }
         }
         Err(Problem::unavailable("making a session", "the account kept changing"))
+    }
+
+    /// What a password is to a login. One Argon2id, whatever there is to compare with (F1).
+    async fn matched(&self, login: Option<&Login>, password: &Password) -> Result<Option<Matched>, Problem> {
+        let peppers = self.deps.peppers.get().await?;
+        let kept = login.and_then(|login| login.password.as_ref());
+        match self.deps.hasher.verify(peppers, password, kept)? {
+            Verdict::Right => return Ok(Some(Matched::Password { outdated: false })),
+            Verdict::RightButOutdated => return Ok(Some(Matched::Password { outdated: true })),
+            Verdict::Wrong => {}
+        }
+        let Some(typed) = &self.temporary else { return Ok(None) };
+        let found =
+            login.and_then(|login| login.temporary.as_ref().map(|temporary| (login.account, temporary)));
+        let Some((account, temporary)) = found else {
+            // As much work as where there is one.
+            let _ = typed.digest(AccountId::from_bytes([0; 16]), TicketId::from_bytes([0; 16]));
+            return Ok(None);
+        };
+        Ok(temporary.is(account, typed).then(|| Matched::Temporary(temporary.clone())))
     }
 
     /// Second round trip of a right password: the session, and the account to show.
@@ -164,13 +214,14 @@ impl Attempt<'_> {
         &self,
         login: &Login,
         password: &Password,
-        verdict: Verdict,
+        matched: &Matched,
     ) -> Result<Result<Answer, Stale>, Problem> {
-        let rehash = self.rehash(login, password, verdict).await?;
-        let (session, token) = self.draw(login)?;
-        let event = self
+        let rehash = self.rehash(login, password, matched).await?;
+        let (session, token) = self.draw(login, matched.ticket())?;
+        let mut event = self
             .event(Some(login.account), Action::AuthnLoginSuccess, Actor::Holder)?
             .with_session(session.id);
+        event.ticket = session.ticket;
         let rehash = rehash.as_ref().map(|(account, hash)| (account, hash));
         let sign_in = SignIn { login, session: &session, event: &event, limit: self.limit, rehash };
         let store = &self.deps.store;
@@ -178,17 +229,19 @@ impl Attempt<'_> {
             tokio::join!(store.create_session(&sign_in), store.find_account(login.account));
         let Some(account) = account? else { return Ok(Err(Stale::Closed)) };
         if !outcome?.is_written() {
-            return Ok(Err(if account.is_open() {
-                Stale::Changed(Box::new(account))
-            } else {
+            return Ok(Err(if !account.is_open() {
                 Stale::Closed
+            } else if account.login() == *login {
+                Stale::Spent
+            } else {
+                Stale::Changed(Box::new(account))
             }));
         }
         let answer = SignInAnswer {
             token: token.expose().to_string(),
             expires_at: session.expires_at().to_string(),
             account: AccountFacts::of(&account),
-            next: None,
+            next: session.ticket.map(|_| NextStep::ChangePassword),
         };
         Answer::json(StatusCode::CREATED, &answer).map(Ok)
     }
@@ -198,9 +251,9 @@ impl Attempt<'_> {
         &self,
         login: &Login,
         password: &Password,
-        verdict: Verdict,
+        matched: &Matched,
     ) -> Result<Option<(Account, PasswordHash)>, Problem> {
-        if verdict != Verdict::RightButOutdated {
+        if !matches!(matched, Matched::Password { outdated: true }) {
             return Ok(None);
         }
         let Some(account) = self.deps.store.find_account(login.account).await? else { return Ok(None) };
@@ -211,7 +264,7 @@ impl Attempt<'_> {
         Ok(Some((account, hash)))
     }
 
-    fn draw(&self, login: &Login) -> Result<(Session, Token), Problem> {
+    fn draw(&self, login: &Login, ticket: Option<TicketId>) -> Result<(Session, Token), Problem> {
         let (deps, policy) = (self.deps, &self.practice.policy);
         let id = SessionId::from(deps.ambient.ulid()?);
         let token = Token::new(login.account, id.to_bytes(), deps.ambient.bytes()?);
@@ -222,6 +275,7 @@ impl Attempt<'_> {
             account: login.account,
             digest: token.digest(),
             epoch: login.session_epoch,
+            ticket,
             created_at: now,
             seen_at: now,
             idle_millis: i64::from(policy.session_idle) * 1000,
@@ -231,6 +285,14 @@ impl Attempt<'_> {
             user_agent: self.call.user_agent(),
         };
         Ok((session, token))
+    }
+
+    /// The right temporary password, too late. Its holder is told, and nobody else learns anything by it.
+    async fn fail_expired(&self, login: &Login, temporary: &Temporary) -> Result<Answer, Problem> {
+        let event = self.event(Some(login.account), Action::AuthnLoginFail, Actor::Holder)?;
+        let event = event.with_ticket(temporary.ticket).because(Reason::Expired);
+        self.deps.store.record_event(&event).await?;
+        Err(Problem::new(Code::TemporaryPasswordExpired))
     }
 
     /// Second round trip of a failure: the event. The failure was counted before.
@@ -261,12 +323,7 @@ impl Attempt<'_> {
         Ok(self.deps.store.record_event(&event).await?)
     }
 
-    fn event(
-        &self,
-        account: Option<rekey::ids::AccountId>,
-        action: Action,
-        actor: Actor,
-    ) -> Result<Event, Problem> {
+    fn event(&self, account: Option<AccountId>, action: Action, actor: Actor) -> Result<Event, Problem> {
         let event = self.deps.event(self.call, &self.practice.slug, action, actor)?;
         Ok(match account {
             Some(account) => event.of(account, self.portal),

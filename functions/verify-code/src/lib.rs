@@ -234,6 +234,6 @@ fn answer(holders: &[&Holder], tokens: &[Token], until: Timestamp) -> Result<Ans
 fn portal(request: &Outbox) -> Portal {
     match &request.errand {
         Errand::Recovery { portal, .. } | Errand::LimitHit { portal, .. } => *portal,
-        Errand::Link { .. } | Errand::PasswordChanged { .. } => Portal::default(),
+        _ => Portal::default(),
     }
 }

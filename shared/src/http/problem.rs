@@ -63,8 +63,12 @@ pub enum Code {
     IdempotencyKeyReused,
     /// Identifier or password is wrong.
     InvalidCredentials,
+    /// The temporary password is right and its time has passed: ask the practice for another, or recover.
+    TemporaryPasswordExpired,
     /// There is no session, or it has ended.
     InvalidSession,
+    /// The session began with a temporary password: it can only choose a password.
+    PasswordChangeRequired,
     /// The caller's role does not allow this.
     Forbidden,
     /// The account has no address to send to: copy the link instead.
@@ -121,7 +125,12 @@ impl Code {
                 (StatusCode::UNPROCESSABLE_ENTITY, "This Idempotency-Key was used with another password.")
             }
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
+            Self::TemporaryPasswordExpired => (
+                StatusCode::UNAUTHORIZED,
+                "This temporary password has expired. Choose \"forgot password\", or ask for a new one.",
+            ),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
+            Self::PasswordChangeRequired => (StatusCode::FORBIDDEN, "Choose a new password first."),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Your account may not do this."),
             Self::NoAddress => (StatusCode::CONFLICT, "The account has no address. Copy a link instead."),
             Self::AccountClosed => (StatusCode::CONFLICT, "The account is not open. Open it first."),

@@ -49,6 +49,8 @@ pub enum Kind {
     ResetLink,
     /// A code to choose a new password.
     VerificationCode,
+    /// A password that signs in once, to choose another.
+    TemporaryPassword,
     /// A link to set up an account that has no password yet.
     Invitation,
     /// A notice that the password was changed.
@@ -61,9 +63,15 @@ impl Kind {
         match self {
             Self::ResetLink => "reset_link",
             Self::VerificationCode => "verification_code",
+            Self::TemporaryPassword => "temporary_password",
             Self::Invitation => "invitation",
             Self::PasswordChanged => "password_changed",
         }
+    }
+
+    /// Whether the mail carries something to be typed.
+    fn has_code(self) -> bool {
+        matches!(self, Self::VerificationCode | Self::TemporaryPassword)
     }
 
     /// Whether the mail carries what ends, and so must say when.
@@ -107,10 +115,9 @@ pub struct Letter<'a> {
     pub portal_url: &'a str,
     /// IANA name of the practice's time zone; an unknown one is written as UTC.
     pub time_zone: &'a str,
-    /// One for each account that shares the mailbox; for [`Kind::PasswordChanged`] and [`Kind::VerificationCode`] the account
-    /// and the portal.
+    /// One for each account that shares the mailbox: with what opens it, or with the portal where the mail has no such link.
     pub links: &'a [Link<'a>],
-    /// Of a [`Kind::VerificationCode`], grouped for reading.
+    /// The code or the temporary password, grouped for reading.
     pub code: Option<&'a str>,
     /// When the links or the code end; [`Kind::PasswordChanged`] needs none.
     pub valid_until: Option<Timestamp>,
@@ -172,7 +179,7 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_end() && letter.valid_until.is_none() {
         return Err(ComposeError::NoEnd);
     }
-    if letter.kind == Kind::VerificationCode && letter.code.is_none() {
+    if letter.kind.has_code() && letter.code.is_none() {
         return Err(ComposeError::NoCode);
     }
     let mut urls = letter.links.iter().map(|link| link.url).chain([letter.portal_url]);
@@ -343,6 +350,12 @@ static TEMPLATES: &[(&str, &str)] = embed![
     "verification_code/es/subject.txt",
     "verification_code/es/body.txt",
     "verification_code/es/body.html",
+    "temporary_password/en/subject.txt",
+    "temporary_password/en/body.txt",
+    "temporary_password/en/body.html",
+    "temporary_password/es/subject.txt",
+    "temporary_password/es/body.txt",
+    "temporary_password/es/body.html",
     "invitation/en/subject.txt",
     "invitation/en/body.txt",
     "invitation/en/body.html",

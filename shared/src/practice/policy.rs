@@ -116,6 +116,11 @@ impl Policy {
         Duration::from_secs(self.code_ttl.into())
     }
 
+    /// How long a temporary password lives when its issuer does not say.
+    pub fn temporary_password_ttl(&self) -> Duration {
+        Duration::from_secs(self.temporary_password_ttl.into())
+    }
+
     /// How long an invitation lives.
     pub fn invitation_ttl(&self) -> Duration {
         Duration::from_secs(self.invitation_ttl.into())

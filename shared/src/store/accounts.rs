@@ -1,5 +1,7 @@
 //! Accounts and the logins that lead to them.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
@@ -12,14 +14,15 @@ use super::{Item, Outcome, Store, StoreError};
 use crate::account::{Account, Login, Question, Setup};
 use crate::event::Event;
 use crate::identifier::Identifier;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, TicketId};
 use crate::limit::Subject;
 use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::practice::{Portal, Slug};
+use crate::token::Digest;
 
-/// The members of an account that staff may change, with those that follow from them.
-const EDITED: [&str; 15] = [
+/// The members of an account that staff may change, with those that follow from them. A password they can only take away.
+const EDITED: [&str; 17] = [
     "email",
     "display_name",
     "record_email",
@@ -32,10 +35,14 @@ const EDITED: [&str; 15] = [
     "mail",
     "caseload",
     "associations",
+    "password",
+    "temporary",
     "credential_version",
     "session_epoch",
     "revision",
 ];
+/// The members of a login: all that it copies.
+const COPIED: [&str; 5] = ["password", "temporary", "credential_version", "session_epoch", "open"];
 /// May recover, with the password that it had.
 const OPEN: &str = "credential_version = :version AND active = :true AND refused = :false";
 /// The same, with the sessions that it had.
@@ -104,7 +111,7 @@ impl Store {
 
     /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
     /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every
-    /// ticket and session.
+    /// ticket and session, and a temporary password is gone.
     pub(super) fn password_writes(
         &self,
         account: &Account,
@@ -122,10 +129,14 @@ impl Store {
                 .expression_attribute_values(":password", hash.clone())
                 .expression_attribute_values(":new_version", number(version))
                 .expression_attribute_values(":new_epoch", number(epoch))
+                .set_expression_attribute_names(
+                    ending.then(|| HashMap::from([("#temporary".to_owned(), "temporary".to_owned())])),
+                )
         };
         let also = if question.is_some() { ", question = :question" } else { "" };
+        let without = if ending { " REMOVE #temporary" } else { "" };
         let mut on_account = unchanged(values(self.update(&keys::account(account.id))), account)
-            .update_expression(format!("SET {set}, setup = :setup{also}"))
+            .update_expression(format!("SET {set}, setup = :setup{also}{without}"))
             .expression_attribute_values(":setup", setup);
         if let Some(question) = question {
             on_account = on_account.expression_attribute_values(":question", attribute(question)?);
@@ -134,7 +145,7 @@ impl Store {
         for identifier in account.identifiers() {
             let on_login = values(self.update(&keys::login(account, &identifier)));
             let on_login = on_login
-                .update_expression(format!("SET {set}, #open = :open"))
+                .update_expression(format!("SET {set}, #open = :open{without}"))
                 .condition_expression("account = :account")
                 .expression_attribute_names("#open", "open")
                 .expression_attribute_values(":open", true_())
@@ -144,11 +155,21 @@ impl Store {
         Ok(writes)
     }
 
-    /// A condition: the account is open and as its login said.
-    pub(super) fn check_login(&self, login: &Login) -> Result<TransactWriteItem, StoreError> {
+    /// A condition: the account is open and as its login said, and the ticket, if one is given, its temporary password's.
+    pub(super) fn check_login(
+        &self,
+        login: &Login,
+        ticket: Option<TicketId>,
+    ) -> Result<TransactWriteItem, StoreError> {
         let check = self.check_account(login.account, login.credential_version);
-        let check = check.condition_expression(OPEN_AND_UNCHANGED);
-        finish(check.expression_attribute_values(":epoch", number(login.session_epoch)))
+        let check = check.expression_attribute_values(":epoch", number(login.session_epoch));
+        finish(match ticket {
+            None => check.condition_expression(OPEN_AND_UNCHANGED),
+            Some(ticket) => check
+                .condition_expression(format!("{OPEN_AND_UNCHANGED} AND #temporary.ticket = :ticket"))
+                .expression_attribute_names("#temporary", "temporary")
+                .expression_attribute_values(":ticket", text(&ticket)),
+        })
     }
 
     /// A condition: the account is open and of the given credential version.
@@ -211,36 +232,29 @@ impl Store {
             items::write(&keys::account(old.id), old, None)?,
             items::write(&keys::account(new.id), new, None)?,
         );
-        let (mut set, mut remove) = (Vec::new(), Vec::new());
-        let mut write = self.update(&keys::account(new.id));
-        for (place, member) in EDITED.iter().enumerate() {
-            if before.get(*member) == after.get(*member) {
-                continue;
-            }
-            write = write.expression_attribute_names(format!("#m{place}"), *member);
-            if let Some(value) = after.get(*member) {
-                set.push(format!("#m{place} = :m{place}"));
-                write = write.expression_attribute_values(format!(":m{place}"), value.clone());
-            } else {
-                remove.push(format!("#m{place}"));
-            }
-        }
-        let clause = |word: &str, members: &[String]| {
-            if members.is_empty() { String::new() } else { format!("{word} {} ", members.join(", ")) }
-        };
-        let write = write
-            .update_expression(format!("{}{}", clause("SET", &set), clause("REMOVE", &remove)))
-            .condition_expression(
-                "revision = :revision AND credential_version = :version AND session_epoch = :epoch",
-            )
+        // A rehash raises none of the three, and would be missing in the copy of a new address.
+        let kept = before.get("password");
+        let same = if kept.is_some() { "#kept = :kept" } else { "attribute_not_exists(#kept)" };
+        let write = differences(self.update(&keys::account(new.id)), &before, &after, &EDITED)
+            .condition_expression(format!(
+                "revision = :revision AND credential_version = :version AND session_epoch = :epoch AND {same}"
+            ))
+            .expression_attribute_names("#kept", "password")
             .expression_attribute_values(":revision", number(old.revision))
             .expression_attribute_values(":version", number(old.credential_version))
             .expression_attribute_values(":epoch", number(old.session_epoch));
-        update(write)
+        update(
+            kept.into_iter()
+                .fold(write, |write, kept| write.expression_attribute_values(":kept", kept.clone())),
+        )
     }
 
     /// The logins of an account, where what they copy has changed or the address has.
-    fn login_writes(&self, old: &Account, new: &Account) -> Result<Vec<TransactWriteItem>, StoreError> {
+    pub(super) fn login_writes(
+        &self,
+        old: &Account,
+        new: &Account,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (before, after) = (old.identifiers(), new.identifiers());
         let mut writes = Vec::new();
         for gone in before.iter().filter(|identifier| !after.contains(identifier)) {
@@ -251,21 +265,35 @@ impl Store {
             if !before.contains(identifier) {
                 writes.push(self.put_new(&key, &new.login())?);
             } else if old.login() != new.login() {
-                let copy = self
-                    .update(&key)
-                    .update_expression(
-                        "SET credential_version = :version, session_epoch = :epoch, #open = :open",
-                    )
+                let (before, after) =
+                    (items::write(&key, &old.login(), None)?, items::write(&key, &new.login(), None)?);
+                let copy = differences(self.update(&key), &before, &after, &COPIED)
                     .condition_expression("account = :account")
-                    .expression_attribute_names("#open", "open")
-                    .expression_attribute_values(":version", number(new.credential_version))
-                    .expression_attribute_values(":epoch", number(new.session_epoch))
-                    .expression_attribute_values(":open", AttributeValue::Bool(new.is_open()))
                     .expression_attribute_values(":account", text(&new.id));
                 writes.push(update(copy)?);
             }
         }
         Ok(writes)
+    }
+
+    /// Tells the account and its logins which temporary password has been mailed, as part of a transaction: if the ticket is
+    /// still the account's.
+    pub(super) fn temporary_writes(
+        &self,
+        account: &Account,
+        ticket: TicketId,
+        digest: &Digest,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let logins = account.identifiers().into_iter().map(|identifier| keys::login(account, &identifier));
+        let keys = std::iter::once(keys::account(account.id)).chain(logins);
+        let tell = |key: Key| {
+            let write = self.update(&key).update_expression("SET #temporary.digest = :digest");
+            let write = write.condition_expression("#temporary.ticket = :ticket");
+            let write = write.expression_attribute_names("#temporary", "temporary");
+            let write = write.expression_attribute_values(":ticket", text(&ticket));
+            update(write.expression_attribute_values(":digest", attribute(digest)?))
+        };
+        keys.map(tell).collect()
     }
 
     /// Remembers that an invitation was opened, if its account is not set up yet.
@@ -301,6 +329,28 @@ impl Store {
             .set_key(Some(key.attributes()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
+}
+
+/// Sets and removes what of the given members differs.
+fn differences(write: UpdateBuilder, before: &Item, after: &Item, members: &[&str]) -> UpdateBuilder {
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    let mut write = write;
+    for (place, member) in members.iter().enumerate() {
+        if before.get(*member) == after.get(*member) {
+            continue;
+        }
+        write = write.expression_attribute_names(format!("#m{place}"), *member);
+        if let Some(value) = after.get(*member) {
+            set.push(format!("#m{place} = :m{place}"));
+            write = write.expression_attribute_values(format!(":m{place}"), value.clone());
+        } else {
+            remove.push(format!("#m{place}"));
+        }
+    }
+    let clause = |word: &str, members: &[String]| {
+        if members.is_empty() { String::new() } else { format!("{word} {} ", members.join(", ")) }
+    };
+    write.update_expression(format!("{}{}", clause("SET", &set), clause("REMOVE", &remove)))
 }
 
 /// Only if the account is open and as given.

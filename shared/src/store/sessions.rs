@@ -2,13 +2,15 @@
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
-use super::items::{self, attribute, text, time};
+use super::accounts::update;
+use super::items::{self, attribute, number, text, time};
 use super::{Outcome, Store, StoreError, keys};
 use crate::account::{Account, Login};
 use crate::clock::{Timestamp, days};
 use crate::event::Event;
 use crate::ids::{AccountId, SessionId};
 use crate::limit::Subject;
+use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::session::Session;
 use crate::token::Token;
@@ -27,15 +29,34 @@ pub struct SignIn<'a> {
     pub rehash: Option<(&'a Account, &'a PasswordHash)>,
 }
 
+/// Everything that is written when a session's holder changes the password.
+pub struct PasswordChange<'a> {
+    /// The session that stays.
+    pub session: &'a Session,
+    /// The account, as it was read.
+    pub account: &'a Account,
+    /// The new password.
+    pub password: &'a PasswordHash,
+    /// What is recorded.
+    pub event: &'a Event,
+    /// What the account's owner is mailed.
+    pub confirmation: &'a Outbox,
+    /// The counters of sign-in failures that end with it.
+    pub limits: &'a [Subject],
+}
+
 impl Store {
-    /// Makes a session, if the account is open and as its login said.
+    /// Makes a session, if the account is open and as its login said. One that begins with a temporary password uses that up.
     pub async fn create_session(&self, sign_in: &SignIn<'_>) -> Result<Outcome, StoreError> {
         let session = sign_in.session;
         let key = keys::session(session.account, session.id);
         let mut writes = match sign_in.rehash {
             Some((account, password)) => self.password_writes(account, password, None, false)?,
-            None => vec![self.check_login(sign_in.login)?],
+            None => vec![self.check_login(sign_in.login, session.ticket)?],
         };
+        if let Some(ticket) = session.ticket {
+            writes.push(self.use_temporary(session.account, ticket, session.created_at)?);
+        }
         writes.push(self.put_once(items::write(&key, session, Some(session.valid_until + days(1)))?)?);
         writes.push(self.put_event(sign_in.event)?);
         writes.push(self.clear_sign_in(sign_in.limit)?);
@@ -65,6 +86,29 @@ impl Store {
             .expression_attribute_values(":digest", digest);
         let touched = self.update_alone(call).await?;
         touched.ok().map(|item| items::read(&key.pk, item)).transpose()
+    }
+
+    /// Sets a password that a session's holder has chosen, if the account is still as given: every other session ends, every
+    /// ticket is void, and this session can do everything.
+    pub async fn change_password(&self, change: &PasswordChange<'_>) -> Result<Outcome, StoreError> {
+        let (session, account) = (change.session, change.account);
+        let keep = self
+            .update(&keys::session(account.id, session.id))
+            .update_expression("SET #epoch = :new_epoch REMOVE #ticket")
+            .condition_expression("digest = :digest AND #epoch = :epoch")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_names("#ticket", "ticket")
+            .expression_attribute_values(":new_epoch", number(account.session_epoch + 1))
+            .expression_attribute_values(":epoch", number(account.session_epoch))
+            .expression_attribute_values(":digest", attribute(&session.digest)?);
+        let mut writes = self.password_writes(account, change.password, None, true)?;
+        writes.push(update(keep)?);
+        writes.push(self.put_event(change.event)?);
+        writes.push(self.put_outbox(change.confirmation)?);
+        for subject in change.limits {
+            writes.push(self.clear_sign_in(subject)?);
+        }
+        self.transact(writes).await
     }
 
     /// An account's sessions that have not been cleaned up.

@@ -126,20 +126,24 @@ impl Store {
     }
 
     /// Issues a ticket on behalf of staff, if the account is open and unchanged, with what is to be mailed and its event.
-    /// `invited` is the account as it becomes, when it is its first invitation.
+    /// `changed` is the account as it becomes, when it changes with it.
     pub async fn issue_ticket(
         &self,
         ticket: &Ticket,
         account: &Account,
-        invited: Option<&Account>,
+        changed: Option<&Account>,
         (outbox, event): (Option<&Outbox>, &Event),
     ) -> Result<Outcome, StoreError> {
         let key = keys::ticket(ticket.account, ticket.id);
         let item = items::write(&key, ticket, Some(ticket.valid_until + AFTERLIFE))?;
-        let mut writes = vec![match invited {
-            Some(invited) => self.edit(account, invited)?,
-            None => self.check_open(account.id, account.credential_version)?,
-        }];
+        let mut writes = match changed {
+            Some(changed) => {
+                let mut writes = self.login_writes(account, changed)?;
+                writes.push(self.edit(account, changed)?);
+                writes
+            }
+            None => vec![self.check_open(account.id, account.credential_version)?],
+        };
         writes.push(self.put_once(item)?);
         writes.push(self.put_event(event)?);
         if let Some(outbox) = outbox {
@@ -162,6 +166,49 @@ impl Store {
             .expression_attribute_values(":key", text(&ticket.derivation_key))
             .expression_attribute_values(":issued", text(State::Issued.as_str()));
         Ok(self.update_alone(call).await?.is_ok())
+    }
+
+    /// Gives an account the temporary password of a ticket, with what derives it again. `false` when another has come since, or
+    /// the ticket is no longer to be had. Done again, it changes nothing.
+    pub async fn arm_temporary(
+        &self,
+        ticket: &Ticket,
+        account: &Account,
+        digest: &Digest,
+    ) -> Result<bool, StoreError> {
+        let with = self
+            .update(&keys::ticket(ticket.account, ticket.id))
+            .update_expression("SET nonce = :nonce, derivation_key = :key")
+            .condition_expression(
+                "#state IN (:issued, :sent) AND (attribute_not_exists(derivation_key) OR derivation_key = :key)",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":nonce", attribute(&ticket.nonce)?)
+            .expression_attribute_values(":key", text(&ticket.derivation_key))
+            .expression_attribute_values(":issued", text(State::Issued.as_str()))
+            .expression_attribute_values(":sent", text(State::Sent.as_str()));
+        let mut writes = vec![update(with)?];
+        writes.extend(self.temporary_writes(account, ticket.id, digest)?);
+        Ok(self.transact(writes).await?.is_written())
+    }
+
+    /// Uses a temporary password up, as part of a transaction: once, in its time.
+    pub(super) fn use_temporary(
+        &self,
+        account: AccountId,
+        id: TicketId,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let write = self
+            .update(&keys::ticket(account, id))
+            .update_expression("SET #state = :used, used_at = :now")
+            .condition_expression("#state IN (:issued, :sent) AND valid_until > :now")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":used", text(State::Used.as_str()))
+            .expression_attribute_values(":issued", text(State::Issued.as_str()))
+            .expression_attribute_values(":sent", text(State::Sent.as_str()))
+            .expression_attribute_values(":now", time(now));
+        update(write)
     }
 
     /// Takes a ticket back. Refused when it has been used or taken back before.

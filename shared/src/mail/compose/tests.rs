@@ -3,7 +3,13 @@ use std::path::Path;
 
 use super::*;
 
-const KINDS: [Kind; 4] = [Kind::ResetLink, Kind::VerificationCode, Kind::Invitation, Kind::PasswordChanged];
+const KINDS: [Kind; 5] = [
+    Kind::ResetLink,
+    Kind::VerificationCode,
+    Kind::TemporaryPassword,
+    Kind::Invitation,
+    Kind::PasswordChanged,
+];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
 const FAMILY: [Link<'_>; 3] = [
@@ -235,6 +241,43 @@ Este mensaje se envió de forma automática.
 }
 
 #[test]
+fn a_temporary_password_in_english_reads_so() {
+    let temporary = letter(Kind::TemporaryPassword, Language::English);
+    let portal = [Link { url: temporary.portal_url, ..JANE }];
+    let code = Some("7k2m-q9vd-0h4z-tb6x-1c8e");
+    let mail = compose(&Letter { links: &portal, code, support: NO_SUPPORT, ..temporary }).unwrap();
+    assert_eq!(mail.subject, "Your temporary password");
+    let expected = "\
+Hello,
+
+On Saturday, November 21, 2026 at 6:35 PM EST, Cedar Family Practice reset the password of your account \
+and had this temporary password made for you. Nobody there has seen it.
+
+Username: jane
+
+Temporary password:
+
+7k2m-q9vd-0h4z-tb6x-1c8e
+
+Sign in with it here, and then choose a password of your own:
+https://portal.cedar.test/
+
+The temporary password works for one sign-in. It ends on Sunday, November 22, 2026 at 6:35 PM EST. \
+After that, choose \"Forgot password\" on the page, or ask Cedar Family Practice for a new one. \
+If a newer message brings another one, only the newest works.
+
+Please keep it to yourself. Nobody from Cedar Family Practice will ask you for it.
+
+If you did not ask for this or did not expect it, please tell us. If you are worried or need help, contact:
+
+Cedar Family Practice
+
+This message was sent automatically.
+";
+    assert_eq!(mail.text, expected);
+}
+
+#[test]
 fn every_mail_renders_and_says_the_same_in_text_and_html() {
     for letter in all_letters() {
         let mail = compose(&letter).unwrap();
@@ -270,7 +313,7 @@ fn a_code_stands_alone_on_a_line_and_in_no_subject() {
     for letter in all_letters() {
         let mail = compose(&letter).unwrap();
         let lines = mail.text.lines().filter(|line| line.contains("1234 5678")).collect::<Vec<_>>();
-        let expected: &[&str] = if letter.kind == Kind::VerificationCode { &["1234 5678"] } else { &[] };
+        let expected: &[&str] = if letter.kind.has_code() { &["1234 5678"] } else { &[] };
         assert_eq!(lines, expected, "{:?}", letter.kind);
         assert_eq!(mail.html.matches("1234 5678").count(), expected.len());
         assert!(!mail.subject.contains("1234"));
