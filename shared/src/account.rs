@@ -79,8 +79,8 @@ pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'stat
     }
 }
 
-/// What became of the mail to an account's address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What became of the mail to an account's address. Later ones are worse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailStatus {
     /// Nothing bad is known.

@@ -62,6 +62,10 @@ pub enum Action {
     MailSent,
     /// SES will never take a mail: see `reason`.
     MailNotSent,
+    /// A mail came back.
+    MailBounced,
+    /// The owner of an address called a mail spam.
+    MailComplained,
     /// A password was set.
     AuthnPasswordChange,
     /// A password was refused: see `reason`.

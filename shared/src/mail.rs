@@ -14,8 +14,10 @@ use crate::config::{ConfigError, Lookup, required};
 use crate::identifier::Email;
 
 pub mod compose;
+pub mod tags;
 
 use compose::Composed;
+use tags::Tags;
 
 /// A mail was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +50,7 @@ impl Postbox {
         Ok(Self { client, sender, configuration_set: required(lookup, "REKEY_CONFIGURATION_SET")? })
     }
 
-    /// Sends one mail. Tags come back with SES's events and must not be personal.
+    /// Sends one mail. Its tags come back with SES's events.
     ///
     /// # Errors
     /// [`MailError`], which says whether another attempt can help.
@@ -57,7 +59,7 @@ impl Postbox {
         to: &Email,
         sender: Option<&Email>,
         mail: &Composed,
-        tags: &[(&str, String)],
+        tags: &Tags,
     ) -> Result<(), MailError> {
         let call =
             self.call(to, sender, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
@@ -69,7 +71,7 @@ impl Postbox {
         to: &Email,
         sender: Option<&Email>,
         mail: &Composed,
-        tags: &[(&str, String)],
+        tags: &Tags,
     ) -> Result<SendEmailFluentBuilder, aws_sdk_sesv2::error::BuildError> {
         let utf8 = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
@@ -84,8 +86,8 @@ impl Postbox {
             .content(EmailContent::builder().simple(message).build())
             .configuration_set_name(&self.configuration_set)
             .configuration_overrides(untracked());
-        for (name, value) in tags {
-            call = call.email_tags(MessageTag::builder().name(*name).value(value).build()?);
+        for (name, value) in tags.write() {
+            call = call.email_tags(MessageTag::builder().name(name).value(value).build()?);
         }
         Ok(call)
     }

@@ -38,6 +38,15 @@ impl Desk {
         })
     }
 
+    /// The practice of a name.
+    ///
+    /// # Errors
+    /// 404 for a name that no practice has.
+    pub async fn practice_named(&self, name: &str) -> Result<Arc<Practice>, Problem> {
+        let practice = self.practices.find_named(&self.store, name, self.ambient.now()).await?;
+        practice.ok_or_else(|| Problem::new(Code::UnknownPractice))
+    }
+
     /// The member of staff whose session a call carries.
     ///
     /// # Errors

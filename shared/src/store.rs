@@ -28,6 +28,7 @@ pub mod events;
 pub mod items;
 pub mod keys;
 pub mod limits;
+pub mod mail;
 pub mod outbox;
 pub mod practices;
 pub mod sessions;

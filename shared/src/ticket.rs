@@ -94,6 +94,33 @@ impl State {
     }
 }
 
+/// What became of the mail that carried a ticket. Later ones are worse, and replace what came before, whatever the order in
+/// which SES reports them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailFate {
+    /// The mailbox's server has taken it.
+    Delivered,
+    /// It came back.
+    Bounced,
+    /// Its owner called it spam.
+    Complained,
+}
+
+impl MailFate {
+    /// Every one, the best first.
+    pub const ALL: [Self; 3] = [Self::Delivered, Self::Bounced, Self::Complained];
+
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+}
+
 /// What a ticket is worth to its holder at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -142,6 +169,12 @@ pub struct Ticket {
     /// Wrong answers given to the security question, and those being compared.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub answers: u64,
+    /// What became of its mail, as far as SES has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailFate>,
+    /// When its link was first opened by its holder's browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<Timestamp>,
     /// The member of staff who issued it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<AccountId>,

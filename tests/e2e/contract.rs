@@ -185,6 +185,11 @@ fn samples(function: &str) -> Vec<(String, Value)> {
     samples
 }
 
+/// Not an invocation without the gateway.
+fn is_request((_, event): &(String, Value)) -> bool {
+    event.get("requestContext").is_some()
+}
+
 const HTTP_FUNCTIONS: [&str; 7] = [
     "accounts",
     "admin-link",
@@ -199,7 +204,7 @@ const HTTP_FUNCTIONS: [&str; 7] = [
 async fn every_http_sample_event_gets_the_status_in_its_name() {
     let app = TestApp::start().await;
     for function in HTTP_FUNCTIONS {
-        for (name, event) in samples(function) {
+        for (name, event) in samples(function).into_iter().filter(is_request) {
             let path = event["rawPath"].as_str().unwrap().to_owned();
             assert_eq!(function_of(&path), function, "{name}");
             let reply = app.send_value(event).await;
@@ -223,6 +228,13 @@ async fn every_other_sample_event_ends_as_its_name_says() {
             assert_eq!(failed, 1, "operator/{name}: the one line that says it is broken");
         }
     }
+    for (name, event) in samples("mail-events") {
+        assert!(app.mail_event(event).await.is_ok(), "mail-events/{name}");
+    }
+    for (name, event) in samples("admin-link").into_iter().filter(|sample| !is_request(sample)) {
+        let outcome = app.invoke_admin_link(event).await;
+        assert_eq!(outcome.is_ok(), name.ends_with("_ok"), "admin-link/{name}: {outcome:?}");
+    }
     for (name, event) in samples("mailer") {
         assert_eq!(app.invoke_mailer(event).await, json!({"batchItemFailures": []}), "mailer/{name}");
     }
@@ -231,7 +243,7 @@ async fn every_other_sample_event_ends_as_its_name_says() {
 #[test]
 fn sample_events_have_the_shape_of_the_gateway() {
     for function in HTTP_FUNCTIONS {
-        for (_, event) in samples(function) {
+        for (_, event) in samples(function).into_iter().filter(is_request) {
             let ip = event["requestContext"]["http"]["sourceIp"].clone();
             assert_eq!(ip, "203.0.113.7");
             request_from(event);

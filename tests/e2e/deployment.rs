@@ -16,11 +16,12 @@ use crate::support::{
     NEW_PASSWORD, PASSWORD, TestApp, function_of, other_than, password_hash, temporary_in, token_in,
 };
 
-const FUNCTIONS: [(&str, &str); 9] = [
+const FUNCTIONS: [(&str, &str); 10] = [
     ("accounts", "Accounts"),
     ("admin-link", "AdminLink"),
     ("change-password", "ChangePassword"),
     ("forgot-password", "ForgotPassword"),
+    ("mail-events", "MailEvents"),
     ("mailer", "Mailer"),
     ("operator", "Operator"),
     ("reset-password", "ResetPassword"),
@@ -224,7 +225,8 @@ async fn staff_work(app: &TestApp) {
     let path = |tail: &str| format!("/v1/admin/accounts{tail}");
     let (jane, ruth) = (app.account("jane").await.id, app.account("ruth").await.id);
     let staff = app.account_of("agency", Portal::Staff, "casey").await.id;
-    let new = json!({"username": "noor", "email": "noor@agency.test", "display_name": "Noor"});
+    let bouncing = "bounce@simulator.amazonses.com";
+    let new = json!({"username": "noor", "email": bouncing, "display_name": "Noor"});
     let email = json!({"email": "other@agency.test", "display_name": "Other"});
     for event in [
         HttpEvent::new("POST", &path("")).json(&new),
@@ -270,6 +272,13 @@ async fn help(app: &TestApp, session: &str) {
     }
     app.deliver().await;
     let temporary = temporary_in(&app.mailbox.messages()[0]);
+    let mails = app.mailbox.messages();
+    let invited = mails.iter().find(|mail| mail.to == ["bounce@simulator.amazonses.com"]).unwrap();
+    assert_eq!(app.reset(&token_in(invited), NEW_PASSWORD).await.status, 204);
+    app.deliver().await;
+    app.report_mails().await;
+    let direct = json!({"practice": "agency", "username": "sam", "expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
+    app.invoke_admin_link(direct).await.unwrap();
     assert_eq!(app.sign_in("sam", &temporary).await.json()["next"], "change_password");
 }
 
@@ -439,6 +448,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
         "change-password" => drop(change_password::Deps::read(&lookup, &aws, ambient).unwrap()),
         "verify-code" => drop(verify_code::Deps::read(&lookup, &aws, ambient).unwrap()),
         "forgot-password" => drop(forgot_password::Deps::read(&lookup, &aws, ambient).unwrap()),
+        "mail-events" => drop(mail_events::Deps::read(&lookup, &aws, ambient).unwrap()),
         "mailer" => drop(mailer::Deps::read(&lookup, &aws, ambient).unwrap()),
         "operator" => drop(operator::Deps::read(&lookup, &aws, ambient).unwrap()),
         "reset-password" => drop(reset_password::Deps::read(&lookup, &aws, ambient).unwrap()),

@@ -21,6 +21,7 @@ mod failure;
 mod front_door;
 mod help;
 mod limits;
+mod mail_events;
 mod operator;
 mod outbox;
 mod questions;

@@ -8,7 +8,8 @@ use std::thread;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::BoxFuture;
 use lambda_http::http::{HeaderMap, StatusCode};
-use lambda_http::{Body, Request, Response};
+use lambda_http::lambda_runtime::Diagnostic;
+use lambda_http::{Body, Context, LambdaEvent, Request, Response};
 use rekey::account::Account;
 use rekey::aws::Environment;
 use rekey::clock::{Ambient, System};
@@ -62,6 +63,7 @@ struct Functions {
     forgot_password: forgot_password::Deps,
     reset_password: reset_password::Deps,
     sessions: sessions::Deps,
+    mail_events: mail_events::Deps,
     mailer: mailer::Deps,
     operator: operator::Deps,
     verify_code: verify_code::Deps,
@@ -125,6 +127,7 @@ impl TestApp {
             reset_password: reset_password::Deps::read(&lookup, &aws("reset-password"), ambient.clone())
                 .unwrap(),
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
+            mail_events: mail_events::Deps::read(&lookup, &aws("mail-events"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
             admin_link: admin_link::Deps::read(&lookup, &aws("admin-link"), ambient.clone()).unwrap(),
@@ -225,6 +228,22 @@ impl TestApp {
     /// Everything that the stream holds, delivered, with retries.
     pub async fn deliver(&self) -> Drained {
         self.pump.lock().await.drain().await.unwrap()
+    }
+
+    /// Brings what SES reports of the mails to its function, each event once.
+    pub async fn report_mails(&self) {
+        for event in self.mailbox.take_events() {
+            self.mail_event(event).await.unwrap();
+        }
+    }
+
+    pub async fn mail_event(&self, event: Value) -> Result<(), mail_events::Failure> {
+        mail_events::handler(&self.functions.mail_events, event).await
+    }
+
+    /// Invokes `admin-link` as whoever may: with a request of the gateway's, or directly.
+    pub async fn invoke_admin_link(&self, event: Value) -> Result<Value, Diagnostic> {
+        admin_link::invoke(&self.functions.admin_link, LambdaEvent::new(event, Context::default())).await
     }
 
     pub async fn create_practice(&self, slug: &str, policy: Value) {

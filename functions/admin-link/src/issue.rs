@@ -1,15 +1,16 @@
 //! `POST /v1/admin/accounts/{id}/links`, `…/temporary-password` and `…/invitation`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
-use rekey::account::{Account, Setup, is_line};
+use rekey::account::{Account, MailStatus, Setup, is_line};
 use rekey::clock::{Timestamp, days, hours};
-use rekey::event::Action;
+use rekey::event::{Action, Actor, Event};
 use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::identifier::Email;
-use rekey::ids::TicketId;
+use rekey::ids::{AccountId, TicketId};
 use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
 use rekey::staff::Staff;
@@ -64,6 +65,34 @@ pub struct Issued {
     /// Where it is mailed to, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_to: Option<String>,
+    /// Why the mail will hardly arrive, when the last one to the address did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<MailWarning>,
+}
+
+/// Why a mail will hardly arrive.
+#[derive(Serialize, ToSchema)]
+pub struct MailWarning {
+    /// What became of the last mail to the address.
+    pub mail: MailStatus,
+    /// What a person may read.
+    pub message: &'static str,
+}
+
+impl MailWarning {
+    fn of(account: &Account) -> Option<Self> {
+        let message = match account.mail {
+            MailStatus::Ok => return None,
+            MailStatus::Bounced => {
+                "Mail to this address has come back, so this one will probably not arrive. Correct the address, or copy a link."
+            }
+            MailStatus::Complained => {
+                "The owner of this address has marked our mail as spam, so this one will probably not arrive. Correct the \
+                 address, or copy a link."
+            }
+        };
+        Some(Self { mail: account.mail, message })
+    }
 }
 
 /// Makes a link with which an account's owner chooses a password.
@@ -85,13 +114,10 @@ pub async fn create_link(deps: &Deps, call: &Call, id: &str) -> Result<Answer, P
     let asked: NewLink = call.json()?;
     let account = helped(deps, &staff, id).await?;
     let now = deps.ambient.now();
-    let valid_until = check_expiry(&staff.practice, &asked, now)?;
-    let reason = check_reason(&asked, valid_until, now)?;
-    let issue = Issue { deps, call, staff: &staff, account: &account, valid_until, reason };
-    match asked.deliver {
-        Delivery::Copy => issue.copy().await,
-        Delivery::Email => issue.mail(StatusCode::CREATED).await,
-    }
+    let (valid_until, reason) = check_link(&staff.practice, &asked, now)?;
+    let by = By::Staff(&staff, call);
+    let issue = Issue { deps, by, practice: &staff.practice, account: &account, valid_until, reason };
+    Answer::json(StatusCode::CREATED, &issue.link(asked.deliver).await?)
 }
 
 /// Mails an invitation, the first or another one.
@@ -111,8 +137,9 @@ pub async fn invite(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Proble
         return Err(Problem::new(Code::AlreadySignedUp));
     }
     let valid_until = deps.ambient.now() + staff.practice.policy.invitation_ttl();
-    let issue = Issue { deps, call, staff: &staff, account: &account, valid_until, reason: None };
-    issue.mail(StatusCode::ACCEPTED).await
+    let by = By::Staff(&staff, call);
+    let issue = Issue { deps, by, practice: &staff.practice, account: &account, valid_until, reason: None };
+    Answer::json(StatusCode::ACCEPTED, &issue.mail().await?)
 }
 
 /// A temporary password to be mailed.
@@ -150,15 +177,31 @@ pub async fn create_temporary_password(deps: &Deps, call: &Call, id: &str) -> Re
         Some(_) => return Err(Problem::invalid("hours", "must be 1 to 72")),
     };
     let valid_until = deps.ambient.now() + life;
-    let issue = Issue { deps, call, staff: &staff, account: &account, valid_until, reason: None };
-    issue.mail_temporary().await
+    let by = By::Staff(&staff, call);
+    let issue = Issue { deps, by, practice: &staff.practice, account: &account, valid_until, reason: None };
+    Answer::json(StatusCode::ACCEPTED, &issue.mail_temporary().await?)
 }
 
 /// The account that is to be helped: one that could use a link.
 async fn helped(deps: &Deps, staff: &Staff, id: &str) -> Result<Account, Problem> {
     let account = staff.find(&deps.store, id).await?;
     staff.must_help(&account)?;
+    must_be_open(account)
+}
+
+/// An account that could use what is issued.
+pub(crate) fn must_be_open(account: Account) -> Result<Account, Problem> {
     if account.is_open() { Ok(account) } else { Err(Problem::new(Code::AccountClosed)) }
+}
+
+/// Until when a link lives, and why.
+pub(crate) fn check_link(
+    practice: &Practice,
+    asked: &NewLink,
+    now: Timestamp,
+) -> Result<(Timestamp, Option<String>), Problem> {
+    let valid_until = check_expiry(practice, asked, now)?;
+    Ok((valid_until, check_reason(asked, valid_until, now)?))
 }
 
 fn check_expiry(practice: &Practice, asked: &NewLink, now: Timestamp) -> Result<Timestamp, Problem> {
@@ -183,41 +226,79 @@ fn check_reason(asked: &NewLink, valid_until: Timestamp, now: Timestamp) -> Resu
     }
 }
 
+/// Who issues.
+pub(crate) enum By<'a> {
+    /// A member of staff, by a call.
+    Staff(&'a Staff, &'a Call),
+    /// The deployment's operator, by direct invocation.
+    Operator,
+}
+
+impl By<'_> {
+    const fn staff(&self) -> Option<AccountId> {
+        match self {
+            Self::Staff(staff, _) => Some(staff.account.id),
+            Self::Operator => None,
+        }
+    }
+
+    const fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Staff(_, call) => Some(call.address),
+            Self::Operator => None,
+        }
+    }
+
+    fn event(&self, deps: &Deps, account: &Account) -> Result<Event, Problem> {
+        let action = Action::AuthnTokenCreated;
+        match self {
+            Self::Staff(staff, call) => staff.event(&deps.ambient, call, action),
+            Self::Operator => Ok(Event::new(&deps.ambient, &account.practice, action, Actor::Operator)?),
+        }
+    }
+}
+
 /// One ticket on its way.
-struct Issue<'a> {
-    deps: &'a Deps,
-    call: &'a Call,
-    staff: &'a Staff,
-    account: &'a Account,
-    valid_until: Timestamp,
-    reason: Option<String>,
+pub(crate) struct Issue<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) by: By<'a>,
+    pub(crate) practice: &'a Practice,
+    pub(crate) account: &'a Account,
+    pub(crate) valid_until: Timestamp,
+    pub(crate) reason: Option<String>,
 }
 
 impl Issue<'_> {
-    async fn copy(&self) -> Result<Answer, Problem> {
+    pub(crate) async fn link(&self, deliver: Delivery) -> Result<Issued, Problem> {
+        match deliver {
+            Delivery::Copy => self.copy().await,
+            Delivery::Email => self.mail().await,
+        }
+    }
+
+    async fn copy(&self) -> Result<Issued, Problem> {
         let id = TicketId::from(self.deps.ambient.ulid()?);
         let token = Token::new(self.account.id, id.to_bytes(), self.deps.ambient.bytes()?);
         let ticket = Ticket { digest: Some(token.digest()), ..self.ticket(id)? };
         self.write(&ticket, self.invited().as_ref(), None).await?;
-        let url = self.staff.practice.link(self.account.portal, &token.expose());
-        self.answer(StatusCode::CREATED, id, Some(url), None)
+        let url = self.practice.link(self.account.portal, &token.expose());
+        Ok(Issued { url: Some(url), ..self.issued(id) })
     }
 
-    async fn mail(&self, status: StatusCode) -> Result<Answer, Problem> {
-        let to = self.account.email.as_ref().ok_or_else(|| Problem::new(Code::NoAddress))?;
-        let errand = Errand::Link { account: self.account.id, by: Some(self.staff.account.id) };
-        let outbox = self.outbox(errand)?;
+    async fn mail(&self) -> Result<Issued, Problem> {
+        let to = self.address()?;
+        let outbox = self.outbox(Errand::Link { account: self.account.id, by: self.by.staff() })?;
         let id = TicketId::from(outbox.id);
         self.write(&self.ticket(id)?, self.invited().as_ref(), Some(&outbox)).await?;
-        self.answer(status, id, None, Some(to))
+        Ok(self.mailed(id, to))
     }
 
-    async fn mail_temporary(&self) -> Result<Answer, Problem> {
-        let to = self.account.email.as_ref().ok_or_else(|| Problem::new(Code::NoAddress))?;
+    async fn mail_temporary(&self) -> Result<Issued, Problem> {
+        let to = self.address()?;
         let outbox = self.outbox(Errand::TemporaryPassword { account: self.account.id })?;
         let id = TicketId::from(outbox.id);
         let ticket = Ticket { kind: Kind::TemporaryPassword, ..self.ticket(id)? };
-        let voids = self.staff.practice.policy.temporary_password_voids_current;
+        let voids = self.practice.policy.temporary_password_voids_current;
         let old = self.account;
         // What an earlier one could still do ends here: an account has one.
         let new = Account {
@@ -229,11 +310,15 @@ impl Issue<'_> {
             ..old.clone()
         };
         self.write(&ticket, Some(&new), Some(&outbox)).await?;
-        self.answer(StatusCode::ACCEPTED, id, None, Some(to))
+        Ok(self.mailed(id, to))
+    }
+
+    fn address(&self) -> Result<&Email, Problem> {
+        self.account.email.as_ref().ok_or_else(|| Problem::new(Code::NoAddress))
     }
 
     fn outbox(&self, errand: Errand) -> Result<Outbox, Problem> {
-        Ok(Outbox::new(&self.deps.ambient, &self.account.practice, errand, Some(self.call.address))?)
+        Ok(Outbox::new(&self.deps.ambient, &self.account.practice, errand, self.by.address())?)
     }
 
     /// Whoever gets a first way in has been invited.
@@ -254,7 +339,7 @@ impl Issue<'_> {
             practice: account.practice.clone(),
             portal: account.portal,
             kind: Kind::of_link(account),
-            issuer: Issuer::Staff,
+            issuer: if self.by.staff().is_some() { Issuer::Staff } else { Issuer::Operator },
             digest: None,
             nonce: Nonce::from(self.deps.ambient.bytes()?),
             derivation_key: String::new(),
@@ -263,7 +348,9 @@ impl Issue<'_> {
             issued_at: self.deps.ambient.now(),
             valid_until: self.valid_until,
             answers: 0,
-            by: Some(self.staff.account.id),
+            mail: None,
+            opened_at: None,
+            by: self.by.staff(),
             reason: self.reason.clone(),
             used_at: None,
             used_with: None,
@@ -276,7 +363,7 @@ impl Issue<'_> {
         changed: Option<&Account>,
         outbox: Option<&Outbox>,
     ) -> Result<(), Problem> {
-        let event = self.staff.event(&self.deps.ambient, self.call, Action::AuthnTokenCreated)?;
+        let event = self.by.event(self.deps, self.account)?;
         let event =
             event.of(ticket.account, ticket.portal).with_ticket(ticket.id).with_note(self.reason.clone());
         let event = match outbox {
@@ -290,14 +377,12 @@ impl Issue<'_> {
         Err(Problem::unavailable("issuing a ticket", "the account changed meanwhile"))
     }
 
-    fn answer(
-        &self,
-        status: StatusCode,
-        ticket_id: TicketId,
-        url: Option<String>,
-        to: Option<&Email>,
-    ) -> Result<Answer, Problem> {
+    fn issued(&self, ticket_id: TicketId) -> Issued {
         let expires_at = self.valid_until.to_string();
-        Answer::json(status, &Issued { ticket_id, expires_at, url, sent_to: to.map(Email::masked) })
+        Issued { ticket_id, expires_at, url: None, sent_to: None, warning: None }
+    }
+
+    fn mailed(&self, ticket: TicketId, to: &Email) -> Issued {
+        Issued { sent_to: Some(to.masked()), warning: MailWarning::of(self.account), ..self.issued(ticket) }
     }
 }

@@ -8,7 +8,7 @@ use rekey::http::problem::{Code, Problem, ProblemBody};
 use rekey::http::{Answer, Call};
 use rekey::ids::{AccountId, TicketId};
 use rekey::question;
-use rekey::ticket::{Issuer, Kind, Standing, State, Ticket};
+use rekey::ticket::{Issuer, Kind, MailFate, Standing, State, Ticket};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,6 +41,8 @@ pub struct TicketFacts {
     pub reason: Option<String>,
     /// How far it has come.
     pub state: TicketState,
+    /// What became of its mail, whatever else became of it; null as long as nothing is known.
+    pub mail: Option<MailFate>,
     /// RFC 3339 UTC.
     #[schema(format = DateTime)]
     pub issued_at: String,
@@ -57,7 +59,15 @@ pub enum TicketState {
     Issued,
     /// In the mail.
     Sent,
-    /// A password was set with it.
+    /// In the mailbox.
+    Delivered,
+    /// The mail came back.
+    Bounced,
+    /// The owner of the address called the mail spam.
+    Complained,
+    /// Its link has been opened.
+    Opened,
+    /// A password was set with it; of a temporary password, somebody signed in.
     Used,
     /// Taken back, or out of answers.
     Revoked,
@@ -75,8 +85,14 @@ impl TicketState {
             (Standing::Revoked, State::Revoked) => Self::Revoked,
             (Standing::Revoked, _) if ticket.answers < question::ATTEMPTS => Self::Superseded,
             (Standing::Revoked, _) => Self::Revoked,
-            (Standing::Open, State::Sent) => Self::Sent,
-            (Standing::Open, _) => Self::Issued,
+            (Standing::Open, _) if ticket.opened_at.is_some() => Self::Opened,
+            (Standing::Open, state) => match (ticket.mail, state) {
+                (Some(MailFate::Complained), _) => Self::Complained,
+                (Some(MailFate::Bounced), _) => Self::Bounced,
+                (Some(MailFate::Delivered), _) => Self::Delivered,
+                (None, State::Sent) => Self::Sent,
+                (None, _) => Self::Issued,
+            },
         }
     }
 }
@@ -104,6 +120,7 @@ pub async fn list_tickets(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
         issued_by: ticket.by,
         reason: ticket.reason.clone(),
         state: TicketState::of(ticket, &account, now),
+        mail: ticket.mail,
         issued_at: ticket.issued_at.to_string(),
         expires_at: ticket.valid_until.to_string(),
     };

@@ -3,15 +3,43 @@
 //! Staff start a recovery and never choose, see or set a password (A2). A copied link is shown once and only its digest is
 //! kept; a mailed one gets its token from the mailer, so that nothing here could open it.
 
+use std::convert::Infallible;
+
 use lambda_http::http::Method as Verb;
-use lambda_http::{Body, Request, Response};
+use lambda_http::lambda_runtime::Diagnostic;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service as _, service_fn};
 use rekey::http::problem::{Code, Problem};
 use rekey::http::{Answer, Call, respond};
+use serde_json::Value;
 
+pub mod direct;
 pub mod issue;
 pub mod issued;
 
 pub use rekey::staff::Desk as Deps;
+
+/// Deals with one invocation: a request by way of the gateway, which alone has a request context, or a link that is asked for
+/// directly.
+///
+/// # Errors
+/// What is wrong with a direct invocation. A request always has an answer.
+pub async fn invoke(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+    if event.payload.get("requestContext").is_none() {
+        let issued = Box::pin(direct::create(deps, event.payload)).await.map_err(Problem::into_diagnostic)?;
+        return serde_json::to_value(issued).map_err(unwritable);
+    }
+    let request: LambdaRequest = serde_json::from_value(event.payload).map_err(unwritable)?;
+    let answer = service_fn(async |request| Ok::<_, Infallible>(handler(deps, request).await));
+    let answered = Adapter::from(answer).call(LambdaEvent::new(request, event.context)).await;
+    match answered {
+        Ok(answer) => serde_json::to_value(answer).map_err(unwritable),
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> Diagnostic {
+    Problem::internal("reading or writing an invocation", error).into_diagnostic()
+}
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {

@@ -1,7 +1,8 @@
 //! Wires `admin-link`: configuration, clients, the runtime.
 
-use admin_link::{Deps, handler};
-use lambda_http::{Error, run, service_fn};
+use admin_link::{Deps, invoke};
+use lambda_http::lambda_runtime::run;
+use lambda_http::{Error, service_fn};
 use rekey::aws::Environment;
 use rekey::clock::Ambient;
 use rekey::config::environment;
@@ -10,5 +11,5 @@ use rekey::config::environment;
 async fn main() -> Result<(), Error> {
     rekey::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
-    run(service_fn(async |request| Ok::<_, Error>(handler(&deps, request).await))).await
+    run(service_fn(|event| Box::pin(invoke(&deps, event)))).await
 }

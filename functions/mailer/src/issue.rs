@@ -160,6 +160,8 @@ async fn draw(
         issued_at: now,
         valid_until: wanted.valid_until,
         answers: 0,
+        mail: None,
+        opened_at: None,
         by: match outbox.errand {
             Errand::Link { by, .. } => by,
             _ => None,

@@ -16,6 +16,7 @@ use rekey::identifier::Email;
 use rekey::ids::AccountId;
 use rekey::keyring::{KeyError, LazyKeyring};
 use rekey::mail::compose::{ComposeError, Kind as Mail, Language, Letter, Link, Support, compose};
+use rekey::mail::tags::{Addressed, Tags};
 use rekey::mail::{MailError, Postbox};
 use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
@@ -222,8 +223,8 @@ async fn confirm(
     };
     let url = practice.portals.of(account.portal).url.as_str();
     let links = [Link { username: account.username.as_str(), url }];
-    send(deps, outbox, practice, to, &letter(Mail::PasswordChanged, outbox, practice, account, &links))
-        .await?;
+    let letter = letter(Mail::PasswordChanged, outbox, practice, account, &links);
+    send(deps, outbox, practice, to, &letter, vec![(account.id, None)]).await?;
     Ok(vec![deps.event(outbox, Action::MailSent, Actor::System)?.of(account.id, account.portal)])
 }
 
@@ -260,8 +261,9 @@ async fn send(
     practice: &Practice,
     to: &Email,
     letter: &Letter<'_>,
+    addressed: Vec<Addressed>,
 ) -> Result<(), Failure> {
-    let tags = [("practice", practice.slug.to_string()), ("outbox", outbox.id.to_string())];
+    let tags = Tags { practice: practice.slug.clone(), outbox: outbox.id, addressed };
     deps.postbox.send(to, practice.sender.as_ref(), &compose(letter)?, &tags).await?;
     tracing::info!(event = "mail_sent", outbox = outbox.id.to_string());
     Ok(())

@@ -6,6 +6,7 @@ use rekey::code::{Challenge, Code, Holder, Mailed};
 use rekey::event::{Action, Actor, Event, Reason};
 use rekey::identifier::Email;
 use rekey::mail::compose::{Kind as Mail, Letter, Link};
+use rekey::mail::tags::Addressed;
 use rekey::outbox::Outbox;
 use rekey::practice::Practice;
 use rekey::ticket::{Issuer, Purpose, Ticket};
@@ -115,8 +116,12 @@ async fn send_links<'a>(
     let kind = if all_new(accounts) { Mail::Invitation } else { Mail::ResetLink };
     let valid_until = ticketed.iter().map(|(_, ticket)| ticket.valid_until.to_jiff()).min();
     let letter = Letter { valid_until, ..letter(kind, outbox, practice, first, &links) };
-    send(deps, outbox, practice, to, &letter).await?;
+    send(deps, outbox, practice, to, &letter, addressed(&ticketed)).await?;
     Ok(ticketed)
+}
+
+fn addressed(ticketed: &Ticketed<'_>) -> Vec<Addressed> {
+    ticketed.iter().map(|(account, ticket)| (account.id, Some(ticket.id))).collect()
 }
 
 /// The code is remembered before it is mailed, so that it works when it arrives.
@@ -137,7 +142,7 @@ async fn send_code<'a>(
         ticketed.iter().map(|(account, _)| Link { username: account.username.as_str(), url }).collect();
     let letter = letter(Mail::VerificationCode, outbox, practice, first, &links);
     let letter = Letter { code: Some(&code), valid_until: Some(until.to_jiff()), ..letter };
-    send(deps, outbox, practice, to, &letter).await?;
+    send(deps, outbox, practice, to, &letter, addressed(&ticketed)).await?;
     Ok(ticketed)
 }
 

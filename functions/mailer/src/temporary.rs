@@ -39,7 +39,7 @@ pub(crate) async fn send_temporary(
     let grouped = password.grouped();
     let mail = letter(Mail::TemporaryPassword, outbox, practice, account, &links);
     let mail = Letter { code: Some(&grouped), valid_until: Some(armed.valid_until.to_jiff()), ..mail };
-    send(deps, outbox, practice, to, &mail).await?;
+    send(deps, outbox, practice, to, &mail, vec![(account.id, Some(armed.id))]).await?;
     let event = deps.event(outbox, Action::MailSent, Actor::System)?;
     deps.store.record_sent(&armed, &event.of(account.id, account.portal).with_ticket(armed.id)).await?;
     Ok(Vec::new())

@@ -12,7 +12,7 @@ use rekey::aws::Environment;
 use rekey::clock::{Ambient, Timestamp};
 use rekey::config::{ConfigError, Lookup};
 use rekey::http::problem::{Code, Problem};
-use rekey::http::respond;
+use rekey::http::{Answer, Call, respond};
 use rekey::ids::TicketId;
 use rekey::keyring::LazyKeyring;
 use rekey::password::Hasher;
@@ -60,7 +60,12 @@ impl Deps {
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(request, async |call| match call.segments().as_slice() {
+    // Boxed: the routes together make a large future.
+    respond(request, async |call| Box::pin(route(deps, call)).await).await
+}
+
+async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    match call.segments().as_slice() {
         ["v1", "password", "reset", "preview"] => {
             call.method(&[Verb::POST])?;
             preview::preview(deps, call).await
@@ -70,26 +75,44 @@ pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
             reset::reset(deps, call).await
         }
         _ => Err(Problem::new(Code::NotFound)),
-    })
-    .await
+    }
 }
 
 /// The ticket of a token and its account.
 async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem> {
+    let token = parse(token)?;
+    let found = deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?;
+    settle(deps, &token, found).await
+}
+
+/// The same, and staff see from now on that it has been looked at.
+async fn look(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem> {
+    let token = parse(token)?;
+    let found = deps.store.open_ticket(&token, deps.ambient.now()).await?;
+    settle(deps, &token, found).await
+}
+
+fn parse(token: &Secret) -> Result<Token, Problem> {
     if token.expose().is_empty() {
         return Err(Problem::invalid("token", "must not be empty"));
     }
-    let token = Token::parse(token.expose()).ok_or_else(|| Problem::new(Code::InvalidToken))?;
-    let (ticket, account) = read(deps, &token).await?;
+    Token::parse(token.expose()).ok_or_else(|| Problem::new(Code::InvalidToken))
+}
+
+/// The two are not read at one instant: what looks voided by a later password may be the ticket that has just set it, and is
+/// read again.
+async fn settle(deps: &Deps, token: &Token, found: Found) -> Result<(Ticket, Account), Problem> {
+    let (ticket, account) = own(token, found)?;
     if ticket.standing(&account, deps.ambient.now()) != Standing::Revoked {
         return Ok((ticket, account));
     }
-    // The two are not read at one instant: what looks voided by a later password may be the ticket that has just set it.
-    read(deps, &token).await
+    let ticket = TicketId::from(token.subject);
+    own(token, deps.store.find_ticket_with_account(token.account, ticket).await?)
 }
 
-async fn read(deps: &Deps, token: &Token) -> Result<(Ticket, Account), Problem> {
-    let found = deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?;
+type Found = Option<(Ticket, Account)>;
+
+fn own(token: &Token, found: Found) -> Result<(Ticket, Account), Problem> {
     let good = found.filter(|(ticket, _)| ticket.digest == Some(token.digest()));
     good.ok_or_else(|| Problem::new(Code::InvalidToken))
 }

@@ -10,7 +10,7 @@ use rekey::ticket::Purpose;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Deps, find, open};
+use crate::{Deps, look, open};
 
 /// What a holder shows to learn what a token is for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,7 +64,7 @@ pub struct PracticeFacts {
 pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let asked: PreviewRequest = call.json()?;
     let now = deps.ambient.now();
-    let (ticket, account) = find(deps, &asked.token).await?;
+    let (ticket, account) = look(deps, &asked.token).await?;
     open(&ticket, &account, now)?;
     if matches!(account.setup, Setup::NotInvited | Setup::Invited) {
         // Staff see that somebody has begun. It changes nothing for the holder, so it is no reason to refuse them either.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rekey_local::mailbox::Mailbox;
 use rekey_local::pump::{Notice, Pump};
@@ -20,6 +21,8 @@ use crate::{TABLE, cargo_lambda, demo, loopback};
 
 /// How often a record is tried that the mailer fails: with the pump's waits, some minutes' worth.
 const MAX_ATTEMPTS: u32 = 20;
+/// How often an event of SES is brought to a function that fails: as often as Lambda tries.
+const REPORTS: u32 = 3;
 
 /// Runs everything until `stopped` ends. Failure is what could not be started or has ended by itself; it has been said.
 pub async fn run(options: Options, stopped: impl Future<Output = ()>) -> ExitCode {
@@ -53,13 +56,13 @@ async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), S
             options.api_port
         ));
         let api = Api::new(options.api_port, false)?;
-        return serve(&api, options, pump, workspace.functions()?).await;
+        return serve(&api, options, (pump, services.mailbox.clone()), workspace.functions()?).await;
     };
     say("starting cargo lambda watch");
     let group = functions.insert(cargo_lambda::watch(&workspace, &program, options)?);
     let api = Api::new(options.api_port, true)?;
     tokio::select! {
-        result = serve(&api, options, pump, workspace.functions()?) => result,
+        result = serve(&api, options, (pump, services.mailbox.clone()), workspace.functions()?) => result,
         () = loopback::relay(options.api_port) => Ok(()),
         ended = group.wait() => Err(match ended {
             Ok(status) => format!("cargo lambda watch has ended by itself ({status}); its reason is above"),
@@ -83,7 +86,12 @@ async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<O
 }
 
 /// Once the API listens: the demo practices, every function once, the pump, and the news that all is ready.
-async fn serve(api: &Api, options: &Options, pump: Pump, functions: Vec<String>) -> Result<(), String> {
+async fn serve(
+    api: &Api,
+    options: &Options,
+    (pump, mailbox): (Pump, Mailbox),
+    functions: Vec<String>,
+) -> Result<(), String> {
     api.listening().await;
     say("starting the functions and the demo practices");
     demo::seed(api).await?;
@@ -98,6 +106,7 @@ async fn serve(api: &Api, options: &Options, pump: Pump, functions: Vec<String>)
     };
     tokio::select! {
         () = pumping => Ok(()),
+        () = report(mailbox, api.clone()) => Ok(()),
         result = ready => result,
     }
 }
@@ -115,9 +124,23 @@ fn tell(notice: Notice) {
     }
 }
 
+/// Brings what SES reports of the mails to the function that takes it, as EventBridge would: again when it fails, and not for
+/// ever.
+async fn report(mailbox: Mailbox, api: Api) {
+    loop {
+        let event = mailbox.next_event().await;
+        for attempt in 1..=REPORTS {
+            let Err(error) = api.invoke("mail-events", &event).await else { break };
+            complain(format_args!("a mail's event waits, attempt {attempt} of {REPORTS}: {error}"));
+            tokio::time::sleep(Duration::from_secs(attempt.into())).await;
+        }
+    }
+}
+
 /// DynamoDB with the table, and the mailbox with its neighbours.
 struct Services {
     dynamodb: Server,
+    mailbox: Mailbox,
     _mail: Server,
 }
 
@@ -130,10 +153,11 @@ impl Services {
         let client = dynamodb::client(dynamodb.url());
         dynamodb::create_table(&client, TABLE).await.map_err(|error| error.to_string())?;
         let secrets = secrets(in_data("keys.json").as_deref())?;
-        let mail = services::start(here(options.mail_port), Mailbox::new(), secrets).await;
+        let mailbox = Mailbox::new();
+        let mail = services::start(here(options.mail_port), mailbox.clone(), secrets).await;
         let mail = mail.map_err(|error| taken(&error, "--mail-port", options.mail_port))?;
         say(format_args!("DynamoDB is at {}, the mailbox at {}", dynamodb.url(), mail.url()));
-        Ok(Self { dynamodb, _mail: mail })
+        Ok(Self { dynamodb, mailbox, _mail: mail })
     }
 
     fn pump(&self, options: &Options) -> Result<Pump, String> {

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 mod address;
+mod outcome;
 pub(crate) mod page;
 mod request;
 pub(crate) mod ses;
@@ -77,6 +79,8 @@ struct Shared {
 struct State {
     /// Oldest first.
     messages: Vec<Message>,
+    /// What SES would report of them, not yet taken.
+    events: VecDeque<Value>,
     attempts: usize,
     next_failures: VecDeque<Failure>,
     failures_by_address: HashMap<String, Failure>,
@@ -126,6 +130,25 @@ impl Mailbox {
         tokio::time::timeout(timeout, found).await.ok().flatten()
     }
 
+    /// What SES has to report of mails since this was last asked, as EventBridge would bring it, oldest first.
+    pub fn take_events(&self) -> Vec<Value> {
+        self.lock().events.drain(..).collect()
+    }
+
+    /// The next thing that SES has to report; waits for it.
+    pub async fn next_event(&self) -> Value {
+        let mut changes = self.0.changed.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let event = self.lock().events.pop_front();
+            // The sender is this mailbox's own: it lives as long as this call.
+            match event {
+                Some(event) => return event,
+                None => drop(changes.changed().await),
+            }
+        }
+    }
+
     /// Lets the next `count` sendings fail, whoever they are for. Calls queue up. The SDK's own retries each use one.
     pub fn fail_next(&self, count: usize, failure: Failure) {
         self.lock().next_failures.extend(std::iter::repeat_n(failure, count));
@@ -160,6 +183,7 @@ impl Mailbox {
                 return Err(*failure);
             }
         }
+        state.events.extend(outcome::events(&message));
         state.messages.push(message);
         drop(state);
         self.0.changed.send_replace(());

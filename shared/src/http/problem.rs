@@ -7,6 +7,7 @@ use std::fmt;
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -92,6 +93,12 @@ pub enum Code {
 }
 
 impl Code {
+    /// As in the API.
+    fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
     /// The one table: status, and what a person may read.
     const fn table(self) -> (StatusCode, &'static str) {
         match self {
@@ -251,13 +258,19 @@ impl Problem {
         }
     }
 
+    /// As the error of an invocation that is no request. Its cause goes to the log.
+    pub fn into_diagnostic(self) -> Diagnostic {
+        self.log();
+        let title = self.code.table().1;
+        let error_message =
+            self.detail.map_or_else(|| title.to_owned(), |detail| format!("{title} {detail}"));
+        Diagnostic { error_type: self.code.name(), error_message }
+    }
+
     /// As an answer.
     pub(super) fn into_response(self) -> Response<Body> {
         let (status, title) = self.code.table();
-        let name = serde_json::to_value(self.code)
-            .ok()
-            .and_then(|v| v.as_str().map(str::to_owned))
-            .unwrap_or_default();
+        let name = self.code.name();
         let body = ProblemBody {
             r#type: format!("urn:rekey:problem:{name}"),
             title,

@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::question;
 use crate::ticket::{State, Ticket};
-use crate::token::Digest;
+use crate::token::{Digest, Token};
 
 /// An account's tickets, and what the next one to be issued must find unchanged.
 pub struct Issued {
@@ -80,6 +80,33 @@ impl Store {
             return Ok(None);
         };
         Ok(Some((items::read(&ticket.pk, on_ticket)?, items::read(&account.pk, on_account)?)))
+    }
+
+    /// The same, and remembers when the holder of its token has first looked at it, while it is good. One round trip: the write
+    /// that shows the ticket and the read of the account go out together.
+    pub async fn open_ticket(
+        &self,
+        token: &Token,
+        now: Timestamp,
+    ) -> Result<Option<(Ticket, Account)>, StoreError> {
+        let key = keys::ticket(token.account, TicketId::from(token.subject));
+        let call = self.client.update_item().set_key(Some(key.attributes()));
+        let call = call
+            .update_expression("SET opened_at = :now")
+            .condition_expression(
+                "digest = :digest AND #state IN (:issued, :sent) AND valid_until > :now \
+                 AND attribute_not_exists(opened_at)",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":digest", attribute(&token.digest())?)
+            .expression_attribute_values(":issued", text(State::Issued.as_str()))
+            .expression_attribute_values(":sent", text(State::Sent.as_str()));
+        let (opened, account) = tokio::join!(self.update_alone(call), self.find_account(token.account));
+        let (Some(item), Some(account)) = (opened?.map_or_else(|kept| kept, Some), account?) else {
+            return Ok(None);
+        };
+        Ok(Some((items::read(&key.pk, item)?, account)))
     }
 
     /// Two items of different partitions, by partition key.

@@ -1,0 +1,14 @@
+//! Wires `mail-events`: configuration, clients, the runtime.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use mail_events::{Deps, handler};
+use rekey::aws::Environment;
+use rekey::clock::Ambient;
+use rekey::config::environment;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    rekey::telemetry::start();
+    let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
+    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(handler(&deps, event.payload).await?))).await
+}

@@ -1,0 +1,65 @@
+//! What becomes of a mail, as EventBridge would bring it from SES.
+//!
+//! Every mail arrives, but those to the addresses of SES's mailbox simulator, which behave as they do at AWS:
+//! `bounce@`, `complaint@`, `ooto@` and `suppressionlist@simulator.amazonses.com`, each with any `+label`.
+
+use serde_json::{Value, json};
+
+use super::{Message, address};
+
+const SIMULATOR: &str = "simulator.amazonses.com";
+
+/// The events of a mail, in the order in which they happen.
+pub(super) fn events(message: &Message) -> Vec<Value> {
+    let to: Vec<&str> = message.to.iter().map(|to| address::bare(to).unwrap_or(to)).collect();
+    let bounce = |kind: &str, sub_type: &str| {
+        let recipients: Vec<Value> = to.iter().map(|to| json!({"emailAddress": to})).collect();
+        let detail = json!({"bounceType": kind, "bounceSubType": sub_type, "bouncedRecipients": recipients});
+        event(message, &to, "Email Bounced", "Bounce", ("bounce", detail))
+    };
+    let delivered =
+        || event(message, &to, "Email Delivered", "Delivery", ("delivery", json!({"recipients": to})));
+    let complained = || {
+        let recipients: Vec<Value> = to.iter().map(|to| json!({"emailAddress": to})).collect();
+        let detail = json!({"complainedRecipients": recipients, "complaintFeedbackType": "abuse"});
+        event(message, &to, "Email Complaint Received", "Complaint", ("complaint", detail))
+    };
+    match to.iter().find_map(|to| simulated(to)) {
+        Some("bounce") => vec![bounce("Permanent", "General")],
+        Some("suppressionlist") => vec![bounce("Permanent", "Suppressed")],
+        Some("complaint") => vec![delivered(), complained()],
+        Some("ooto") => vec![delivered(), bounce("Transient", "General")],
+        _ => vec![delivered()],
+    }
+}
+
+/// The name of an address of the simulator, without its label.
+fn simulated(address: &str) -> Option<&str> {
+    let (local, domain) = address.rsplit_once('@')?;
+    domain.eq_ignore_ascii_case(SIMULATOR).then(|| local.split('+').next().unwrap_or(local))
+}
+
+fn event(
+    message: &Message,
+    to: &[&str],
+    detail_type: &str,
+    kind: &str,
+    (member, detail): (&str, Value),
+) -> Value {
+    let mut tags: serde_json::Map<String, Value> =
+        message.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+    if let Some(set) = message.headers.get("X-SES-CONFIGURATION-SET") {
+        tags.insert("ses:configuration-set".to_owned(), json!([set]));
+    }
+    let mail = json!({
+        "timestamp": message.received_at, "messageId": message.id, "source": message.from, "destination": to,
+        "tags": tags,
+    });
+    let mut body = json!({"eventType": kind, "mail": mail});
+    body[member] = detail;
+    json!({
+        "version": "0", "id": format!("{}-{kind}", message.id), "detail-type": detail_type, "source": "aws.ses",
+        "account": "123456789012", "time": message.received_at, "region": "us-east-1", "resources": [],
+        "detail": body,
+    })
+}
