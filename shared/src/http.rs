@@ -116,9 +116,12 @@ impl Call {
         Ok(value)
     }
 
-    /// Whether there is a body at all.
-    pub fn has_body(&self) -> bool {
-        !self.body.is_empty()
+    /// The same, where a request without a body asks for what is usual.
+    ///
+    /// # Errors
+    /// As [`Call::json`].
+    pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
     fn is_json(&self) -> bool {

@@ -289,7 +289,7 @@ fn sample_events_have_the_shape_of_the_gateway() {
 )]
 struct Api;
 
-fn document() -> String {
+pub fn document() -> String {
     let mut api = Api::openapi();
     let bearer =
         Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The token of a session")).build();

@@ -171,9 +171,10 @@ fn needed(said: &Said) -> Vec<(String, String)> {
 /// Everything that the functions ever do.
 async fn everything(app: &TestApp) {
     app.create_practice("pediatrics", json!({"security_question": "required"})).await;
-    let jane = json!({"username": "jane", "email": "jane@pediatrics.test", "display_name": "J",
+    let jane = json!({"username": "jane", "email": "jane@pediatrics.test", "display_name": "J", "caseload": [{"staff": "casey"}],
         "password_hash": password_hash(), "security_question": {"question": "Pet?", "answer": "Biscuit"}});
-    app.import("pediatrics", &[jane]).await;
+    let casey = json!({"portal": "staff", "username": "casey", "display_name": "C", "role": "staff"});
+    app.import("pediatrics", &[casey, jane]).await;
     let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
         "email": "robin@agency.test", "display_name": "Robin"});
     app.operate(invite).await.unwrap();

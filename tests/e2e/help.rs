@@ -283,55 +283,6 @@ async fn staff_end_every_session_of_an_account() {
 }
 
 #[tokio::test]
-async fn each_role_may_help_exactly_whom_it_may() {
-    let app = TestApp::start_with(&[]).await;
-    app.create_practice("agency", json!({})).await;
-    app.import("agency", &demo_accounts("agency")).await;
-    app.create_practice("caseload", json!({"caseload_scoped": true})).await;
-    app.import("caseload", &demo_accounts("caseload")).await;
-    let id =
-        async |slug: &'static str, portal, name: &'static str| app.account_of(slug, portal, name).await.id;
-    let (jane, sam) =
-        (id("caseload", Portal::Client, "jane").await, id("caseload", Portal::Client, "sam").await);
-    let (casey, boss) =
-        (id("caseload", Portal::Staff, "casey").await, id("caseload", Portal::Staff, "admin").await);
-    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
-    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
-    let callers = [
-        ("nobody", Desk { app: &app, session: "A".repeat(86) }),
-        ("client", Desk::of(&app, "caseload", "client", "jane").await),
-        ("staff", Desk::of(&app, "caseload", "staff", "casey").await),
-        ("admin", admin),
-        ("stranger", Desk::of(&app, "agency", "staff", "admin").await),
-    ];
-    let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
-    let path = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}/{tail}");
-    let unknown = "tickets/01JD7Z3M5V8Q2X4Y6W0N1R9T3K";
-    for (method, path, expected) in [
-        ("POST", path(jane, "links"), [401, 403, 201, 201, 404]),
-        ("POST", path(sam, "links"), [401, 403, 404, 201, 404]),
-        ("POST", path(casey, "links"), [401, 403, 403, 201, 404]),
-        ("POST", path(boss, "links"), [401, 403, 404, 403, 404]),
-        ("POST", path(jane, "invitation"), [401, 403, 409, 409, 404]),
-        ("POST", path(sam, "invitation"), [401, 403, 404, 409, 404]),
-        ("GET", path(jane, "tickets"), [401, 403, 200, 200, 404]),
-        ("GET", path(sam, "tickets"), [401, 403, 404, 200, 404]),
-        ("GET", path(casey, "tickets"), [401, 403, 403, 200, 404]),
-        ("DELETE", path(jane, unknown), [401, 403, 404, 404, 404]),
-        ("DELETE", path(casey, unknown), [401, 403, 403, 404, 404]),
-        ("DELETE", path(sam, "sessions"), [401, 403, 404, 204, 404]),
-        ("DELETE", path(boss, "sessions"), [401, 403, 404, 204, 404]),
-    ] {
-        for ((caller, desk), status) in callers.iter().zip(expected) {
-            let event = HttpEvent::new(method, &path);
-            let event = if path.ends_with("links") { event.json(&copy) } else { event };
-            let reply = desk.send(event).await;
-            assert_eq!(reply.status.as_u16(), status, "{caller}: {method} {path}: {}", reply.body);
-        }
-    }
-}
-
-#[tokio::test]
 async fn every_help_leaves_one_event_and_one_that_cannot_be_recorded_is_not_given() {
     let app = TestApp::start().await;
     let desk = at_work(&app).await;

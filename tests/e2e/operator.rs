@@ -160,3 +160,37 @@ async fn the_same_username_may_exist_at_both_doors_and_in_two_practices() {
     ];
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
 }
+
+#[tokio::test]
+async fn an_import_brings_caseloads_along() {
+    let app = TestApp::start().await;
+    let line = |caseload: Value| json!({"username": "noor", "display_name": "N", "caseload": caseload});
+    let import = async |line: Value| {
+        let lines = line.to_string();
+        let event = json!({"action": "import_accounts", "practice": "agency", "lines": lines});
+        app.operate(event).await.unwrap()["results"][0].clone()
+    };
+    let many: Vec<Value> = (0..21).map(|_| json!({"staff": "casey"})).collect();
+    for (line, error) in [
+        (line(json!([{"staff": "jane"}])), "caseload: no member of staff is called jane"),
+        (line(json!([{"staff": "casey", "role": " "}])), "caseload: a role has"),
+        (line(json!(many)), "caseload: a client has at most 20"),
+        (line(json!([{"staff": "casey", "boss": true}])), "caseload[0].boss cannot be read"),
+        (
+            json!({"portal": "staff", "role": "staff", "username": "noor", "display_name": "N", "caseload": [{"staff": "casey"}]}),
+            "caseload: ",
+        ),
+    ] {
+        let result = import(line).await;
+        assert_eq!(result["status"], "failed", "{result}");
+        assert!(result["error"].as_str().unwrap().starts_with(error), "{result}");
+    }
+    let twice = json!([{"staff": "Casey", "role": "Nurse"}, {"staff": "admin"}, {"staff": "casey"}]);
+    assert_eq!(import(line(twice)).await["status"], "created");
+    let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let caseload = app.account("noor").await.caseload;
+    assert_eq!(caseload.len(), 2);
+    assert_eq!((caseload[0].staff, caseload[0].role.as_deref()), (casey, Some("Nurse")));
+    let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(desk.list("caseload=mine").await, ["noor"]);
+}

@@ -25,10 +25,10 @@ pub struct NewAssignment {
     pub role: Option<String>,
 }
 
-/// Puts a client on a caseload, or changes the role there.
+/// Puts a client on a caseload, or changes the role there. The body may be left out.
 #[utoipa::path(put, path = "/v1/admin/accounts/{id}/caseload/{staff_id}", operation_id = "assign", tag = "staff",
     params(("id" = String, Path, description = "The client"), ("staff_id" = String, Path, description = "The member of staff")),
-    request_body = NewAssignment,
+    request_body = Option<NewAssignment>,
     responses(
         (status = 204, description = "The client is on the caseload"),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
@@ -40,7 +40,7 @@ pub struct NewAssignment {
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn assign(deps: &Deps, call: &Call, id: &str, staff_id: &str) -> Result<Answer, Problem> {
     let staff = deps.staff(call).await?;
-    let asked: NewAssignment = call.json()?;
+    let asked: NewAssignment = call.json_or_default()?;
     check_words("role", asked.role.as_deref())?;
     may_assign(&staff)?;
     let who = colleague(deps, &staff, staff_id).await?;

@@ -168,8 +168,7 @@ pub struct NewTemporaryPassword {
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn create_temporary_password(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
     let staff = deps.staff(call).await?;
-    let asked: NewTemporaryPassword =
-        if call.has_body() { call.json()? } else { NewTemporaryPassword::default() };
+    let asked: NewTemporaryPassword = call.json_or_default()?;
     let account = helped(deps, &staff, id).await?;
     let life = match asked.hours {
         None => staff.practice.policy.temporary_password_ttl(),

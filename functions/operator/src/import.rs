@@ -1,8 +1,10 @@
 //! Importing accounts from JSON Lines: each line by itself, again and again without harm.
 
-use rekey::account::{Account, MailStatus, Question, Role, Setup, check_locale, check_name, check_role};
+use rekey::account::{
+    Account, Assignment, MailStatus, Question, Role, Setup, check_locale, check_name, check_role, is_line,
+};
 use rekey::event::Action;
-use rekey::identifier::{Email, Username};
+use rekey::identifier::{Email, Identifier, Username};
 use rekey::ids::AccountId;
 use rekey::password::PasswordHash;
 use rekey::practice::{Portal, Practice, Slug};
@@ -34,7 +36,22 @@ struct Line {
     #[serde(default)]
     invited: bool,
     security_question: Option<NewQuestion>,
+    /// Of a client: members of staff whose lines come before.
+    #[serde(default)]
+    caseload: Vec<OnCaseload>,
 }
+
+/// A member of staff who looks after the client.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnCaseload {
+    /// Their username.
+    staff: Username,
+    role: Option<String>,
+}
+
+/// Members of staff for one client.
+const MOST_STAFF: usize = 20;
 
 const fn yes() -> bool {
     true
@@ -140,6 +157,7 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         Some(asked) => Some(hash_answer(deps, asked).await?),
         None => None,
     };
+    let caseload = caseload(deps, practice, line.portal, line.caseload).await?;
     let setup = match (&password, line.invited) {
         (Some(_), _) => Setup::SignedUp,
         (None, true) => Setup::Invited,
@@ -165,11 +183,40 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         session_epoch: 1,
         question,
         mail: MailStatus::Ok,
-        caseload: Vec::new(),
+        caseload,
         associations: Vec::new(),
         revision: 0,
         created_at: deps.ambient.now(),
     })
+}
+
+async fn caseload(
+    deps: &Deps,
+    practice: &Practice,
+    portal: Portal,
+    asked: Vec<OnCaseload>,
+) -> Result<Vec<Assignment>, String> {
+    if (portal == Portal::Staff && !asked.is_empty()) || asked.len() > MOST_STAFF {
+        return Err(format!(
+            "caseload: a client has at most {MOST_STAFF} members of staff, and staff have none"
+        ));
+    }
+    let mut caseload: Vec<Assignment> = Vec::with_capacity(asked.len());
+    for OnCaseload { staff, role } in asked {
+        if role.as_deref().is_some_and(|role| !is_line(role, 60)) {
+            return Err("caseload: a role has 1 to 60 characters and no control characters".to_owned());
+        }
+        let username = Identifier::parse(staff.as_str()).map_err(|error| error.to_string())?;
+        let found = deps.store.find_logins(&practice.slug, Portal::Staff, &username).await;
+        let found = found.map_err(|error| error.to_string())?;
+        let Some(login) = found.first() else {
+            return Err(format!("caseload: no member of staff is called {}", staff.as_str()));
+        };
+        if caseload.iter().all(|entry| entry.staff != login.account) {
+            caseload.push(Assignment { staff: login.account, role, assigned_at: deps.ambient.now() });
+        }
+    }
+    Ok(caseload)
 }
 
 async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {

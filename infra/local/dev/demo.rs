@@ -126,6 +126,9 @@ mod tests {
         assert_eq!(names, ["admin", "casey", "jane", "sam", "lily", "tom", "dora", "ruth", "ivan"]);
         let shared = agency.iter().filter(|account| account["email"] == "family@agency.test");
         assert_eq!(shared.count(), 2);
+        let caseload = json!([{"staff": "casey", "role": "Primary Case Manager"}]);
+        assert!(agency.iter().all(|account| account["caseload"].is_null() || account["username"] == "jane"));
+        assert_eq!(agency[2]["caseload"], caseload);
         let ivan = agency.last().expect("ivan");
         assert_eq!((&ivan["invited"], &ivan["password_hash"]), (&json!(true), &Value::Null));
         assert!(agency.iter().take(8).all(|account| account["password_hash"] == "$argon2id$x"));

@@ -1,0 +1,237 @@
+//! A1, A2: what each kind of caller gets from each route.
+
+use rekey::ids::AccountId;
+use rekey::practice::Portal;
+use serde_json::{Value, json};
+
+use crate::contract;
+use crate::support::desk::{ACCOUNTS, Desk};
+use crate::support::event::HttpEvent;
+use crate::support::{PASSWORD, TestApp, demo_accounts, temporary_in};
+
+const TOMORROW: &str = "2026-11-22T18:00:00Z";
+const UNKNOWN: &str = "01JD7Z3M5V8Q2X4Y6W0N1R9T3K";
+
+/// Method, path, body, and the status for each caller.
+type Row = (&'static str, String, Value, [u16; 6]);
+
+/// Two practices, one of which is scoped by caseload.
+async fn deployment() -> TestApp {
+    let app = TestApp::start_with(&[]).await;
+    for (slug, policy) in [("caseload", json!({"caseload_scoped": true})), ("agency", json!({}))] {
+        app.create_practice(slug, policy).await;
+        app.import(slug, &demo_accounts(slug)).await;
+    }
+    app
+}
+
+async fn id(app: &TestApp, slug: &str, portal: Portal, name: &str) -> AccountId {
+    app.account_of(slug, portal, name).await.id
+}
+
+/// An administrator who has signed in with a temporary password.
+async fn restricted<'a>(app: &'a TestApp, admin: &Desk<'a>) -> Desk<'a> {
+    let terry = json!({"portal": "staff", "username": "terry", "email": "terry@caseload.test", "role": "admin",
+        "display_name": "Terry"});
+    let created = admin.create(terry).await.json();
+    let path = format!("{ACCOUNTS}/{}/temporary-password", created["id"].as_str().unwrap());
+    assert_eq!(admin.send(HttpEvent::new("POST", &path)).await.status, 202);
+    app.deliver().await;
+    let body = json!({"practice": "caseload", "portal": "staff", "identifier": "terry",
+        "password": temporary_in(&app.mailbox.messages()[0])});
+    let reply = app.post("/v1/sessions", body).await.json();
+    assert_eq!(reply["next"], "change_password");
+    Desk { app, session: reply["token"].as_str().unwrap().to_owned() }
+}
+
+fn holders() -> Vec<Row> {
+    let path = str::to_owned;
+    let wrong = "walk the green rivet";
+    let question = json!({"current_password": wrong, "question": "Pet?", "answer": "x"});
+    let weak = json!({"current_password": PASSWORD, "new_password": "short"});
+    let nothing = Value::Null;
+    vec![
+        // Whoever calls these is nobody yet.
+        ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
+        ("POST", path("/v1/password/forgot"), json!({}), [400; 6]),
+        ("POST", path("/v1/password/verify-code"), json!({}), [400; 6]),
+        ("POST", path("/v1/password/reset/preview"), json!({"token": "x"}), [404; 6]),
+        ("POST", path("/v1/password/reset"), json!({"token": "x", "new_password": "x"}), [404; 6]),
+        ("POST", path("/v1/sessions"), json!({}), [400; 6]),
+        // Everybody's own.
+        ("GET", path("/v1/account"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
+        ("GET", path("/v1/sessions"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
+        ("DELETE", format!("/v1/sessions/{UNKNOWN}"), nothing, [401, 404, 403, 404, 404, 404]),
+        ("PUT", path("/v1/security-question"), question, [401, 401, 403, 401, 401, 401]),
+        ("POST", path("/v1/password/change"), weak, [401, 422, 422, 422, 422, 422]),
+    ]
+}
+
+#[tokio::test]
+async fn each_caller_gets_from_each_route_exactly_what_they_may() {
+    let app = deployment().await;
+    let of = async |portal, name: &'static str| id(&app, "caseload", portal, name).await;
+    let (jane, sam) = (of(Portal::Client, "jane").await, of(Portal::Client, "sam").await);
+    let (casey, boss) = (of(Portal::Staff, "casey").await, of(Portal::Staff, "admin").await);
+    let foreign = id(&app, "agency", Portal::Client, "jane").await;
+    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
+    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
+    let colleague = json!({"portal": "staff", "username": "robin", "email": "robin@caseload.test", "role": "staff",
+        "display_name": "Robin"});
+    assert_eq!(admin.create(colleague).await.status, 201);
+    let robin = of(Portal::Staff, "robin").await;
+    let callers = [
+        ("nobody", Desk { app: &app, session: "A".repeat(86) }),
+        ("client", Desk::of(&app, "caseload", "client", "lily").await),
+        ("change-only", restricted(&app, &admin).await),
+        // Jane is on their caseload and Sam is not.
+        ("staff", Desk::of(&app, "caseload", "staff", "casey").await),
+        ("admin", admin),
+        ("stranger", Desk::of(&app, "agency", "staff", "admin").await),
+    ];
+
+    let at = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}{tail}");
+    let relation = |id: AccountId, what: &str, other: AccountId| format!("{ACCOUNTS}/{id}/{what}/{other}");
+    let new = |portal: &str, role: Value| json!({"portal": portal, "username": "jane", "display_name": "J", "role": role, "invite": false});
+    let (none, name, ticket) = (Value::Null, json!({"display_name": "Same"}), format!("/tickets/{UNKNOWN}"));
+    let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
+    let parent = json!({"relationship": "parent"});
+    let settings = json!({"policy": {"link_ttl": 3600}});
+    // 412: the right to, with a stale tag. 409: the right to, of an account that has its password.
+    let mut matrix = holders();
+    matrix.extend([
+        ("GET", "/v1/admin/practice".to_owned(), none.clone(), [401, 403, 403, 200, 200, 200]),
+        ("PATCH", "/v1/admin/practice".to_owned(), settings, [401, 403, 403, 403, 200, 200]),
+        ("GET", ACCOUNTS.to_owned(), none.clone(), [401, 403, 403, 200, 200, 200]),
+        ("POST", ACCOUNTS.to_owned(), new("client", Value::Null), [401, 403, 403, 409, 409, 409]),
+        ("POST", ACCOUNTS.to_owned(), new("staff", json!("staff")), [401, 403, 403, 403, 201, 201]),
+        ("GET", at(jane, ""), none.clone(), [401, 403, 403, 200, 200, 404]),
+        ("GET", at(sam, ""), none.clone(), [401, 403, 403, 404, 200, 404]),
+        ("GET", at(casey, ""), none.clone(), [401, 403, 403, 200, 200, 404]),
+        ("GET", at(boss, ""), none.clone(), [401, 403, 403, 404, 200, 404]),
+        ("GET", at(foreign, ""), none.clone(), [401, 403, 403, 404, 404, 200]),
+        ("PATCH", at(jane, ""), name.clone(), [401, 403, 403, 412, 412, 404]),
+        ("PATCH", at(sam, ""), name.clone(), [401, 403, 403, 404, 412, 404]),
+        ("PATCH", at(casey, ""), name.clone(), [401, 403, 403, 403, 412, 404]),
+        ("PATCH", at(casey, ""), json!({"role": "admin"}), [401, 403, 403, 403, 412, 404]),
+        ("PATCH", at(boss, ""), name.clone(), [401, 403, 403, 404, 412, 404]),
+        ("PATCH", at(boss, ""), json!({"role": "staff"}), [401, 403, 403, 404, 403, 404]),
+        ("PATCH", at(boss, ""), json!({"active": false}), [401, 403, 403, 404, 403, 404]),
+        ("PATCH", at(boss, ""), json!({"email": "mine@elsewhere.test"}), [401, 403, 403, 404, 403, 404]),
+        ("PATCH", at(foreign, ""), name, [401, 403, 403, 404, 404, 412]),
+        ("PUT", relation(jane, "caseload", casey), none.clone(), [401, 403, 403, 403, 204, 404]),
+        ("PUT", relation(jane, "caseload", sam), none.clone(), [401, 403, 403, 403, 404, 404]),
+        ("DELETE", relation(sam, "caseload", casey), none.clone(), [401, 403, 403, 403, 404, 404]),
+        ("PUT", relation(jane, "associations", sam), parent.clone(), [401, 403, 403, 404, 204, 404]),
+        ("PUT", relation(jane, "associations", foreign), parent, [401, 403, 403, 404, 404, 404]),
+        ("DELETE", relation(sam, "associations", jane), none.clone(), [401, 403, 403, 404, 204, 404]),
+        ("POST", at(jane, "/links"), copy.clone(), [401, 403, 403, 201, 201, 404]),
+        ("POST", at(sam, "/links"), copy.clone(), [401, 403, 403, 404, 201, 404]),
+        ("POST", at(casey, "/links"), copy.clone(), [401, 403, 403, 403, 201, 404]),
+        ("POST", at(boss, "/links"), copy, [401, 403, 403, 404, 403, 404]),
+        ("POST", at(jane, "/temporary-password"), none.clone(), [401, 403, 403, 202, 202, 404]),
+        ("POST", at(sam, "/temporary-password"), none.clone(), [401, 403, 403, 404, 202, 404]),
+        ("POST", at(robin, "/temporary-password"), none.clone(), [401, 403, 403, 404, 202, 404]),
+        ("POST", at(boss, "/temporary-password"), none.clone(), [401, 403, 403, 404, 403, 404]),
+        ("POST", at(jane, "/invitation"), none.clone(), [401, 403, 403, 409, 409, 404]),
+        ("POST", at(sam, "/invitation"), none.clone(), [401, 403, 403, 404, 409, 404]),
+        ("GET", at(jane, "/tickets"), none.clone(), [401, 403, 403, 200, 200, 404]),
+        ("GET", at(sam, "/tickets"), none.clone(), [401, 403, 403, 404, 200, 404]),
+        ("GET", at(casey, "/tickets"), none.clone(), [401, 403, 403, 403, 200, 404]),
+        ("DELETE", at(jane, &ticket), none.clone(), [401, 403, 403, 404, 404, 404]),
+        ("DELETE", at(casey, &ticket), none.clone(), [401, 403, 403, 403, 404, 404]),
+        ("DELETE", at(sam, "/sessions"), none.clone(), [401, 403, 403, 404, 204, 404]),
+        ("DELETE", at(casey, "/sessions"), none.clone(), [401, 403, 403, 403, 204, 404]),
+        // Last, because it ends them.
+        ("DELETE", "/v1/sessions/current".to_owned(), none, [401, 204, 204, 401, 204, 204]),
+    ]);
+    covers_every_operation(&matrix);
+    for (method, path, body, expected) in matrix {
+        for ((caller, desk), status) in callers.iter().zip(expected) {
+            let event = HttpEvent::new(method, &path).header("if-match", "\"stale\"");
+            let event = if body.is_null() { event } else { event.json(&body) };
+            let reply = desk.send(event).await;
+            assert_eq!(reply.status.as_u16(), status, "{caller}: {method} {path} {body}: {}", reply.body);
+        }
+    }
+}
+
+/// A route that is in the document and not in the matrix is a failure.
+fn covers_every_operation(matrix: &[Row]) {
+    let api: Value = serde_json::from_str(&contract::document()).unwrap();
+    let fits = |template: &str, path: &str| {
+        let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len()
+            && template.iter().zip(&path).all(|(one, other)| one.starts_with('{') || one == other)
+    };
+    for (template, operations) in api["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().keys() {
+            let row = matrix
+                .iter()
+                .find(|(method, path, _, _)| method.to_lowercase() == *operation && fits(template, path));
+            assert!(row.is_some(), "{operation} {template}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_no_caseload_scopes_staff_see_and_help_every_client_and_no_colleague() {
+    let app = deployment().await;
+    let of = async |portal, name: &'static str| id(&app, "agency", portal, name).await;
+    let (jane, boss) = (of(Portal::Client, "jane").await, of(Portal::Staff, "admin").await);
+    let casey = of(Portal::Staff, "casey").await;
+    let staff = Desk::of(&app, "agency", "staff", "casey").await;
+    let at = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}{tail}");
+    let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
+    for (method, path, body, status) in [
+        ("GET", at(jane, ""), Value::Null, 200),
+        ("GET", at(boss, ""), Value::Null, 404),
+        ("GET", at(casey, ""), Value::Null, 200),
+        ("PATCH", at(jane, ""), json!({"display_name": "Same"}), 412),
+        ("PATCH", at(casey, ""), json!({"display_name": "Same"}), 403),
+        ("PUT", at(jane, &format!("/caseload/{casey}")), Value::Null, 204),
+        ("PUT", at(jane, &format!("/caseload/{boss}")), Value::Null, 204),
+        ("POST", at(jane, "/links"), copy.clone(), 201),
+        ("POST", at(boss, "/links"), copy.clone(), 404),
+        ("POST", at(casey, "/links"), copy, 403),
+        ("POST", at(jane, "/temporary-password"), Value::Null, 202),
+        ("POST", at(boss, "/temporary-password"), Value::Null, 404),
+        ("DELETE", at(boss, "/sessions"), Value::Null, 404),
+        ("PATCH", "/v1/admin/practice".to_owned(), json!({"name": "Other"}), 403),
+    ] {
+        let event = HttpEvent::new(method, &path).header("if-match", "\"stale\"");
+        let reply = staff.send(if body.is_null() { event } else { event.json(&body) }).await;
+        assert_eq!(reply.status.as_u16(), status, "{method} {path}: {}", reply.body);
+    }
+    let staff_list = staff.send(HttpEvent::new("GET", ACCOUNTS).query("portal=staff")).await;
+    assert_eq!(staff_list.status, 403);
+    for (query, seen) in [
+        ("caseload=all", vec!["dora", "ivan", "jane", "lily", "ruth", "sam", "tom"]),
+        ("caseload=mine", vec!["jane"]),
+    ] {
+        let mut names = staff.list(query).await;
+        names.sort();
+        assert_eq!(names, seen, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_scoped_lists_their_own_whatever_they_ask_for() {
+    let app = deployment().await;
+    let (jane, casey) = (
+        id(&app, "caseload", Portal::Client, "jane").await,
+        id(&app, "caseload", Portal::Staff, "casey").await,
+    );
+    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
+    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
+    let staff = Desk::of(&app, "caseload", "staff", "casey").await;
+    for query in ["", "caseload=mine", "q=jane", "caseload=mine&q=jane"] {
+        assert_eq!(staff.list(query).await, ["jane"], "{query}");
+    }
+    assert!(staff.list("q=sam").await.is_empty());
+    for query in ["caseload=all", "caseload=all&q=jane", "portal=staff"] {
+        let reply = staff.send(HttpEvent::new("GET", ACCOUNTS).query(query)).await;
+        assert_eq!(reply.outcome(), (403, "forbidden".to_owned()), "{query}");
+    }
+    assert_eq!(admin.list("caseload=all&q=sam").await, ["sam"]);
+}
