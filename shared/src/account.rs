@@ -163,6 +163,9 @@ pub struct Account {
     /// The temporary password that staff have had mailed last, until a password is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<Temporary>,
+    /// When its owner has said that a change of the password was not theirs. It has no password then, until one is set anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_at: Option<Timestamp>,
     /// Raised by every change of the password, of the address, and by closing: a ticket of an earlier version is void, and a
     /// temporary password goes with it.
     pub credential_version: u64,

@@ -7,13 +7,14 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::{Ambient, NoRandomness, Timestamp};
 use crate::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
 use crate::practice::{Portal, Slug};
 
 /// Who did it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// Somebody who has not proven to be anyone.
@@ -29,7 +30,7 @@ pub enum Actor {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A practice was made.
@@ -70,6 +71,8 @@ pub enum Action {
     AuthnPasswordChange,
     /// A password was refused: see `reason`.
     AuthnPasswordChangeFail,
+    /// The owner has said that a change of the password was not theirs: the account is frozen.
+    AuthnPasswordRepudiated,
     /// The security question was set.
     SecurityQuestionChange,
     /// Setting the security question was refused: see `reason`.
@@ -87,7 +90,7 @@ pub enum Action {
 }
 
 /// Why, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The account is not active, or refused.
@@ -115,7 +118,7 @@ pub enum Reason {
 }
 
 /// What was changed, and from what to what where that is nobody's secret: addresses are masked, names are left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
     /// The member of the account.
     pub member: String,
@@ -175,7 +178,43 @@ pub struct Event {
     pub ip: Option<String>,
 }
 
+impl Actor {
+    /// As in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Holder => "holder",
+            Self::Staff => "staff",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+}
+
+impl Action {
+    /// As in the API.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// From its name. `None` for what is no action.
+    pub fn parse(name: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::from(name)).ok()
+    }
+}
+
 impl Event {
+    /// Who did it, for whoever looks for that: an account's id, or the kind of actor that has none.
+    pub fn who(&self) -> String {
+        let account = match self.actor {
+            Actor::Staff => self.by,
+            Actor::Holder => self.account,
+            Actor::Anonymous | Actor::Operator | Actor::System => None,
+        };
+        account.map_or_else(|| self.actor.as_str().to_owned(), |account| account.to_string())
+    }
+
     /// An entry of now, with nothing but the necessary.
     ///
     /// # Errors

@@ -5,12 +5,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use lambda_http::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, HeaderName, HeaderValue,
+    IF_MATCH, LINK, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderMap, Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
@@ -26,23 +28,30 @@ use problem::{Code, Problem};
 
 /// The largest body taken, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;
+/// The session's cookie. Its prefix makes browsers hold it to this host, to https, and to no narrower path.
+const COOKIE_NAME: &str = "__Host-rekey";
 /// The longest `Idempotency-Key` taken, in bytes.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// Every fixed segment of a path of the contract.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 26] = [
     "v1",
+    ".well-known",
+    "change-password",
     "password",
     "forgot",
     "verify-code",
     "reset",
     "preview",
     "change",
+    "repudiate",
     "practices",
     "sessions",
     "current",
     "account",
     "security-question",
+    "activity",
+    "changes",
     "admin",
     "accounts",
     "caseload",
@@ -164,15 +173,40 @@ impl Call {
             .ok_or_else(|| Problem::invalid("Idempotency-Key", "must have 1 to 255 ASCII characters"))
     }
 
-    /// The session's token.
+    /// The session's token, and whether a cookie carries it. A browser that is given both is asked by the header, which no
+    /// other page can set.
     ///
     /// # Errors
     /// 401 when there is none, or none that this system can have made.
-    fn bearer(&self) -> Result<Token, Problem> {
-        let value = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = value.and_then(|value| value.split_once(' ')).unwrap_or_default();
-        let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
-        token.ok_or_else(Problem::no_session)
+    fn token(&self) -> Result<(Token, bool), Problem> {
+        let text = |name: HeaderName| self.headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(value) = text(AUTHORIZATION) {
+            let (scheme, token) = value.split_once(' ').unwrap_or_default();
+            let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
+            return token.map(|token| (token, false)).ok_or_else(Problem::no_session);
+        }
+        let pairs =
+            text(COOKIE).unwrap_or_default().split(';').filter_map(|pair| pair.trim().split_once('='));
+        let mut tokens = pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token);
+        let token = tokens.next().and_then(Token::parse);
+        token.map(|token| (token, true)).ok_or_else(Problem::no_session)
+    }
+
+    /// The `Origin` of the page that makes the call, as its browser says.
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get(ORIGIN)?.to_str().ok()
+    }
+
+    /// S2: a call that a cookie authenticates comes from the very page that the session was made for. Reading needs no
+    /// `Origin`, which browsers leave out of it; a page elsewhere could send it and not see the answer, and is refused all the same.
+    fn must_be_from(&self, origin: &str) -> Result<(), Problem> {
+        let reads = [Method::GET, Method::HEAD].contains(&self.method);
+        let site = self.headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+        let good = match self.origin() {
+            Some(from) => from == origin,
+            None => reads && site != Some("cross-site"),
+        };
+        if good { Ok(()) } else { Err(Problem::new(Code::OriginNotAllowed)) }
     }
 
     /// The session of a call, good now, and its account. One round trip.
@@ -192,7 +226,32 @@ impl Call {
     /// # Errors
     /// 401 when there is none that is good now.
     pub async fn any_session(&self, store: &Store, now: Timestamp) -> Result<(Session, Account), Problem> {
-        store.use_session(&self.bearer()?, now).await?.ok_or_else(Problem::no_session)
+        let (token, by_cookie) = self.token()?;
+        let (session, account) = store.use_session(&token, now).await?.ok_or_else(Problem::no_session)?;
+        match (&session.origin, by_cookie) {
+            (None, false) => {}
+            (Some(origin), true) => self.must_be_from(origin)?,
+            // A token in the wrong place was put there by somebody else.
+            _ => return Err(Problem::no_session()),
+        }
+        Ok((session, account))
+    }
+
+    /// Whether the caller asks for this media type by name.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let value = self.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value
+            .split(',')
+            .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// The query of this call, with one member set anew: where a next page is.
+    pub fn with_query(&self, name: &str, value: &str) -> String {
+        let others = self.query.iter().filter(|(known, _)| known != name);
+        let all = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs = all.map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     }
 
     /// How the browser or app names itself, cut to 200 characters.
@@ -204,6 +263,14 @@ impl Call {
 
 fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(String, String)> {
     query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// An invocation that is no request, read as the given shape.
+///
+/// # Errors
+/// 400 naming the member that is wrong, without repeating it.
+pub fn read<T: DeserializeOwned>(invocation: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error))
 }
 
 /// What the parser says of a body, without repeating what was in it.
@@ -262,6 +329,7 @@ fn request_id(request: &Request) -> String {
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
+    content_type: &'static str,
     body: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -274,12 +342,48 @@ impl Answer {
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body =
             serde_json::to_string(body).map_err(|error| Problem::internal("writing the answer", error))?;
-        Ok(Self { status, body: Some(body), headers: Vec::new() })
+        Ok(Self { status, content_type: "application/json", body: Some(body), headers: Vec::new() })
     }
 
     /// 204.
     pub const fn empty() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None, headers: Vec::new() }
+        Self {
+            status: StatusCode::NO_CONTENT,
+            content_type: "application/json",
+            body: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// 302 to a page of a portal.
+    pub fn redirect(url: &str) -> Self {
+        Self {
+            status: StatusCode::FOUND,
+            content_type: "application/json",
+            body: None,
+            headers: header(LOCATION, url).into_iter().collect(),
+        }
+    }
+
+    /// With the session's cookie; an empty token takes it away.
+    #[must_use]
+    pub fn with_cookie(mut self, token: &str) -> Self {
+        let end = if token.is_empty() { "; Max-Age=0" } else { "" };
+        let cookie = format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{end}");
+        self.headers.extend(header(SET_COOKIE, &cookie));
+        self
+    }
+
+    /// 200 with a body of another kind.
+    pub const fn text(content_type: &'static str, body: String) -> Self {
+        Self { status: StatusCode::OK, content_type, body: Some(body), headers: Vec::new() }
+    }
+
+    /// With a link to something that belongs to it (RFC 8288).
+    #[must_use]
+    pub fn with_link(mut self, target: &str, relation: &str) -> Self {
+        self.headers.extend(header(LINK, &format!("<{target}>; rel=\"{relation}\"")));
+        self
     }
 
     /// With an `ETag`, which `If-Match` gives back.
@@ -317,7 +421,7 @@ where
 }
 
 fn write(answer: Answer) -> Response<Body> {
-    finish(answer.status, "application/json", answer.body, answer.headers)
+    finish(answer.status, answer.content_type, answer.body, answer.headers)
 }
 
 /// The headers that every answer carries.

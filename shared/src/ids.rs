@@ -98,6 +98,28 @@ impl OutboxId {
 }
 
 impl EventId {
+    /// Comes before every other.
+    pub const FIRST: Self = Self(Ulid(0));
+    /// Comes after every other.
+    pub const LAST: Self = Self(Ulid(u128::MAX));
+
+    /// The first that an event of this moment can have.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), 0))
+    }
+
+    /// The one after.
+    #[must_use]
+    pub const fn after(self) -> Self {
+        Self(Ulid(self.0.0.saturating_add(1)))
+    }
+
+    /// The one before.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(Ulid(self.0.0.saturating_sub(1)))
+    }
+
     /// The id of the entry that sign-in has to wait: the same for all attempts that meet the wait which began then.
     pub fn of_wait(subject: &Subject, since: Timestamp) -> Self {
         Self(derived(since, &["wait", subject.as_str()]))

@@ -14,6 +14,7 @@ pub mod keyring;
 pub mod limit;
 pub mod mail;
 pub mod new_password;
+pub mod notice;
 pub mod outbox;
 pub mod password;
 pub mod practice;

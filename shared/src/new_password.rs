@@ -32,13 +32,18 @@ impl NewPassword {
         &self.password
     }
 
-    /// Is not the current one, as typed in the same request.
+    /// Is not the current one, as typed in the same request, nor the account's temporary one.
     ///
     /// # Errors
     /// 422.
-    pub fn must_differ(&self, current: &Secret) -> Result<(), Problem> {
+    pub fn must_differ(&self, current: &Secret, account: &Account) -> Result<(), Problem> {
         let same = Password::parse(current.expose()).is_some_and(|current| current == self.password);
-        if same { Err(weak(&[Weakness::same_as_current()])) } else { Ok(()) }
+        if same || self.is_temporary(account) { Err(weak(&[Weakness::same_as_current()])) } else { Ok(()) }
+    }
+
+    fn is_temporary(&self, account: &Account) -> bool {
+        let known = account.temporary.as_ref().zip(self.temporary.as_ref());
+        known.is_some_and(|(temporary, typed)| temporary.is(account.id, typed))
     }
 
     /// Length, blocklist, context words.
@@ -70,12 +75,7 @@ impl NewPassword {
         ambient: &Ambient,
         account: &Account,
     ) -> Result<PasswordHash, Problem> {
-        let is_temporary = account
-            .temporary
-            .as_ref()
-            .zip(self.temporary.as_ref())
-            .is_some_and(|(temporary, typed)| temporary.is(account.id, typed));
-        if is_temporary {
+        if self.is_temporary(account) {
             return Err(weak(&[Weakness::same_as_current()]));
         }
         if let Some(current) = &account.password {

@@ -54,6 +54,11 @@ pub enum Errand {
         /// Whose.
         account: AccountId,
     },
+    /// An account was frozen by its owner: the practice is to know.
+    Repudiated {
+        /// Which.
+        account: AccountId,
+    },
 }
 
 /// One item: from a public request (`REQUEST#`), or from a change (`OUTBOX#`).

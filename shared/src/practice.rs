@@ -137,6 +137,9 @@ pub struct PortalUrls {
     pub url: String,
     /// The portal's page that takes a link's token from its fragment, `https`, without a fragment of its own.
     pub recovery_url: String,
+    /// The portal's page on which a signed-in person changes the password, `https`; the front page when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_password_url: Option<String>,
 }
 
 /// Both portals of a practice.
@@ -216,6 +219,9 @@ impl Practice {
         for (portal, urls) in [("client", &self.portals.client), ("staff", &self.portals.staff)] {
             check_url(&format!("portals.{portal}.url"), &urls.url)?;
             check_url(&format!("portals.{portal}.recovery_url"), &urls.recovery_url)?;
+            if let Some(url) = &urls.change_password_url {
+                check_url(&format!("portals.{portal}.change_password_url"), url)?;
+            }
         }
         let zone = jiff::tz::TimeZone::get(&self.time_zone);
         rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
@@ -226,6 +232,19 @@ impl Practice {
     /// The address of a link for one portal: the token in the fragment, which no server and no log ever sees (F4, T1).
     pub fn link(&self, portal: Portal, token: &str) -> String {
         format!("{}#token={token}", self.portals.of(portal).recovery_url)
+    }
+
+    /// The origin of a portal's pages, as browsers write it.
+    pub fn origin(&self, portal: Portal) -> Option<String> {
+        let url = &self.portals.of(portal).url;
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+        Some(format!("{scheme}://{}", host.to_ascii_lowercase()))
+    }
+
+    /// The address of a link that says "this wasn't me", on the same page.
+    pub fn repudiation_link(&self, portal: Portal, token: &str) -> String {
+        format!("{}#repudiate={token}", self.portals.of(portal).recovery_url)
     }
 
     /// What a new password needs here.

@@ -18,6 +18,9 @@ pub struct Session {
     pub digest: Digest,
     /// The account's at sign-in; a later one voids the session.
     pub epoch: u64,
+    /// The origin of the page that it was made for, when a cookie carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Of the temporary password that it began with. It can only change the password then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<TicketId>,

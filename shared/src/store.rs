@@ -29,6 +29,7 @@ pub mod items;
 pub mod keys;
 pub mod limits;
 pub mod mail;
+pub mod notices;
 pub mod outbox;
 pub mod practices;
 pub mod sessions;

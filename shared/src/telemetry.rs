@@ -12,12 +12,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 /// Whose lines follow the level: this system's own crates.
-const OWN: [&str; 10] = [
+const OWN: [&str; 12] = [
     "rekey",
     "accounts",
+    "activity",
     "admin_link",
     "change_password",
     "forgot_password",
+    "mail_events",
     "mailer",
     "operator",
     "reset_password",
@@ -46,4 +48,22 @@ where
     let others = level.min(LevelFilter::WARN);
     let filter = Targets::new().with_default(others).with_targets(OWN.map(|crate_name| (crate_name, level)));
     Registry::default().with(lines.with_filter(filter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_is_heard() {
+        let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
+        let names =
+            std::fs::read_dir(functions).expect("the functions").map(|entry| entry.expect("one").file_name());
+        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().replace('-', "_")).collect();
+        names.push("rekey".to_owned());
+        names.sort();
+        let mut own = OWN.to_vec();
+        own.sort_unstable();
+        assert_eq!(own, names);
+    }
 }

@@ -94,26 +94,26 @@ impl State {
     }
 }
 
-/// What became of the mail that carried a ticket. Later ones are worse, and replace what came before, whatever the order in
-/// which SES reports them.
+/// What became of the mail that carried a ticket. Later ones tell more, and replace the earlier ones, whatever the
+/// order in which SES reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailFate {
+    /// It could not be delivered then: a mailbox was full, or a server away for too long. Or a machine has answered it.
+    Returned,
     /// The mailbox's server has taken it.
     Delivered,
-    /// It came back.
+    /// It came back for good.
     Bounced,
     /// Its owner called it spam.
     Complained,
 }
 
 impl MailFate {
-    /// Every one, the best first.
-    pub const ALL: [Self; 3] = [Self::Delivered, Self::Bounced, Self::Complained];
-
     /// As stored.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Returned => "returned",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
             Self::Complained => "complained",

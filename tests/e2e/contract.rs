@@ -34,12 +34,16 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
         ("/v1/password/reset", vec!["POST"], Some(json!({"token": token, "new_password": NEW_PASSWORD}))),
         (
             "/v1/sessions",
-            vec!["POST", "GET"],
+            vec!["POST", "GET", "DELETE"],
             Some(json!({"practice": "agency", "identifier": "jane", "password": "x"})),
         ),
         ("/v1/sessions/current", vec!["DELETE"], None),
         ("/v1/sessions/01JD7Z3M5V8Q2X4Y6W0N1R9T3K", vec!["DELETE"], None),
         ("/v1/account", vec!["GET"], None),
+        ("/v1/password/repudiate", vec!["POST"], Some(json!({"token": token}))),
+        ("/v1/activity", vec!["GET"], None),
+        ("/v1/admin/changes", vec!["GET"], None),
+        ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/activity", vec!["GET"], None),
         ("/v1/admin/practice", vec!["GET", "PATCH"], None),
         ("/v1/admin/accounts", vec!["GET", "POST"], None),
         ("/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/links", vec!["POST"], None),
@@ -64,6 +68,7 @@ fn routes() -> Vec<(&'static str, Vec<&'static str>, Option<Value>)> {
             None,
         ),
         ("/v1/practices/agency", vec!["GET"], None),
+        ("/.well-known/change-password", vec!["GET"], None),
     ]
 }
 
@@ -190,8 +195,9 @@ fn is_request((_, event): &(String, Value)) -> bool {
     event.get("requestContext").is_some()
 }
 
-const HTTP_FUNCTIONS: [&str; 7] = [
+const HTTP_FUNCTIONS: [&str; 8] = [
     "accounts",
+    "activity",
     "admin-link",
     "change-password",
     "forgot-password",
@@ -257,16 +263,22 @@ fn sample_events_have_the_shape_of_the_gateway() {
     paths(
         forgot_password::forgot,
         forgot_password::public_facts,
+        forgot_password::change_page,
         verify_code::verify_code,
         reset_password::preview::preview,
         reset_password::reset::reset,
+        reset_password::repudiate::repudiate,
         sessions::sign_in::create_session,
         sessions::holder::list_sessions,
+        sessions::holder::end_others,
         sessions::holder::sign_out,
         sessions::holder::end_session,
         sessions::holder::get_account,
         change_password::change::change_password,
         change_password::question::set_question,
+        activity::own::list_activity,
+        activity::changes::list_account_activity,
+        activity::changes::list_changes,
         accounts::practice::get_settings,
         accounts::practice::change_settings,
         accounts::list::list_accounts,
@@ -324,6 +336,7 @@ fn the_openapi_document_is_3_1_and_has_every_route() {
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/temporary-password" => {
                 "/v1/admin/accounts/{id}/temporary-password"
             }
+            "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/activity" => "/v1/admin/accounts/{id}/activity",
             "/v1/admin/accounts/01JD7Z3M5V8Q2X4Y6W0N1R9T3K/invitation" => {
                 "/v1/admin/accounts/{id}/invitation"
             }

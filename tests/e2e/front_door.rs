@@ -336,3 +336,38 @@ async fn a_practice_tells_its_public_facts() {
     });
     assert_eq!(reply.json(), expected);
 }
+
+#[tokio::test]
+async fn a_password_manager_is_led_to_the_portals_own_page() {
+    let app = TestApp::start().await;
+    let page = async |query: &str| {
+        let event = HttpEvent::new("GET", "/.well-known/change-password").query(query);
+        app.send(event.header("host", "evil.test").header("x-forwarded-host", "evil.test")).await
+    };
+    for (query, location) in [
+        ("practice=agency", "https://portal.agency.test"),
+        ("practice=agency&portal=staff", "https://staff.agency.test"),
+    ] {
+        let reply = page(query).await;
+        assert_eq!((reply.status.as_u16(), reply.headers["location"].to_str().unwrap()), (302, location));
+    }
+    let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "admin").await;
+    let settings = json!({"portals": {"client": {"change_password_url": "https://portal.agency.test/account/password"}}});
+    assert_eq!(desk.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&settings)).await.status, 200);
+    app.clock.advance(std::time::Duration::from_mins(2));
+    assert_eq!(
+        page("practice=agency").await.headers["location"],
+        "https://portal.agency.test/account/password"
+    );
+    for (query, outcome) in [
+        ("", (400, "invalid_request")),
+        ("practice=nowhere", (404, "unknown_practice")),
+        ("practice=agency&url=https://evil.test", (400, "invalid_request")),
+        ("practice=agency&portal=x", (400, "invalid_request")),
+    ] {
+        assert_eq!(page(query).await.outcome(), (outcome.0, outcome.1.to_owned()), "{query}");
+    }
+    let plain = json!({"portals": {"client": {"change_password_url": "http://portal.agency.test"}}});
+    let reply = desk.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&plain)).await;
+    assert_eq!(reply.outcome(), (422, "invalid_setting".to_owned()));
+}

@@ -13,9 +13,11 @@
 mod support;
 
 mod accounts;
+mod activity;
 mod change;
 mod codes;
 mod contract;
+mod cookies;
 mod deployment;
 mod failure;
 mod front_door;
@@ -26,6 +28,7 @@ mod operator;
 mod outbox;
 mod portals;
 mod questions;
+mod repudiation;
 mod reset;
 mod roles;
 mod secrets;

@@ -24,7 +24,7 @@ async fn a_practice_is_made_once() {
 async fn an_invocation_that_does_not_exist_is_refused_by_name() {
     let app = TestApp::start_with(&[]).await;
     for (invocation, message) in [
-        (json!({"action": "drop_table"}), "unknown variant"),
+        (json!({"action": "drop_table"}), "action: must be one of `create_practice`"),
         (json!({}), "missing field `action`"),
         (
             json!({"action": "import_accounts", "practice": "agency", "lines": "", "colour": "red"}),

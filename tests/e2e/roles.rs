@@ -53,13 +53,16 @@ fn holders() -> Vec<Row> {
     vec![
         // Whoever calls these is nobody yet.
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
+        ("GET", path("/.well-known/change-password"), nothing.clone(), [400; 6]),
         ("POST", path("/v1/password/forgot"), json!({}), [400; 6]),
         ("POST", path("/v1/password/verify-code"), json!({}), [400; 6]),
         ("POST", path("/v1/password/reset/preview"), json!({"token": "x"}), [404; 6]),
+        ("POST", path("/v1/password/repudiate"), json!({"token": "x"}), [404; 6]),
         ("POST", path("/v1/password/reset"), json!({"token": "x", "new_password": "x"}), [404; 6]),
         ("POST", path("/v1/sessions"), json!({}), [400; 6]),
         // Everybody's own.
         ("GET", path("/v1/account"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
+        ("GET", path("/v1/activity"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
         ("GET", path("/v1/sessions"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
         ("DELETE", format!("/v1/sessions/{UNKNOWN}"), nothing, [401, 404, 403, 404, 404, 404]),
         ("PUT", path("/v1/security-question"), question, [401, 401, 403, 401, 401, 401]),
@@ -138,11 +141,16 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
         ("GET", at(jane, "/tickets"), none.clone(), [401, 403, 403, 200, 200, 404]),
         ("GET", at(sam, "/tickets"), none.clone(), [401, 403, 403, 404, 200, 404]),
         ("GET", at(casey, "/tickets"), none.clone(), [401, 403, 403, 403, 200, 404]),
+        ("GET", at(jane, "/activity"), none.clone(), [401, 403, 403, 200, 200, 404]),
+        ("GET", at(sam, "/activity"), none.clone(), [401, 403, 403, 404, 200, 404]),
+        ("GET", at(casey, "/activity"), none.clone(), [401, 403, 403, 403, 200, 404]),
+        ("GET", "/v1/admin/changes".to_owned(), none.clone(), [401, 403, 403, 403, 200, 200]),
         ("DELETE", at(jane, &ticket), none.clone(), [401, 403, 403, 404, 404, 404]),
         ("DELETE", at(casey, &ticket), none.clone(), [401, 403, 403, 403, 404, 404]),
         ("DELETE", at(sam, "/sessions"), none.clone(), [401, 403, 403, 404, 204, 404]),
         ("DELETE", at(casey, "/sessions"), none.clone(), [401, 403, 403, 403, 204, 404]),
-        // Last, because it ends them.
+        // Last, because they end them.
+        ("DELETE", "/v1/sessions".to_owned(), none.clone(), [401, 204, 403, 401, 204, 204]),
         ("DELETE", "/v1/sessions/current".to_owned(), none, [401, 204, 204, 401, 204, 204]),
     ]);
     covers_every_operation(&matrix);

@@ -198,3 +198,25 @@ async fn a_login_that_is_out_of_date_is_compared_with_the_account_again() {
     let session = app.session_of("jane", PASSWORD).await;
     assert_eq!(app.account_with(&session).await.status, 200);
 }
+
+#[tokio::test]
+async fn every_other_session_is_ended_at_once_and_devices_have_names() {
+    let app = TestApp::start().await;
+    let own = app.session_of("jane", PASSWORD).await;
+    let others = [app.session_of("jane", PASSWORD).await, app.session_of("jane@agency.test", PASSWORD).await];
+    let link = app.token_for("jane").await;
+    let list = async || {
+        let reply = app.send(HttpEvent::new("GET", "/v1/sessions").bearer(&own)).await.json();
+        reply["sessions"].as_array().unwrap().clone()
+    };
+    assert_eq!(list().await.len(), 3);
+    assert_eq!(list().await[0]["device"], "an unknown device");
+    assert_eq!(app.send(HttpEvent::new("DELETE", "/v1/sessions").bearer(&own)).await.status, 204);
+    for other in &others {
+        assert_eq!(app.account_with(other).await.outcome(), (401, "invalid_session".to_owned()));
+    }
+    let left = list().await;
+    assert_eq!((left.len(), &left[0]["current"]), (1, &serde_json::json!(true)));
+    assert_eq!(app.preview(&link).await.status, 200, "a link is no session");
+    assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.status, 201);
+}

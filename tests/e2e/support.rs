@@ -58,6 +58,7 @@ pub struct TestApp {
 /// Every function, wired as its `main` does.
 struct Functions {
     accounts: accounts::Deps,
+    activity: activity::Deps,
     admin_link: admin_link::Deps,
     change_password: change_password::Deps,
     forgot_password: forgot_password::Deps,
@@ -132,6 +133,7 @@ impl TestApp {
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
             admin_link: admin_link::Deps::read(&lookup, &aws("admin-link"), ambient.clone()).unwrap(),
             accounts: accounts::Deps::read(&lookup, &aws("accounts"), ambient.clone()).unwrap(),
+            activity: activity::Deps::read(&lookup, &aws("activity"), ambient.clone()).unwrap(),
             verify_code: verify_code::Deps::read(&lookup, &aws("verify-code"), ambient.clone()).unwrap(),
             change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
                 .unwrap(),
@@ -169,6 +171,7 @@ impl TestApp {
         // Boxed: together they would make every test's future a large one.
         let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
             "forgot-password" => Box::pin(forgot_password::handler(&functions.forgot_password, request)),
+            "activity" => Box::pin(activity::handler(&functions.activity, request)),
             "admin-link" => Box::pin(admin_link::handler(&functions.admin_link, request)),
             "accounts" => Box::pin(accounts::handler(&functions.accounts, request)),
             "verify-code" => Box::pin(verify_code::handler(&functions.verify_code, request)),
@@ -375,7 +378,9 @@ fn read(response: Response<Body>) -> Reply {
 /// The watch router's and the template's answer to the same question; `deployment` holds them together.
 pub fn function_of(path: &str) -> &'static str {
     match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "v1", "password", "forgot"] | ["", "v1", "practices", _] => "forgot-password",
+        ["", ".well-known", "change-password"]
+        | ["", "v1", "password", "forgot"]
+        | ["", "v1", "practices", _] => "forgot-password",
         ["", "v1", "password", "verify-code"] => "verify-code",
         ["", "v1", "password", "change"] | ["", "v1", "security-question"] => "change-password",
         [
@@ -387,8 +392,13 @@ pub fn function_of(path: &str) -> &'static str {
             "links" | "temporary-password" | "invitation" | "tickets" | "sessions",
             ..,
         ] => "admin-link",
+        ["", "v1", "activity"]
+        | ["", "v1", "admin", "changes"]
+        | ["", "v1", "admin", "accounts", _, "activity"] => "activity",
         ["", "v1", "admin", "practice"] | ["", "v1", "admin", "accounts", ..] => "accounts",
-        ["", "v1", "password", "reset"] | ["", "v1", "password", "reset", "preview"] => "reset-password",
+        ["", "v1", "password", "repudiate" | "reset"] | ["", "v1", "password", "reset", "preview"] => {
+            "reset-password"
+        }
         _ => "sessions",
     }
 }

@@ -19,7 +19,7 @@ use crate::facts::{AdminAccount, answer, etag};
     responses(
         (status = 200, body = AdminAccount, headers(("ETag" = String))),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn get_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
@@ -73,7 +73,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
         (status = 200, body = AdminAccount, headers(("ETag" = String))),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 412, description = "`precondition_failed`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),

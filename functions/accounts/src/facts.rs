@@ -39,6 +39,10 @@ pub struct AdminAccount {
     pub representative: bool,
     /// How far its set-up has come.
     pub setup: Setup,
+    /// When its owner has said that a change of the password was not theirs, RFC 3339 UTC. It has no password until one is set by
+    /// a recovery or with staff's help.
+    #[schema(format = DateTime)]
+    pub frozen_at: Option<String>,
     /// What became of the mail to its address.
     pub mail: MailStatus,
     /// Who looks after it.
@@ -101,6 +105,7 @@ impl AdminAccount {
             refused: account.refused,
             representative: account.representative,
             setup: account.setup,
+            frozen_at: account.frozen_at.map(|at| at.to_string()),
             mail: account.mail,
             caseload: account.caseload.iter().map(assignment).collect(),
             associations: account.associations.iter().map(association).collect(),

@@ -94,7 +94,7 @@ pub struct Accounts {
         (status = 200, body = Accounts),
         (status = 400, description = "`invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let staff = deps.staff(call).await?;

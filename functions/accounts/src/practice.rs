@@ -17,7 +17,7 @@ const ROUNDS: usize = 5;
     responses(
         (status = 200, body = Practice),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn get_settings(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let staff = deps.staff(call).await?;
@@ -33,7 +33,7 @@ pub async fn get_settings(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         (status = 200, body = Practice),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 422, description = "`invalid_setting`: `detail` names the member and its bound", body = ProblemBody),

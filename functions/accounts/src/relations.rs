@@ -33,7 +33,7 @@ pub struct NewAssignment {
         (status = 204, description = "The client is on the caseload"),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
@@ -65,7 +65,7 @@ pub async fn assign(deps: &Deps, call: &Call, id: &str, staff_id: &str) -> Resul
     responses(
         (status = 204, description = "The client is not on the caseload"),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn unassign(deps: &Deps, call: &Call, id: &str, staff_id: &str) -> Result<Answer, Problem> {
@@ -146,7 +146,7 @@ pub struct NewAssociation {
         (status = 204, description = "The accounts are associated"),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
@@ -177,7 +177,7 @@ pub async fn associate(deps: &Deps, call: &Call, id: &str, other: &str) -> Resul
     responses(
         (status = 204, description = "The accounts are not associated"),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn dissociate(deps: &Deps, call: &Call, id: &str, other: &str) -> Result<Answer, Problem> {

@@ -1,6 +1,7 @@
 //! A link by direct invocation: for an operator, and for the systems of a practice that has none of its staff at the portal.
 
 use rekey::http::problem::{Code, Problem};
+use rekey::http::read;
 use rekey::identifier::{Identifier, Username};
 use rekey::practice::Portal;
 use serde::Deserialize;
@@ -27,8 +28,7 @@ struct Invocation {
 /// # Errors
 /// What is wrong with the invocation, or why the account cannot be helped.
 pub async fn create(deps: &Deps, invocation: Value) -> Result<Issued, Problem> {
-    let asked: Invocation = serde_path_to_error::deserialize(&invocation)
-        .map_err(|error| Problem::invalid(&error.path().to_string(), &error.inner().to_string()))?;
+    let asked: Invocation = read(invocation)?;
     let now = deps.ambient.now();
     let practice = deps.practice_named(&asked.practice).await?;
     let username = Identifier::parse(asked.username.as_str())

@@ -103,7 +103,7 @@ impl MailWarning {
         (status = 201, body = Issued),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 409, description = "`account_closed`, `no_address`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
@@ -126,7 +126,7 @@ pub async fn create_link(deps: &Deps, call: &Call, id: &str) -> Result<Answer, P
     responses(
         (status = 202, body = Issued),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 409, description = "`account_closed`, `no_address`, `already_signed_up`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]

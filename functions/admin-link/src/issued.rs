@@ -88,7 +88,7 @@ impl TicketState {
             (Standing::Open, _) if ticket.opened_at.is_some() => Self::Opened,
             (Standing::Open, state) => match (ticket.mail, state) {
                 (Some(MailFate::Complained), _) => Self::Complained,
-                (Some(MailFate::Bounced), _) => Self::Bounced,
+                (Some(MailFate::Bounced | MailFate::Returned), _) => Self::Bounced,
                 (Some(MailFate::Delivered), _) => Self::Delivered,
                 (None, State::Sent) => Self::Sent,
                 (None, _) => Self::Issued,
@@ -103,7 +103,7 @@ impl TicketState {
     responses(
         (status = 200, body = Tickets),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn list_tickets(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
@@ -133,7 +133,7 @@ pub async fn list_tickets(deps: &Deps, call: &Call, id: &str) -> Result<Answer, 
     responses(
         (status = 204, description = "The ticket opens nothing"),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 410, description = "`used_token`: it cannot be taken back any more", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
@@ -158,7 +158,7 @@ pub async fn revoke_ticket(deps: &Deps, call: &Call, id: &str, ticket: &str) -> 
     responses(
         (status = 204, description = "Every session has ended"),
         (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`", body = ProblemBody),
+        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
         (status = 404, description = "`not_found`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
 pub async fn end_sessions(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {

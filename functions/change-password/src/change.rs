@@ -48,10 +48,19 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Answer, Problem
         practice.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))?;
     // What the request itself shows to be refused must not count as a guess at the current password.
     new.judge(&practice, &account)?;
-    new.must_differ(&asked.current_password)?;
+    new.must_differ(&asked.current_password, &account)?;
     let failure = Action::AuthnPasswordChangeFail;
-    current.check(deps, call, (&session, &account), failure).await?;
-    let hash = new.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient, &account)?;
+    let counted = current.check(deps, call, (&session, &account), failure).await?;
+    let hash = match new.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient, &account) {
+        Ok(hash) => hash,
+        Err(problem) => {
+            // The current one was right: it is no failure to be held against anybody.
+            if let Some(counted) = &counted {
+                deps.store.forget_sign_ins(counted).await?;
+            }
+            return Err(problem);
+        }
+    };
 
     let key = deps.limits_key.get().await?.current()?;
     let subject = |identifier| Subject::identifier(key, &account.practice, account.portal, identifier);

@@ -93,15 +93,23 @@ impl Current {
         Ok(Self { password, temporary: TemporaryPassword::parse(typed.expose()) })
     }
 
-    /// Compares it with what the session began with. The counter that the right one may clear; a wrong one stays counted, and
-    /// is recorded as the given failure.
+    /// Compares it with what the session began with. The counter that the right one may clear, if it was counted; a wrong one
+    /// stays counted, and is recorded as the given failure. A temporary password is not counted: nobody guesses a hundred bits,
+    /// and whoever keeps the account locked must not keep its owner from using it up.
     async fn check(
         &self,
         deps: &Deps,
         call: &Call,
         (session, account): (&Session, &Account),
         failure: Action,
-    ) -> Result<Subject, Problem> {
+    ) -> Result<Option<Subject>, Problem> {
+        if session.ticket.is_some() {
+            let known = account.temporary.as_ref().zip(self.temporary.as_ref());
+            return match known {
+                Some((temporary, typed)) if temporary.is(account.id, typed) => Ok(None),
+                _ => Err(self.refuse(deps, call, (session, account), failure).await?),
+            };
+        }
         let name = Identifier::parse(account.username.as_str())
             .map_err(|error| Problem::internal("reading a username", error))?;
         let key = deps.limits_key.get().await?.current()?;
@@ -114,19 +122,22 @@ impl Current {
             deps.store.record_event(&Event { id, ..event }).await?;
             return Err(Problem::too_many(retry_after));
         }
-        let right = match session.ticket {
-            Some(_) => account
-                .temporary
-                .as_ref()
-                .zip(self.temporary.as_ref())
-                .is_some_and(|(temporary, typed)| temporary.is(account.id, typed)),
-            None => deps.hasher.verify(peppers, &self.password, account.password.as_ref())? != Verdict::Wrong,
-        };
-        if !right {
-            let event = deps.event(call, account, failure)?.with_session(session.id);
-            deps.store.record_event(&event.because(Reason::WrongPassword)).await?;
-            return Err(Problem::new(Code::InvalidCredentials));
+        if deps.hasher.verify(peppers, &self.password, account.password.as_ref())? == Verdict::Wrong {
+            return Err(self.refuse(deps, call, (session, account), failure).await?);
         }
-        Ok(limit)
+        Ok(Some(limit))
+    }
+
+    /// Records a wrong one.
+    async fn refuse(
+        &self,
+        deps: &Deps,
+        call: &Call,
+        (session, account): (&Session, &Account),
+        failure: Action,
+    ) -> Result<Problem, Problem> {
+        let event = deps.event(call, account, failure)?.with_session(session.id);
+        deps.store.record_event(&event.because(Reason::WrongPassword)).await?;
+        Ok(Problem::new(Code::InvalidCredentials))
     }
 }

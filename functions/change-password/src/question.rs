@@ -43,11 +43,11 @@ pub async fn set_question(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
 
     let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
     let failure = Action::SecurityQuestionChangeFail;
-    let limit = current.check(deps, call, (&session, &account), failure).await?;
+    let counted = current.check(deps, call, (&session, &account), failure).await?;
 
     let question = chosen.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?;
     let event = deps.event(call, &account, Action::SecurityQuestionChange)?;
-    if deps.store.set_question(&account, &question, &event, &limit).await?.is_written() {
+    if deps.store.set_question(&account, &question, &event, counted.as_ref()).await?.is_written() {
         return Ok(Answer::empty());
     }
     Err(Problem::unavailable("setting a security question", "the account changed meanwhile"))

@@ -24,7 +24,7 @@ use rekey::store::Store;
 use rekey::store::limits::Decision;
 use rekey::store::practices::PracticeCache;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// What the function works with.
 pub struct Deps {
@@ -67,9 +67,41 @@ pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
             call.method(&[Verb::GET])?;
             public_facts(deps, slug).await
         }
+        [".well-known", "change-password"] => {
+            call.method(&[Verb::GET])?;
+            change_page(deps, call).await
+        }
         _ => Err(Problem::new(Code::NotFound)),
     })
     .await
+}
+
+/// Whose page.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePageQuery {
+    /// The practice's slug.
+    pub practice: String,
+    /// At which door.
+    #[serde(default)]
+    pub portal: Portal,
+}
+
+/// Leads to the page on which a portal's password is changed. A portal answers its own `/.well-known/change-password`, which
+/// password managers ask for, with a redirect to this; no `Host` header decides where it leads.
+#[utoipa::path(get, path = "/.well-known/change-password", operation_id = "getChangePasswordPage", tag = "practices",
+    security(()), params(ChangePageQuery),
+    responses(
+        (status = 302, description = "To the portal's page", headers(("Location" = String))),
+        (status = 400, description = "`invalid_request`", body = ProblemBody),
+        (status = 404, description = "`unknown_practice`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn change_page(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    let asked: ChangePageQuery = call.query()?;
+    let practice = deps.practice(&asked.practice, deps.ambient.now()).await?;
+    let urls = practice.portals.of(asked.portal);
+    Ok(Answer::redirect(urls.change_password_url.as_ref().unwrap_or(&urls.url)))
 }
 
 /// Who forgot, and how they want to be helped.

@@ -79,8 +79,6 @@ struct News {
     fate: MailFate,
     /// What the address is from now on, if it tells that.
     status: Option<MailStatus>,
-    /// Tells only of a mail that nothing else is known of.
-    faint: bool,
 }
 
 impl News {
@@ -88,15 +86,11 @@ impl News {
     fn of(detail: &Detail) -> Option<Self> {
         let permanent = detail.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent");
         Some(match detail.event_type.as_str() {
-            "Delivery" => Self { fate: MailFate::Delivered, status: None, faint: true },
-            "Bounce" if permanent => {
-                Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced), faint: false }
-            }
-            // A mailbox that is full today, or an answering machine after the delivery.
-            "Bounce" | "Reject" => Self { fate: MailFate::Bounced, status: None, faint: true },
-            "Complaint" => {
-                Self { fate: MailFate::Complained, status: Some(MailStatus::Complained), faint: false }
-            }
+            "Delivery" => Self { fate: MailFate::Delivered, status: None },
+            "Bounce" if permanent => Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced) },
+            // A mailbox that is full today, or an answering machine; a mail that SES would not pass on.
+            "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
+            "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
             _ => return None,
         })
     }
@@ -140,7 +134,7 @@ async fn tell(
         if account.practice != tags.practice {
             return Ok(());
         }
-        let ticket = ticket.filter(|ticket| is_news(news, ticket));
+        let ticket = ticket.filter(|ticket| ticket.mail < Some(news.fate));
         // An address that staff have corrected since is not to be blamed for the former one.
         let status = news.status.filter(|status| went_to(&account, destination) && *status > account.mail);
         if ticket.is_none() && status.is_none() {
@@ -172,10 +166,6 @@ async fn find(
         return Ok(Some((account, Some(ticket))));
     }
     Ok(deps.store.find_account(account).await?.map(|account| (account, None)))
-}
-
-fn is_news(news: News, ticket: &Ticket) -> bool {
-    if news.faint { ticket.mail.is_none() } else { ticket.mail < Some(news.fate) }
 }
 
 fn went_to(account: &Account, destination: &[String]) -> bool {

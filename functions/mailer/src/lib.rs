@@ -25,6 +25,7 @@ use rekey::store::{Store, StoreError};
 use rekey::ticket::Issuer;
 
 mod issue;
+mod notice;
 mod recover;
 mod temporary;
 
@@ -158,7 +159,8 @@ async fn addressees(deps: &Deps, outbox: &Outbox) -> Result<Vec<Account>, StoreE
         }
         Errand::Link { account, .. }
         | Errand::TemporaryPassword { account }
-        | Errand::PasswordChanged { account } => vec![*account],
+        | Errand::PasswordChanged { account }
+        | Errand::Repudiated { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
     for id in ids.into_iter().take(MOST_SHARED) {
@@ -206,26 +208,9 @@ async fn run_errand(deps: &Deps, outbox: &Outbox, accounts: &[Account]) -> Resul
         Errand::TemporaryPassword { .. } => {
             temporary::send_temporary(deps, outbox, &practice, accounts).await
         }
-        Errand::PasswordChanged { .. } => confirm(deps, outbox, &practice, accounts).await,
+        Errand::PasswordChanged { .. } => notice::confirm(deps, outbox, &practice, accounts).await,
+        Errand::Repudiated { .. } => notice::alarm(deps, outbox, &practice, accounts).await,
     }
-}
-
-/// Tells an account's owner that the password was changed.
-async fn confirm(
-    deps: &Deps,
-    outbox: &Outbox,
-    practice: &Practice,
-    accounts: &[Account],
-) -> Result<Vec<Event>, Failure> {
-    let Some((account, to)) = accounts.first().and_then(|account| Some((account, account.email.as_ref()?)))
-    else {
-        return Ok(Vec::new());
-    };
-    let url = practice.portals.of(account.portal).url.as_str();
-    let links = [Link { username: account.username.as_str(), url }];
-    let letter = letter(Mail::PasswordChanged, outbox, practice, account, &links);
-    send(deps, outbox, practice, to, &letter, vec![(account.id, None)]).await?;
-    Ok(vec![deps.event(outbox, Action::MailSent, Actor::System)?.of(account.id, account.portal)])
 }
 
 /// A letter in the account's language and the practice's name.
@@ -250,6 +235,7 @@ fn letter<'a>(
         time_zone: &practice.time_zone,
         links,
         code: None,
+        repudiate_url: None,
         valid_until: None,
         at: outbox.at.to_jiff(),
     }

@@ -179,6 +179,7 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         setup,
         password,
         temporary: None,
+        frozen_at: None,
         credential_version: 1,
         session_epoch: 1,
         question,

@@ -129,8 +129,8 @@ pub enum Created {
 /// # Errors
 /// [`OperatorError`], whose text says what to correct.
 pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorError> {
-    let invocation: Invocation = serde_path_to_error::deserialize(&invocation)
-        .map_err(|error| OperatorError::Invalid(format!("{}: {}", error.path(), error.inner())))?;
+    let invocation: Invocation = rekey::http::read(invocation)
+        .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))?;
     let answer = match invocation {
         Invocation::CreatePractice(asked) => serde_json::to_value(create_practice(deps, &asked).await?),
         Invocation::CreateAdministrator(asked) => {
@@ -189,6 +189,7 @@ async fn create_administrator(
         setup: Setup::Invited,
         password: None,
         temporary: None,
+        frozen_at: None,
         credential_version: 1,
         session_epoch: 1,
         question: None,

@@ -1,4 +1,5 @@
-//! Sets a password with a ticket: `POST /v1/password/reset/preview` and `POST /v1/password/reset`.
+//! Sets a password with a ticket: `POST /v1/password/reset/preview` and `POST /v1/password/reset`; and takes a change back that
+//! was somebody else's: `POST /v1/password/repudiate`.
 //!
 //! Every check that can fail runs before the ticket is consumed (T5); consuming it is one transaction (T4). A reset signs
 //! nobody in. Nothing here takes a token from a path or a query, and no other method than POST does anything (T1).
@@ -24,6 +25,7 @@ use rekey::ticket::{Standing, Ticket};
 use rekey::token::Token;
 
 pub mod preview;
+pub mod repudiate;
 pub mod reset;
 
 /// What the function works with.
@@ -69,6 +71,10 @@ async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         ["v1", "password", "reset", "preview"] => {
             call.method(&[Verb::POST])?;
             preview::preview(deps, call).await
+        }
+        ["v1", "password", "repudiate"] => {
+            call.method(&[Verb::POST])?;
+            repudiate::repudiate(deps, call).await
         }
         ["v1", "password", "reset"] => {
             call.method(&[Verb::POST])?;

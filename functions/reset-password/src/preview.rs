@@ -67,7 +67,7 @@ pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let (ticket, account) = look(deps, &asked.token).await?;
     open(&ticket, &account, now)?;
     if matches!(account.setup, Setup::NotInvited | Setup::Invited) {
-        // Staff see that somebody has begun. It changes nothing for the holder, so it is no reason to refuse them either.
+        // Staff see that the account's owner has begun. It changes nothing for the holder, so it is no reason to refuse them either.
         if let Err(error) = deps.store.record_started(account.id).await {
             tracing::warn!(event = "started_not_recorded", cause = chain(&error));
         }

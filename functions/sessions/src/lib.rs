@@ -54,8 +54,9 @@ impl Deps {
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
     respond(request, async |call| match call.segments().as_slice() {
-        ["v1", "sessions"] => match *call.method(&[Verb::POST, Verb::GET])? {
+        ["v1", "sessions"] => match *call.method(&[Verb::POST, Verb::GET, Verb::DELETE])? {
             Verb::POST => sign_in::create_session(deps, call).await,
+            Verb::DELETE => holder::end_others(deps, call).await,
             _ => holder::list_sessions(deps, call).await,
         },
         ["v1", "sessions", "current"] => {

@@ -51,13 +51,16 @@ pub enum Transport {
     /// In the `Authorization` header of a portal's back end or app.
     #[default]
     Bearer,
+    /// In a cookie of the browser that shows the portal's own pages, from an origin that is the portal's.
+    Cookie,
 }
 
 /// A session.
 #[derive(Serialize, ToSchema)]
 pub struct SignInAnswer {
-    /// To be sent as `Authorization: Bearer`. Shown once.
-    pub token: String,
+    /// To be sent as `Authorization: Bearer`. Shown once; left out when a cookie carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// When it ends if it is not used, RFC 3339 UTC.
     #[schema(format = DateTime)]
     pub expires_at: String,
@@ -82,6 +85,7 @@ pub enum NextStep {
         (status = 201, body = SignInAnswer),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 401, description = "`invalid_credentials`, `temporary_password_expired`", body = ProblemBody),
+        (status = 403, description = "`origin_not_allowed`", body = ProblemBody),
         (status = 404, description = "`unknown_practice`", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
@@ -96,6 +100,10 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     let now = deps.ambient.now();
     let practice = deps.practices.find_named(&deps.store, &asked.practice, now).await?;
     let practice = practice.ok_or_else(|| Problem::new(Code::UnknownPractice))?;
+    let origin = match asked.transport {
+        Transport::Bearer => None,
+        Transport::Cookie => Some(portal_origin(call, &practice, asked.portal)?),
+    };
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
     let attempt = Attempt {
@@ -104,6 +112,7 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
         practice: &practice,
         portal: asked.portal,
         limit: &limit,
+        origin,
         temporary: TemporaryPassword::parse(asked.password.expose()),
     };
 
@@ -115,11 +124,25 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Answer, Problem>
     // A shared address names nobody in particular; its owners sign in by username.
     let login = <[Login; 1]>::try_from(logins?).ok().map(|[login]| login);
     if let Decision::Refused { retry_after, since } = counted? {
+        // Guessing at a hundred bits is no danger, and whoever keeps an account locked must not keep its owner from the help
+        // that staff have sent.
+        if let Some(Matched::Temporary(_)) = attempt.matched_temporary(login.as_ref()) {
+            return attempt.compare(login, None).await;
+        }
         attempt.record_lock(login.as_ref(), since.unwrap_or(now)).await?;
         return Err(Problem::too_many(retry_after));
     }
-    attempt.compare(login, &password).await
+    attempt.compare(login, Some(&password)).await
 }
+
+/// A cookie is for the portal's own pages: no other page may sign a browser in (S2).
+fn portal_origin(call: &Call, practice: &Practice, portal: Portal) -> Result<String, Problem> {
+    let origin = practice.origin(portal).filter(|origin| call.origin() == Some(origin));
+    origin.ok_or_else(|| Problem::new(Code::OriginNotAllowed))
+}
+
+/// The most seconds that whoever signs in with a temporary password has to choose another.
+const LONGEST_CHANGE: u32 = 3600;
 
 /// One sign-in that its limit has let through.
 struct Attempt<'a> {
@@ -128,6 +151,8 @@ struct Attempt<'a> {
     practice: &'a Practice,
     portal: Portal,
     limit: &'a Subject,
+    /// The page's, when a cookie is to carry the session.
+    origin: Option<String>,
     /// What was typed, if it can be a temporary password.
     temporary: Option<TemporaryPassword>,
 }
@@ -164,10 +189,14 @@ impl Matched {
 
 impl Attempt<'_> {
     /// Compares and, when right, makes the session. A login that was out of date is compared once more with the account.
-    async fn compare(&self, login: Option<Login>, password: &Password) -> Result<Answer, Problem> {
+    /// Without a password, only the temporary one is looked at.
+    async fn compare(&self, login: Option<Login>, password: Option<&Password>) -> Result<Answer, Problem> {
         let mut login = login;
         for _ in 0..2 {
-            let matched = self.matched(login.as_ref(), password).await?;
+            let matched = match password {
+                Some(password) => self.matched(login.as_ref(), password).await?,
+                None => self.matched_temporary(login.as_ref()),
+            };
             let (Some(found), Some(matched)) = (&login, matched) else {
                 return self.fail(login.as_ref(), None).await;
             };
@@ -182,7 +211,7 @@ impl Attempt<'_> {
             match self.open(found, password, &matched).await? {
                 Ok(answer) => return Ok(answer),
                 Err(Stale::Closed) => return self.fail(login.as_ref(), Some(Reason::AccountClosed)).await,
-                Err(Stale::Spent) => return self.fail(login.as_ref(), Some(Reason::Used)).await,
+                Err(Stale::Spent) => return self.fail(login.as_ref(), Some(Reason::Revoked)).await,
                 Err(Stale::Changed(account)) => login = Some(account.login()),
             }
         }
@@ -193,27 +222,35 @@ impl Attempt<'_> {
     async fn matched(&self, login: Option<&Login>, password: &Password) -> Result<Option<Matched>, Problem> {
         let peppers = self.deps.peppers.get().await?;
         let kept = login.and_then(|login| login.password.as_ref());
-        match self.deps.hasher.verify(peppers, password, kept)? {
-            Verdict::Right => return Ok(Some(Matched::Password { outdated: false })),
-            Verdict::RightButOutdated => return Ok(Some(Matched::Password { outdated: true })),
-            Verdict::Wrong => {}
+        let verdict = self.deps.hasher.verify(peppers, password, kept);
+        // Looked at whatever the verdict: as much work, and a hash that nobody can verify any more is no obstacle to it.
+        let temporary = self.matched_temporary(login);
+        match verdict {
+            Ok(Verdict::Right) => Ok(Some(Matched::Password { outdated: false })),
+            Ok(Verdict::RightButOutdated) => Ok(Some(Matched::Password { outdated: true })),
+            Ok(Verdict::Wrong) => Ok(temporary),
+            Err(_) if temporary.is_some() => Ok(temporary),
+            Err(error) => Err(error.into()),
         }
-        let Some(typed) = &self.temporary else { return Ok(None) };
-        let found =
-            login.and_then(|login| login.temporary.as_ref().map(|temporary| (login.account, temporary)));
-        let Some((account, temporary)) = found else {
-            // As much work as where there is one.
+    }
+
+    /// The temporary password, if that is what was typed. As much work where there is none.
+    fn matched_temporary(&self, login: Option<&Login>) -> Option<Matched> {
+        let typed = self.temporary.as_ref()?;
+        let Some((account, temporary)) =
+            login.and_then(|login| Some((login.account, login.temporary.as_ref()?)))
+        else {
             let _ = typed.digest(AccountId::from_bytes([0; 16]), TicketId::from_bytes([0; 16]));
-            return Ok(None);
+            return None;
         };
-        Ok(temporary.is(account, typed).then(|| Matched::Temporary(temporary.clone())))
+        temporary.is(account, typed).then(|| Matched::Temporary(temporary.clone()))
     }
 
     /// Second round trip of a right password: the session, and the account to show.
     async fn open(
         &self,
         login: &Login,
-        password: &Password,
+        password: Option<&Password>,
         matched: &Matched,
     ) -> Result<Result<Answer, Stale>, Problem> {
         let rehash = self.rehash(login, password, matched).await?;
@@ -231,31 +268,31 @@ impl Attempt<'_> {
         if !outcome?.is_written() {
             return Ok(Err(if !account.is_open() {
                 Stale::Closed
-            } else if account.login() == *login {
+            } else if session.ticket.is_some() && account.login() == *login {
                 Stale::Spent
             } else {
                 Stale::Changed(Box::new(account))
             }));
         }
         let answer = SignInAnswer {
-            token: token.expose().to_string(),
+            token: self.origin.is_none().then(|| token.expose().to_string()),
             expires_at: session.expires_at().to_string(),
             account: AccountFacts::of(&account),
             next: session.ticket.map(|_| NextStep::ChangePassword),
         };
-        Answer::json(StatusCode::CREATED, &answer).map(Ok)
+        let answer = Answer::json(StatusCode::CREATED, &answer)?;
+        Ok(Ok(if self.origin.is_some() { answer.with_cookie(&token.expose()) } else { answer }))
     }
 
     /// The account and its password hashed anew, when it was kept with older parameters or another pepper.
     async fn rehash(
         &self,
         login: &Login,
-        password: &Password,
+        password: Option<&Password>,
         matched: &Matched,
     ) -> Result<Option<(Account, PasswordHash)>, Problem> {
-        if !matches!(matched, Matched::Password { outdated: true }) {
-            return Ok(None);
-        }
+        let outdated = matches!(matched, Matched::Password { outdated: true });
+        let Some(password) = password.filter(|_| outdated) else { return Ok(None) };
         let Some(account) = self.deps.store.find_account(login.account).await? else { return Ok(None) };
         if account.login() != *login {
             return Ok(None);
@@ -270,17 +307,23 @@ impl Attempt<'_> {
         let token = Token::new(login.account, id.to_bytes(), deps.ambient.bytes()?);
         let now = deps.ambient.now();
         let seconds = |count: u32| Duration::from_secs(count.into());
+        let absolute = if ticket.is_some() {
+            policy.session_absolute.min(LONGEST_CHANGE)
+        } else {
+            policy.session_absolute
+        };
         let session = Session {
             id,
             account: login.account,
             digest: token.digest(),
             epoch: login.session_epoch,
+            origin: self.origin.clone(),
             ticket,
             created_at: now,
             seen_at: now,
             idle_millis: i64::from(policy.session_idle) * 1000,
             idle_until: now + seconds(policy.session_idle),
-            valid_until: now + seconds(policy.session_absolute),
+            valid_until: now + seconds(absolute),
             ip: self.call.address.to_string(),
             user_agent: self.call.user_agent(),
         };

@@ -11,8 +11,9 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, TableStatus,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
 use dynoxide::Database;
 
@@ -72,8 +73,12 @@ pub fn streams_client(url: &str) -> aws_sdk_dynamodbstreams::Client {
     aws_sdk_dynamodbstreams::Client::from_conf(config.build())
 }
 
-/// Creates Rekey's table when it is absent, and waits until it can be used: keys `pk` and `sk` (strings), on demand,
-/// a stream of new images, items that end by themselves at `expires_at`.
+/// The indexes, by name, and the attribute that leads each; `sk` orders them all.
+pub const INDEXES: [(&str, &str); 3] =
+    [("practice-log", "practice_log"), ("actor-log", "actor_log"), ("action-log", "action_log")];
+
+/// Creates Rekey's table when it is absent, and waits until it can be used: keys `pk` and `sk` (strings), on demand, the
+/// indexes, a stream of new images, items that end by themselves at `expires_at`.
 ///
 /// # Errors
 /// DynamoDB refuses, or the table does not become active within half a minute.
@@ -82,8 +87,9 @@ pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) -> Resu
         .create_table()
         .table_name(name)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(vec![attribute("pk")?, attribute("sk")?]))
+        .set_attribute_definitions(Some(definitions()?))
         .set_key_schema(Some(vec![key("pk", KeyType::Hash)?, key("sk", KeyType::Range)?]))
+        .set_global_secondary_indexes(Some(INDEXES.map(index).into_iter().collect::<Result<_, _>>()?))
         .stream_specification(stream()?);
     match request.send().await {
         Ok(_) => {}
@@ -122,6 +128,18 @@ async fn enable_ttl(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(),
     let request = client.update_time_to_live().table_name(name).time_to_live_specification(built(ttl)?);
     request.send().await.map_err(|error| Error::aws("UpdateTimeToLive", error))?;
     Ok(())
+}
+
+fn definitions() -> Result<Vec<AttributeDefinition>, Error> {
+    ["pk", "sk"].into_iter().chain(INDEXES.map(|(_, leader)| leader)).map(attribute).collect()
+}
+
+fn index((name, leader): (&str, &str)) -> Result<GlobalSecondaryIndex, Error> {
+    let whole = Projection::builder().projection_type(ProjectionType::All).build();
+    let keys = vec![key(leader, KeyType::Hash)?, key("sk", KeyType::Range)?];
+    built(
+        GlobalSecondaryIndex::builder().index_name(name).set_key_schema(Some(keys)).projection(whole).build(),
+    )
 }
 
 fn attribute(name: &str) -> Result<AttributeDefinition, Error> {

@@ -70,6 +70,8 @@ pub enum Code {
     InvalidSession,
     /// The session began with a temporary password: it can only choose a password.
     PasswordChangeRequired,
+    /// The page that makes the call is not the portal's: see `portals` of the practice's settings.
+    OriginNotAllowed,
     /// The caller's role does not allow this.
     Forbidden,
     /// The account has no address to send to: copy the link instead.
@@ -138,6 +140,7 @@ impl Code {
             ),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
             Self::PasswordChangeRequired => (StatusCode::FORBIDDEN, "Choose a new password first."),
+            Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "This page may not do this."),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Your account may not do this."),
             Self::NoAddress => (StatusCode::CONFLICT, "The account has no address. Copy a link instead."),
             Self::AccountClosed => (StatusCode::CONFLICT, "The account is not open. Open it first."),
@@ -239,6 +242,11 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.extend(header(name, value));
         self
+    }
+
+    /// What is wrong with this request.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The code.

@@ -55,6 +55,8 @@ pub enum Kind {
     Invitation,
     /// A notice that the password was changed.
     PasswordChanged,
+    /// To the practice: an account's owner has said that a change was not theirs.
+    Repudiated,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::TemporaryPassword => "temporary_password",
             Self::Invitation => "invitation",
             Self::PasswordChanged => "password_changed",
+            Self::Repudiated => "repudiated",
         }
     }
 
@@ -76,7 +79,7 @@ impl Kind {
 
     /// Whether the mail carries what ends, and so must say when.
     fn has_end(self) -> bool {
-        !matches!(self, Self::PasswordChanged)
+        !matches!(self, Self::PasswordChanged | Self::Repudiated)
     }
 }
 
@@ -119,7 +122,9 @@ pub struct Letter<'a> {
     pub links: &'a [Link<'a>],
     /// The code or the temporary password, grouped for reading.
     pub code: Option<&'a str>,
-    /// When the links or the code end; [`Kind::PasswordChanged`] needs none.
+    /// Of a [`Kind::PasswordChanged`]: the link that says "this wasn't me".
+    pub repudiate_url: Option<&'a str>,
+    /// When the links or the code end; a notice needs none.
     pub valid_until: Option<Timestamp>,
     /// When the request was made or the password was changed.
     pub at: Timestamp,
@@ -182,7 +187,11 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_code() && letter.code.is_none() {
         return Err(ComposeError::NoCode);
     }
-    let mut urls = letter.links.iter().map(|link| link.url).chain([letter.portal_url]);
+    if letter.kind == Kind::PasswordChanged && letter.repudiate_url.is_none() {
+        return Err(ComposeError::NoLink);
+    }
+    let mut urls =
+        letter.links.iter().map(|link| link.url).chain([letter.portal_url]).chain(letter.repudiate_url);
     if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
 }
 
@@ -220,6 +229,7 @@ struct Facts<'a> {
     portal_url: &'a str,
     links: Vec<LinkFacts<'a>>,
     code: Option<&'a str>,
+    repudiate_url: Option<&'a str>,
     at: String,
     valid_until: Option<String>,
 }
@@ -248,6 +258,7 @@ impl<'a> Facts<'a> {
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
             code: letter.code,
+            repudiate_url: letter.repudiate_url,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),
         }
@@ -368,6 +379,12 @@ static TEMPLATES: &[(&str, &str)] = embed![
     "password_changed/es/subject.txt",
     "password_changed/es/body.txt",
     "password_changed/es/body.html",
+    "repudiated/en/subject.txt",
+    "repudiated/en/body.txt",
+    "repudiated/en/body.html",
+    "repudiated/es/subject.txt",
+    "repudiated/es/body.txt",
+    "repudiated/es/body.html",
 ];
 
 /// Built once; a template is parsed when it is first used, so a cold start parses only what it sends.

@@ -22,7 +22,7 @@ use crate::practice::{Portal, Slug};
 use crate::token::Digest;
 
 /// The members of an account that staff may change, with those that follow from them. A password they can only take away.
-const EDITED: [&str; 17] = [
+const EDITED: [&str; 18] = [
     "email",
     "display_name",
     "record_email",
@@ -37,6 +37,7 @@ const EDITED: [&str; 17] = [
     "associations",
     "password",
     "temporary",
+    "frozen_at",
     "credential_version",
     "session_epoch",
     "revision",
@@ -111,7 +112,7 @@ impl Store {
 
     /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
     /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every
-    /// ticket and session, and a temporary password is gone.
+    /// ticket and session; a temporary password is gone, and so is what froze the account.
     pub(super) fn password_writes(
         &self,
         account: &Account,
@@ -135,8 +136,9 @@ impl Store {
         };
         let also = if question.is_some() { ", question = :question" } else { "" };
         let without = if ending { " REMOVE #temporary" } else { "" };
-        let mut on_account = unchanged(values(self.update(&keys::account(account.id))), account)
-            .update_expression(format!("SET {set}, setup = :setup{also}{without}"))
+        let thaw = if ending { ", frozen_at" } else { "" };
+        let mut on_account = same_temporary(values(self.update(&keys::account(account.id))), account)
+            .update_expression(format!("SET {set}, setup = :setup{also}{without}{thaw}"))
             .expression_attribute_values(":setup", setup);
         if let Some(question) = question {
             on_account = on_account.expression_attribute_values(":question", attribute(question)?);
@@ -237,8 +239,11 @@ impl Store {
         let same = if kept.is_some() { "#kept = :kept" } else { "attribute_not_exists(#kept)" };
         let write = differences(self.update(&keys::account(new.id)), &before, &after, &EDITED)
             .condition_expression(format!(
-                "revision = :revision AND credential_version = :version AND session_epoch = :epoch AND {same}"
+                "revision = :revision AND credential_version = :version AND session_epoch = :epoch \
+                 AND mail = :mail AND {same}"
             ))
+            // A mail that comes back meanwhile is of the address that was.
+            .expression_attribute_values(":mail", attribute(&old.mail)?)
             .expression_attribute_names("#kept", "password")
             .expression_attribute_values(":revision", number(old.revision))
             .expression_attribute_values(":version", number(old.credential_version))
@@ -314,12 +319,16 @@ impl Store {
         account: &Account,
         question: &Question,
         event: &Event,
-        limit: &Subject,
+        limit: Option<&Subject>,
     ) -> Result<Outcome, StoreError> {
         let write = unchanged(self.update(&keys::account(account.id)), account)
             .update_expression("SET question = :question")
             .expression_attribute_values(":question", attribute(question)?);
-        self.transact(vec![update(write)?, self.put_event(event)?, self.clear_sign_in(limit)?]).await
+        let mut writes = vec![update(write)?, self.put_event(event)?];
+        if let Some(limit) = limit {
+            writes.push(self.clear_sign_in(limit)?);
+        }
+        self.transact(writes).await
     }
 
     /// An update of an item of this table, whose old self comes back when its condition fails.
@@ -361,6 +370,19 @@ fn unchanged(write: UpdateBuilder, account: &Account) -> UpdateBuilder {
         .expression_attribute_values(":epoch", number(account.session_epoch))
         .expression_attribute_values(":true", true_())
         .expression_attribute_values(":false", false_())
+}
+
+/// Only if the account is open and as given, and no other temporary password has been issued: it would be lost.
+fn same_temporary(write: UpdateBuilder, account: &Account) -> UpdateBuilder {
+    let write = unchanged(write, account).expression_attribute_names("#temporary", "temporary");
+    match &account.temporary {
+        None => {
+            write.condition_expression(format!("{OPEN_AND_UNCHANGED} AND attribute_not_exists(#temporary)"))
+        }
+        Some(temporary) => write
+            .condition_expression(format!("{OPEN_AND_UNCHANGED} AND #temporary.ticket = :ticket"))
+            .expression_attribute_values(":ticket", text(&temporary.ticket)),
+    }
 }
 
 /// Finishes a condition as part of a transaction.

@@ -1,23 +1,23 @@
-//! Events: put with what they record, never changed, never deleted (U1).
+//! Events: put with what they record, never changed, never deleted (U1); read newest first.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use super::keys;
-use super::{Store, StoreError, items};
+use super::items::text;
+use super::keys::{self, Log};
+use super::{Item, Store, StoreError, items};
 use crate::event::Event;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, EventId};
 
 impl Store {
     /// An event as part of a transaction.
     pub(super) fn put_event(&self, event: &Event) -> Result<TransactWriteItem, StoreError> {
-        self.put_once(items::write(&keys::event(event), event, None)?)
+        self.put_once(item(event)?)
     }
 
     /// Writes down what changed nothing else, such as a failed sign-in.
     pub async fn record_event(&self, event: &Event) -> Result<(), StoreError> {
-        let item = items::write(&keys::event(event), event, None)?;
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(item(event)?));
         let call = call.condition_expression("attribute_not_exists(pk)");
         match call.send().await {
             Ok(_) => Ok(()),
@@ -31,11 +31,39 @@ impl Store {
 
     /// An account's events, newest first.
     pub async fn list_events(&self, account: AccountId) -> Result<Vec<Event>, StoreError> {
-        let pk = keys::events(account);
-        let call = self.client.query().table_name(&self.table).scan_index_forward(false);
-        let call =
-            call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", items::text(&pk));
-        let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
-        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
+        self.read_log(&Log::Account(account), (EventId::FIRST, EventId::LAST), None).await
     }
+
+    /// Events of a log between two ids, both included, newest first, at most `limit`; fewer mean that there are no more. Reads
+    /// no more than it answers. An account's log is strongly consistent; the others are indexes, a moment behind.
+    pub async fn read_log(
+        &self,
+        log: &Log,
+        (low, high): (EventId, EventId),
+        limit: Option<i32>,
+    ) -> Result<Vec<Event>, StoreError> {
+        let (index, name, key) = log.place();
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .set_index_name(index.map(str::to_owned))
+            .consistent_read(index.is_none())
+            .scan_index_forward(false)
+            .set_limit(limit)
+            .key_condition_expression("#log = :pk AND sk BETWEEN :low AND :high")
+            .expression_attribute_names("#log", name)
+            .expression_attribute_values(":pk", text(&key))
+            .expression_attribute_values(":low", text(&low))
+            .expression_attribute_values(":high", text(&high));
+        let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
+        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&key, item)).collect()
+    }
+}
+
+/// An event with its places in the logs.
+fn item(event: &Event) -> Result<Item, StoreError> {
+    let mut item = items::write(&keys::event(event), event, None)?;
+    item.extend(keys::logs(event).into_iter().map(|(name, key)| (name.to_owned(), text(&key))));
+    Ok(item)
 }

@@ -3,17 +3,18 @@
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator, accounts |
-//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, accounts, admin-link, reset-password, sessions (rehash), change-password (question) |
-//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
+//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account, without mail-events |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
 //! | Directory | `FIND#slug#portal` | an [entry](crate::directory::entries) | `account` | as the account |
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts |
-//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, admin-link, verify-code, reset-password |
+//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (codes, done), verify-code (attempts) |
-//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, operator, accounts, admin-link, mailer (done) |
-//! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions |
-//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event) | every function, only ever put |
+//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
+//! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::notice::Notice) | mailer, reset-password (used) |
+//! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions, change-password (its own), whoever checks one (last use) |
+//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event), and its place in three indexes: `practice_log`, `actor_log`, `action_log` | every function, only ever put |
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `CODE` | the same of requests for a code | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same of answers to an account's question | reset-password |
@@ -27,7 +28,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::account::Account;
-use crate::event::Event;
+use crate::event::{Action, Event};
 use crate::identifier::Identifier;
 use crate::ids::{AccountId, OutboxId, SessionId, TicketId};
 use crate::limit::Subject;
@@ -124,6 +125,11 @@ pub fn ticket_guard(account: AccountId) -> Key {
     Key::new(tickets(account), "#GUARD")
 }
 
+/// Of a notice of a changed password.
+pub fn notice(account: AccountId, id: OutboxId) -> Key {
+    Key::new(format!("NOTICE#{account}"), id.to_string())
+}
+
 /// Of an outbox item: a public request, or a change's.
 pub fn outbox(outbox: &Outbox) -> Key {
     if outbox.is_request() { request(outbox.id) } else { Key::new(format!("OUTBOX#{}", outbox.id), "OUTBOX") }
@@ -153,6 +159,47 @@ pub fn events(account: AccountId) -> String {
 pub fn event(event: &Event) -> Key {
     let pk = event.account.map_or_else(|| format!("EVENT#{}", event.practice), events);
     Key::new(pk, event.id.to_string())
+}
+
+/// What is read newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// Everything of an account.
+    Account(AccountId),
+    /// Everything of a practice.
+    Practice(Slug),
+    /// What somebody has done in a practice: an account's id, or the kind of actor that has none.
+    Actor(Slug, String),
+    /// What of one kind has happened in a practice.
+    Action(Slug, Action),
+}
+
+impl Log {
+    /// The index, if it is one; the attribute that leads it; the attribute's value.
+    pub(super) fn place(&self) -> (Option<&'static str>, &'static str, String) {
+        match self {
+            Self::Account(account) => (None, "pk", events(*account)),
+            Self::Practice(practice) => (Some("practice-log"), "practice_log", format!("LOG#{practice}")),
+            Self::Actor(practice, who) => (Some("actor-log"), "actor_log", format!("ACTOR#{practice}#{who}")),
+            Self::Action(practice, action) => {
+                (Some("action-log"), "action_log", format!("ACTION#{practice}#{}", action.name()))
+            }
+        }
+    }
+}
+
+/// The attributes that put an event into its practice's logs: of events alone, so that the indexes hold nothing else.
+pub(super) fn logs(event: &Event) -> [(&'static str, String); 3] {
+    let practice = || event.practice.clone();
+    let logs = [
+        Log::Practice(practice()),
+        Log::Actor(practice(), event.who()),
+        Log::Action(practice(), event.action),
+    ];
+    logs.map(|log| {
+        let (_, name, key) = log.place();
+        (name, key)
+    })
 }
 
 /// Of the counter of recoveries.

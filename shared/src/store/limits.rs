@@ -80,6 +80,11 @@ impl Store {
         })
     }
 
+    /// Forgets the failures of a subject.
+    pub async fn forget_sign_ins(&self, subject: &Subject) -> Result<(), StoreError> {
+        self.transact(vec![self.clear_sign_in(subject)?]).await.map(|_| ())
+    }
+
     /// Forgets the failures of a subject, as part of a transaction.
     pub(super) fn clear_sign_in(&self, subject: &Subject) -> Result<TransactWriteItem, StoreError> {
         self.remove(&keys::sign_in_limit(subject))

@@ -23,13 +23,14 @@ pub struct Undelivered<'a> {
 }
 
 impl Store {
-    /// Remembers that a ticket's mail has arrived, unless something is known of it already.
+    /// Remembers that a ticket's mail has arrived, unless something is known of it that tells more.
     pub async fn record_delivered(&self, account: AccountId, ticket: TicketId) -> Result<(), StoreError> {
         let key = keys::ticket(account, ticket).attributes();
         let call = self.client.update_item().set_key(Some(key));
         let call = call
             .update_expression("SET mail = :delivered")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(mail)")
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(mail) OR mail = :returned)")
+            .expression_attribute_values(":returned", text(MailFate::Returned.as_str()))
             .expression_attribute_values(":delivered", text(MailFate::Delivered.as_str()));
         self.update_alone(call).await.map(|_| ())
     }

@@ -111,6 +111,27 @@ impl Store {
         self.transact(writes).await
     }
 
+    /// Ends every session of an account but one, if the account is still as given.
+    pub async fn keep_session(
+        &self,
+        account: &Account,
+        session: &Session,
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let new = Account { session_epoch: account.session_epoch + 1, ..account.clone() };
+        let keep = self
+            .update(&keys::session(account.id, session.id))
+            .update_expression("SET #epoch = :new_epoch")
+            .condition_expression("#epoch = :epoch")
+            .expression_attribute_names("#epoch", "epoch")
+            .expression_attribute_values(":new_epoch", number(new.session_epoch))
+            .expression_attribute_values(":epoch", number(account.session_epoch));
+        let mut writes = vec![update(keep)?, self.edit(account, &new)?];
+        writes.extend(self.login_writes(account, &new)?);
+        writes.push(self.put_event(event)?);
+        self.transact(writes).await
+    }
+
     /// An account's sessions that have not been cleaned up.
     pub async fn list_sessions(&self, account: AccountId) -> Result<Vec<Session>, StoreError> {
         let pk = keys::sessions(account);

@@ -3,12 +3,13 @@ use std::path::Path;
 
 use super::*;
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::ResetLink,
     Kind::VerificationCode,
     Kind::TemporaryPassword,
     Kind::Invitation,
     Kind::PasswordChanged,
+    Kind::Repudiated,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
@@ -34,6 +35,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         time_zone: "America/New_York",
         links: &[JANE],
         code: Some("1234 5678"),
+        repudiate_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),
     }
@@ -220,14 +222,20 @@ Hola:
 La contraseña de su cuenta en Cedar Family Practice se cambió el sábado 21 de noviembre de 2026 \
 a las 6:35 p. m. EST.
 
-Para proteger la cuenta, se cerró la sesión en todos los dispositivos.
+Para proteger la cuenta, se cerró la sesión en todos los demás dispositivos.
 
 Si fue usted, no tiene que hacer nada más. Puede iniciar sesión con su contraseña nueva aquí:
 
 Nombre de usuario: jane
 https://portal.cedar.test/
 
-Si no fue usted, es posible que otra persona esté usando su cuenta. Comuníquese con nosotros de inmediato:
+Si no fue usted, es posible que otra persona esté usando su cuenta. \
+Abra este enlace de inmediato. \
+Cierra todas las sesiones y bloquea la cuenta hasta que usted elija una contraseña nueva:
+
+https://portal.cedar.test/reset#repudiate=AbC
+
+Después, comuníquese con nosotros:
 
 Cedar Family Practice
 Correo electrónico: help@cedar.test

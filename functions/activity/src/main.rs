@@ -1,0 +1,14 @@
+//! Wires `activity`: configuration, clients, the runtime.
+
+use activity::{Deps, handler};
+use lambda_http::{Error, run, service_fn};
+use rekey::aws::Environment;
+use rekey::clock::Ambient;
+use rekey::config::environment;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    rekey::telemetry::start();
+    let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
+    run(service_fn(async |request| Ok::<_, Error>(handler(&deps, request).await))).await
+}

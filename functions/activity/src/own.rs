@@ -1,0 +1,80 @@
+//! `GET /v1/activity`: a holder's own log.
+
+use lambda_http::http::StatusCode;
+use rekey::event::{Action, Actor, Event};
+use rekey::http::problem::{Problem, ProblemBody};
+use rekey::http::{Answer, Call};
+use rekey::ids::EventId;
+use rekey::store::keys::Log;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Deps;
+use crate::describe::{Names, describe};
+use crate::page::Page;
+
+/// Which part of the log.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ActivityQuery {
+    /// Events on the page: 1 to 100, 25 by default.
+    pub limit: Option<String>,
+    /// From the page before.
+    pub cursor: Option<String>,
+}
+
+/// A page of an account's log.
+#[derive(Serialize, ToSchema)]
+pub struct Activity {
+    /// The newest first.
+    pub events: Vec<ActivityEvent>,
+    /// Where the next page begins; null at the end.
+    #[schema(value_type = Option<String>)]
+    pub next_cursor: Option<EventId>,
+}
+
+/// What happened, as the account's holder may know it.
+#[derive(Serialize, ToSchema)]
+pub struct ActivityEvent {
+    /// Names it.
+    #[schema(value_type = String)]
+    pub id: EventId,
+    /// RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// What a program reads.
+    pub action: Action,
+    /// What a person reads.
+    pub description: String,
+    /// What kind of actor did it.
+    pub actor: Actor,
+    /// From where; null where it is not the holder's business.
+    pub ip: Option<String>,
+}
+
+/// Lists what happened to the holder's own account.
+#[utoipa::path(get, path = "/v1/activity", operation_id = "listActivity", tag = "account", params(ActivityQuery),
+    responses(
+        (status = 200, body = Activity),
+        (status = 400, description = "`invalid_request`", body = ProblemBody),
+        (status = 401, description = "`invalid_session`", body = ProblemBody),
+        (status = 403, description = "`password_change_required`", body = ProblemBody),
+        (status = 503, description = "`unavailable`", body = ProblemBody)))]
+pub async fn list_activity(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+    let (_, account) = call.session(&deps.store, deps.ambient.now()).await?;
+    let asked: ActivityQuery = call.query()?;
+    let page = Page::parse((asked.limit.as_deref(), 25, 100), asked.cursor.as_deref(), None, None)?;
+    let (events, next_cursor) = page.read(&deps.store, &Log::Account(account.id), None).await?;
+    // Who among the staff it was is the practice's to tell, and where they work nobody's.
+    let names = Names { account: account.username.as_str(), staff: "the practice", other: "another login" };
+    let facts = |event: &Event| ActivityEvent {
+        id: event.id,
+        at: event.at.to_string(),
+        action: event.action,
+        description: describe(event, &names),
+        actor: event.actor,
+        ip: event.ip.clone().filter(|_| event.actor != Actor::Staff),
+    };
+    Answer::json(StatusCode::OK, &Activity { events: events.iter().map(facts).collect(), next_cursor })
+}

@@ -1,0 +1,56 @@
+//! The notice of a changed password, and its way to say "this wasn't me" (P3).
+//!
+//! A confirmation carries a link whose token ends what somebody else may have begun. It opens nothing: with it an account can
+//! only be frozen, which whoever owns the mailbox undoes by recovering.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Timestamp, days};
+use crate::ids::{AccountId, OutboxId};
+use crate::keyring::{KeyError, Keyring};
+use crate::practice::{Portal, Slug};
+use crate::ticket::Nonce;
+use crate::token::{Digest, Token, keyed};
+
+/// How long a change can be repudiated: as long as somebody may take to come back to their mail.
+pub const LIFE: Duration = days(30);
+
+/// A confirmation that was mailed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The outbox item that asked for the mail.
+    pub id: OutboxId,
+    /// Whose password was changed.
+    pub account: AccountId,
+    /// The account's practice.
+    pub practice: Slug,
+    /// The account's portal.
+    pub portal: Portal,
+    /// Of the token.
+    pub digest: Digest,
+    /// The id of the key that the token was derived with.
+    pub derivation_key: String,
+    /// Until when the change can be repudiated.
+    pub valid_until: Timestamp,
+    /// When it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_at: Option<Timestamp>,
+}
+
+/// The token of a notice: a keyed function of its outbox item's nonce, so that a redelivered stream record leads to the same.
+///
+/// # Errors
+/// [`KeyError::UnknownKeyId`].
+pub fn derive(
+    derivation: &Keyring,
+    key_id: &str,
+    nonce: &Nonce,
+    account: AccountId,
+    notice: OutboxId,
+) -> Result<Token, KeyError> {
+    let parts: [&[u8]; 4] =
+        [b"rekey notice token", nonce.as_bytes(), &account.to_bytes(), &notice.to_bytes()];
+    Ok(Token::new(account, notice.to_bytes(), keyed(derivation.get(key_id)?, &parts)))
+}
