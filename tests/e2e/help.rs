@@ -301,6 +301,7 @@ async fn every_help_leaves_one_event_and_one_that_cannot_be_recorded_is_not_give
         post(jane, "links").json(&json!({"expires_at": TOMORROW, "deliver": "copy"})),
         post(jane, "links").json(&json!({"expires_at": TOMORROW, "deliver": "email"})),
         post(ivan, "invitation"),
+        post(jane, "temporary-password"),
         delete(&format!("tickets/{ticket}")),
         delete("sessions"),
     ] {

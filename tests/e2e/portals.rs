@@ -1,6 +1,8 @@
 //! The portals that Rekey must be able to be: each a practice that differs from the others by its settings alone, followed
 //! from the first step of its instructions to the last.
 
+use std::time::Duration;
+
 use rekey::clock::days;
 use rekey_local::mailbox::Message;
 use serde_json::{Value, json};
@@ -12,6 +14,8 @@ use crate::support::{
 };
 
 const PRACTICES: &str = include_str!("../../infra/local/demo/practices.json");
+const QUESTION: &str = "What was the name of your first pet?";
+const ALMOST_48_HOURS: Duration = Duration::from_mins(48 * 60 - 1);
 const OWN_PASSWORD: &str = "a red kite over hills";
 
 /// A demo practice, and what its portals do.
@@ -32,6 +36,9 @@ impl Portals {
             if account["username"] == "jane" {
                 account["record_email"] = json!(format!("jane.at.home@{slug}.test"));
                 account["caseload"] = json!([{"staff": "casey", "role": "Primary Case Manager"}]);
+            }
+            if practice["policy"]["security_question"] == "required" && account["username"] != "ivan" {
+                account["security_question"] = json!({"question": QUESTION, "answer": "Biscuit"});
             }
         }
         app.import(slug, &accounts).await;
@@ -101,6 +108,33 @@ async fn post(desk: &Desk<'_>, path: &str, body: Option<Value>) -> Value {
     reply.json()
 }
 
+/// What an account's holder reads in their log, newest first, each time once.
+async fn own_log(app: &TestApp, session: &str) -> Vec<String> {
+    let reply = app.send(HttpEvent::new("GET", "/v1/activity").query("limit=100").bearer(session)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    descriptions(&reply.json())
+}
+
+/// What staff read in the change log.
+async fn change_log(desk: &Desk<'_>, query: &str) -> Vec<String> {
+    let reply = desk.send(HttpEvent::new("GET", "/v1/admin/changes").query(query)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    descriptions(&reply.json())
+}
+
+fn descriptions(log: &Value) -> Vec<String> {
+    let events = log["events"].as_array().unwrap();
+    events.iter().map(|event| event["description"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Each of these, in this order from the newest; others may stand between them.
+fn tells(log: &[String], expected: &[&str]) {
+    let mut rest = log.iter();
+    for words in expected {
+        assert!(rest.any(|line| line == words), "{words:?}, in this order, in {log:#?}");
+    }
+}
+
 fn says(mail: &Message, parts: &[&str]) {
     let text = mail.text.as_deref().unwrap();
     for part in parts {
@@ -154,6 +188,44 @@ async fn agency_portal() {
     assert_eq!(app.mailbox.messages().len(), 3);
     assert_eq!(portals.sign_in("client", "jane", OWN_PASSWORD).await.status, 201);
 
+    // The portal's activity: what was done, when, and by whom.
+    let session = portals.session("client", "jane", OWN_PASSWORD).await;
+    app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
+    let session = portals.session("client", "jane", OWN_PASSWORD).await;
+    tells(
+        &own_log(app, &session).await,
+        &[
+            "Portal login by jane",
+            "Portal logout by jane",
+            "Password changed by jane",
+            "Portal login by jane",
+            "Password changed by jane",
+            "Portal login by jane",
+            "A way to set the password of jane was issued by the practice",
+            "Portal login jane was modified by the practice. Changes: email, representative",
+            "Portal login jane was added by the operator",
+        ],
+    );
+    // The face sheet's change log: of this client, by this user, within these dates; also when the login was added.
+    let (of_client, by_user) = (client["id"].as_str().unwrap(), staff_id(app, "agency", "casey").await);
+    tells(
+        &change_log(&staff, &format!("account={of_client}&limit=100")).await,
+        &[
+            "Password changed by jane",
+            "A way to set the password of jane was issued by casey",
+            "Portal login jane was modified by casey. Changes: email, representative",
+            "Portal login jane was added by the operator",
+        ],
+    );
+    let query = format!(
+        "account={of_client}&actor={by_user}&type=user_updated&from=2026-11-21T00:00:00Z&to=2026-11-22T00:00:00Z"
+    );
+    assert_eq!(
+        change_log(&staff, &query).await,
+        ["Portal login jane was modified by casey. Changes: email, representative"]
+    );
+    assert!(change_log(&staff, &format!("account={of_client}&to=2026-11-21T00:00:00Z")).await.is_empty());
+
     // Not within 24 hours: the temporary password has expired, and the user is told so.
     post(&staff, &path_of(&client, "/temporary-password"), None).await;
     let late = temporary_in(&portals.mail_to("jane.at.home@agency.test").await);
@@ -166,6 +238,10 @@ async fn agency_portal() {
     let client = select(&staff, "q=jane", "jane").await;
     edit(&staff, &client, json!({"refused": true})).await;
     assert_eq!(portals.sign_in("client", "jane", OWN_PASSWORD).await.status, 401);
+}
+
+async fn staff_id(app: &TestApp, slug: &str, username: &str) -> String {
+    app.account_of(slug, rekey::practice::Portal::Staff, username).await.id.to_string()
 }
 
 /// A case worker sends a client of the caseload a new password.
@@ -209,10 +285,107 @@ async fn caseload_portal() {
     assert_eq!(portals.sign_in("client", "jane@caseload.test", NEW_PASSWORD).await.status, 401);
     assert_eq!(portals.sign_in("client", "jane.doe@caseload.test", NEW_PASSWORD).await.status, 201);
 
+    // What the worker did is in the client's log, and the client sees that it was done.
+    tells(
+        &change_log(&staff, &format!("account={}&limit=100", client["id"].as_str().unwrap())).await,
+        &[
+            "Password changed by jane",
+            "A way to set the password of jane was issued by casey",
+            "A way to set the password of jane was issued by casey",
+            "Portal login jane was modified by casey. Changes: email",
+            "A mail to jane came back",
+            "A way to set the password of jane was issued by casey",
+            "Portal login jane was modified by casey. Changes: email",
+        ],
+    );
+    tells(&own_log(app, &session).await, &["Password changed by jane", "Portal login by jane"]);
+
     // Whom the worker does not look after is out of reach.
     let other = app.account_of("caseload", rekey::practice::Portal::Client, "sam").await.id;
     let path = format!("{ACCOUNTS}/{other}/temporary-password");
     assert_eq!(staff.send(HttpEvent::new("POST", &path)).await.status, 404);
+}
+
+/// A pediatric practice: a link good for 48 hours and the security question, by a parent's own doing or with the practice's help.
+#[tokio::test]
+async fn pediatric_practice() {
+    let portals = Portals::of("pediatrics").await;
+    let app = &portals.app;
+    let reset = async |token: &str, password: &str, answer: &str| {
+        let body = json!({"token": token, "new_password": password, "answer": answer});
+        app.post("/v1/password/reset", body).await
+    };
+
+    // "Forgot your password?" by email: a link, which is there for 48 hours; then the question; then the new password.
+    portals.forgot("client", "jane@pediatrics.test").await;
+    let mail = portals.mail_to("jane@pediatrics.test").await;
+    says(&mail, &["Monday, November 23, 2026 at 11:35 AM MST"]);
+    app.clock.advance(ALMOST_48_HOURS);
+    let token = token_in(&mail);
+    assert_eq!(app.preview(&token).await.json()["question"], QUESTION);
+    assert_eq!(reset(&token, NEW_PASSWORD, "Rover").await.outcome(), (403, "wrong_answer".to_owned()));
+    assert_eq!(reset(&token, NEW_PASSWORD, "biscuit").await.status, 204);
+
+    // Signed in: settings, My Account, change password.
+    let session = portals.session("client", "jane@pediatrics.test", NEW_PASSWORD).await;
+    portals.change(&session, NEW_PASSWORD, OWN_PASSWORD).await;
+    assert_eq!(portals.mail_to("jane@pediatrics.test").await.subject, "Your password was changed");
+
+    // With the practice's help: find the patient, and the parent in the associations.
+    let staff = portals.staff("casey").await;
+    let (patient, parent) = (select(&staff, "q=lily", "lily").await, select(&staff, "q=sam", "sam").await);
+    let relation = path_of(&patient, &format!("/associations/{}", parent["id"].as_str().unwrap()));
+    assert_eq!(staff.put(&relation, json!({"relationship": "parent"})).await.status, 204);
+    let parent = select(&staff, "q=lily", "sam").await;
+    assert_eq!(parent["associations"][0]["relationship"], "parent");
+
+    // Confirm the login email, or update it; reset: a link good for 48 hours is mailed there.
+    let parent = edit(&staff, &parent, json!({"email": "sam.rivera@pediatrics.test"})).await;
+    let link =
+        json!({"expires_at": "2026-11-25T18:34:30Z", "deliver": "email", "reason": "Asked at the desk"});
+    post(&staff, &path_of(&parent, "/links"), Some(link)).await;
+    let mail = portals.mail_to("sam.rivera@pediatrics.test").await;
+    app.clock.advance(ALMOST_48_HOURS);
+    assert_eq!(app.preview(&token_in(&mail)).await.json()["question"], QUESTION);
+    assert_eq!(reset(&token_in(&mail), NEW_PASSWORD, "Biscuit").await.status, 204);
+    let parents = portals.session("client", "sam.rivera@pediatrics.test", NEW_PASSWORD).await;
+
+    // Staff recover their own accounts in the practice portal in the same ways.
+    portals.forgot("staff", "casey@pediatrics.test").await;
+    let mail = portals.mail_to("casey@pediatrics.test").await;
+    says(&mail, &["https://staff.pediatrics.test/reset#token="]);
+    assert_eq!(app.preview(&token_in(&mail)).await.json()["question"], QUESTION);
+    assert_eq!(reset(&token_in(&mail), NEW_PASSWORD, "Biscuit").await.status, 204);
+    let session = portals.session("staff", "casey@pediatrics.test", NEW_PASSWORD).await;
+    portals.change(&session, NEW_PASSWORD, OWN_PASSWORD).await;
+    assert_eq!(portals.sign_in("staff", "casey", OWN_PASSWORD).await.status, 201);
+
+    // The logs, of the parent's own and of the practice.
+    tells(
+        &own_log(app, &parents).await,
+        &[
+            "Portal login by sam",
+            "Password changed by sam",
+            "A way to set the password of sam was issued by the practice",
+            "Portal login sam was modified by the practice. Changes: email",
+        ],
+    );
+    let admin = portals.staff("admin").await;
+    tells(
+        &change_log(&admin, "limit=100").await,
+        &[
+            "Password changed by casey",
+            "Password reset requested for casey",
+            "Password changed by sam",
+            "A way to set the password of sam was issued by casey",
+            "Portal login sam was modified by casey. Changes: email",
+            "Association of lily with sam was modified by casey",
+            "Password changed by jane",
+            "Password changed by jane",
+            "Changing the password of jane failed",
+            "Password reset requested for jane",
+        ],
+    );
 }
 
 /// A veterinary clinic: a link by mail for whoever forgot, and by an administrator for whom no mail reached.
@@ -253,7 +426,24 @@ async fn veterinary_practice() {
     let mail = portals.mail_to("noor@veterinary.test").await;
     says(&mail, &["Username: noor", "https://portal.veterinary.test"]);
     assert_eq!(app.reset(&token_in(&mail), NEW_PASSWORD).await.status, 204);
-    assert_eq!(portals.sign_in("client", "noor", NEW_PASSWORD).await.status, 201);
+    let session = portals.session("client", "noor", NEW_PASSWORD).await;
+
+    tells(
+        &own_log(app, &session).await,
+        &["Portal login by noor", "Password changed by noor", "Portal login noor was added by the practice"],
+    );
+    tells(
+        &change_log(&admin, "limit=100").await,
+        &[
+            "Portal login noor was added by admin",
+            "Password changed by jane",
+            "A way to set the password of jane was issued by admin",
+            "Password changed by casey",
+            "A way to set the password of casey was issued by admin",
+            "Password changed by casey",
+            "Password reset requested for casey",
+        ],
+    );
 }
 
 /// A therapy practice invites by mail, and recovers by code or by a link with a chosen end.
@@ -311,4 +501,28 @@ async fn therapy_practice() {
     assert_eq!(app.reset(&token_in(&mail), OWN_PASSWORD).await.status, 204);
     assert_eq!(portals.sign_in("staff", "robin", OWN_PASSWORD).await.status, 201);
     assert_eq!(portals.sign_in("client", "jane", OWN_PASSWORD).await.status, 201);
+
+    let session = portals.session("client", "jane", OWN_PASSWORD).await;
+    tells(
+        &own_log(app, &session).await,
+        &[
+            "Password changed by jane",
+            "A way to set the password of jane was issued by the practice",
+            "Password changed by jane",
+            "The right code was entered for jane",
+            "Password reset requested for jane",
+        ],
+    );
+    let admin = portals.staff("admin").await;
+    tells(
+        &change_log(&admin, &format!("account={}&limit=100", profile["id"].as_str().unwrap())).await,
+        &[
+            "Password changed by robin",
+            "A way to set the password of robin was issued by admin",
+            "The right code was entered for robin",
+            "Password changed by robin",
+            "A way to set the password of robin was issued by admin",
+            "Portal login robin was added by admin",
+        ],
+    );
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::support::desk::{ACCOUNTS, Desk};
 use crate::support::event::HttpEvent;
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, other_than};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, other_than, temporary_in};
 
 /// A whole recovery, with mistakes and failures on the way. Answers every secret that it used, and every address.
 async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
@@ -38,11 +39,17 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
         app.send(HttpEvent::new(method, &format!("{path}/{token}"))).await;
     }
     app.send(HttpEvent::new("POST", "/v1/practices/jane@agency.test")).await;
+    let (temporary, copied, repudiation) = help(app).await;
     app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
 
     let mut secrets: Vec<String> =
         [PASSWORD, NEW_PASSWORD, "a wrong guess entirely", "passwordpassword"].map(String::from).into();
     secrets.extend(app.keys.values().flat_map(|value| key_material(value)));
+    secrets.extend([temporary.replace('-', ""), temporary]);
+    for token in [&copied, &repudiation] {
+        secrets.push(token.clone());
+        secrets.push(token[43..].to_owned());
+    }
     secrets.extend([code, plain, wrong, "Zanzibar".to_owned(), "zanzibar".to_owned()]);
     for token in [&token, &old_session, &session, &exchanged] {
         secrets.push(token.clone());
@@ -50,6 +57,36 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     }
     let addresses = ["jane@agency.test", "sam@agency.test"].map(String::from).into();
     (secrets, addresses)
+}
+
+/// What staff do: a temporary password used and changed, a link by direct invocation, a bad one, a change taken back, and what
+/// SES reports of it all.
+async fn help(app: &TestApp) -> (String, String, String) {
+    let desk = Desk::of(app, "agency", "staff", "admin").await;
+    let tom = app.account("tom").await.id;
+    let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{tom}/temporary-password"));
+    assert_eq!(desk.send(issue).await.status, 202);
+    app.deliver().await;
+    let temporary = temporary_in(&app.mailbox.messages()[0]);
+    let session = app.session_of("tom", &temporary).await;
+    let body = json!({"current_password": temporary, "new_password": NEW_PASSWORD});
+    let change = HttpEvent::new("POST", "/v1/password/change").bearer(&session).json(&body);
+    assert_eq!(app.send(change).await.status, 204);
+    app.deliver().await;
+    let confirmation = app.mailbox.messages()[0].text.clone().unwrap();
+    let repudiation =
+        confirmation.split_once("#repudiate=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    assert_eq!(app.post("/v1/password/repudiate", json!({"token": repudiation})).await.status, 204);
+    app.deliver().await;
+    app.report_mails().await;
+    let link = json!({"practice": "agency", "username": "tom", "expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let copied = app.invoke_admin_link(link.clone()).await.unwrap();
+    let mut bad = link;
+    bad["deliver"] = json!("sam@agency.test");
+    let error = app.invoke_admin_link(bad).await.unwrap_err();
+    assert!(!error.error_message.contains("sam@agency.test"), "the runtime logs it: {}", error.error_message);
+    let token = copied["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+    (temporary, token, repudiation)
 }
 
 fn key_material(value: &str) -> Vec<String> {

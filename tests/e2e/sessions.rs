@@ -220,3 +220,92 @@ async fn every_other_session_is_ended_at_once_and_devices_have_names() {
     assert_eq!(app.preview(&link).await.status, 200, "a link is no session");
     assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.status, 201);
 }
+
+/// What ends sessions, and whether the one that does it is left.
+#[tokio::test]
+async fn whatever_ends_sessions_ends_them_at_the_next_call() {
+    let app = TestApp::start().await;
+    let accounts = crate::support::desk::ACCOUNTS;
+    let id = app.account("jane").await.id;
+    let mut password = PASSWORD.to_owned();
+    for what in ["reset", "change", "others", "staff", "temporary", "deactivation", "refusal", "repudiation"]
+    {
+        let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "admin").await;
+        let own = app.session_of("jane", &password).await;
+        let others =
+            [app.session_of("jane", &password).await, app.session_of("jane@agency.test", &password).await];
+        for session in others.iter().chain([&own]) {
+            assert_eq!(app.account_with(session).await.status, 200, "{what}");
+        }
+        let next = format!("a quiet harbor for the {what}");
+        let mut kept = false;
+        match what {
+            "reset" => {
+                let token = app.token_for("jane").await;
+                assert_eq!(app.reset(&token, &next).await.status, 204);
+                password = next;
+            }
+            "change" => {
+                let body = serde_json::json!({"current_password": password, "new_password": next});
+                let change = HttpEvent::new("POST", "/v1/password/change").bearer(&own).json(&body);
+                assert_eq!(app.send(change).await.status, 204);
+                (password, kept) = (next, true);
+            }
+            "others" => {
+                assert_eq!(app.send(HttpEvent::new("DELETE", "/v1/sessions").bearer(&own)).await.status, 204);
+                kept = true;
+            }
+            "staff" => {
+                let end = HttpEvent::new("DELETE", &format!("{accounts}/{id}/sessions"));
+                assert_eq!(desk.send(end).await.status, 204);
+            }
+            "temporary" => {
+                let issue = HttpEvent::new("POST", &format!("{accounts}/{id}/temporary-password"));
+                assert_eq!(desk.send(issue).await.status, 202);
+            }
+            "deactivation" | "refusal" => {
+                let member = if what == "refusal" { "refused" } else { "active" };
+                let close = serde_json::json!({member: what == "refusal"});
+                assert_eq!(desk.patch(id, close).await.status, 200);
+            }
+            _ => {
+                app.deliver().await;
+                let mails = app.mailbox.messages();
+                let text =
+                    mails.iter().find_map(|mail| mail.text.as_ref()?.split_once("#repudiate=")).unwrap().1;
+                let token = text.split_whitespace().next().unwrap();
+                let reply = app.post("/v1/password/repudiate", serde_json::json!({"token": token})).await;
+                assert_eq!(reply.status, 204);
+            }
+        }
+        for session in &others {
+            assert_eq!(
+                app.account_with(session).await.outcome(),
+                (401, "invalid_session".to_owned()),
+                "{what}"
+            );
+        }
+        assert_eq!(app.account_with(&own).await.status.as_u16(), if kept { 200 } else { 401 }, "{what}");
+        // For the next one: open again, with a password.
+        if ["temporary", "deactivation", "refusal"].contains(&what) {
+            let open = serde_json::json!({"active": true, "refused": false});
+            assert_eq!(desk.patch(id, open).await.status, 200);
+            for session in others.iter().chain([&own]) {
+                assert_eq!(app.account_with(session).await.status, 401, "{what}: closed is ended");
+            }
+            app.clock.advance(rekey::clock::hours(1));
+            let token = app.token_for("jane").await;
+            password = format!("a quiet harbor after the {what}");
+            assert_eq!(app.reset(&token, &password).await.status, 204);
+        }
+        if what != "repudiation" {
+            let signed_out = app.session_of("jane", &password).await;
+            let out = HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&signed_out);
+            assert_eq!(app.send(out).await.status, 204);
+            assert_eq!(app.account_with(&signed_out).await.status, 401, "a replay");
+        }
+        if what == "refusal" {
+            app.clock.advance(rekey::clock::hours(1));
+        }
+    }
+}

@@ -352,15 +352,92 @@ async fn whom_no_mail_can_reach_gets_none_and_bad_hours_are_refused() {
     assert!(app.stream_records().await.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_sign_ins_at_once_one_gets_in() {
     let app = TestApp::start().await;
     let desk = at_work(&app).await;
     let temporary = mailed(&app, &desk, "jane").await;
-    // Half by each name: each has a limit of its own, and five are let through at once.
-    let tries =
-        (0..10).map(|n| app.sign_in(if n % 2 == 0 { "jane" } else { "jane@agency.test" }, &temporary));
-    let replies = join_all(tries).await;
-    let got_in = replies.iter().filter(|reply| reply.status == 201).count();
-    assert_eq!(got_in, 1, "{replies:?}");
+    let name = |n: u32| if n.is_multiple_of(2) { "jane" } else { "jane@agency.test" };
+    let replies = join_all((0..100).map(|n| app.sign_in(name(n), &temporary))).await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
+    let sessions = app.store.list_sessions(app.account("jane").await.id).await.unwrap();
+    assert_eq!(sessions.len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_locks_an_account_does_not_keep_its_owner_from_the_help_that_staff_have_sent() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    for name in ["jane", "jane@agency.test"] {
+        while app.sign_in(name, "a wrong guess entirely").await.status != 429 {}
+    }
+    let temporary = mailed(&app, &desk, "jane").await;
+    for guess in ["a wrong guess entirely", "0000-0000-0000-0000-0000", PASSWORD] {
+        assert_eq!(app.sign_in("jane", guess).await.status, 429, "{guess}");
+    }
+    let session = app.session_of("jane", &temporary).await;
+    // Somebody goes on guessing at both names.
+    for name in ["jane", "jane@agency.test"] {
+        while app.sign_in(name, "a wrong guess entirely").await.status != 429 {}
+    }
+    assert_eq!(change(&app, &session, "0000-0000-0000-0000-0000", NEW_PASSWORD).await.status, 401);
+    assert_eq!(change(&app, &session, &temporary, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201, "and the locks are gone");
+
+    let late = mailed(&app, &desk, "jane").await;
+    while app.sign_in("jane", "a wrong guess entirely").await.status != 429 {}
+    app.clock.advance(Duration::from_hours(24));
+    while app.sign_in("jane", "a wrong guess entirely").await.status != 429 {}
+    let reply = app.sign_in("jane", &late).await;
+    assert_eq!(reply.outcome(), (401, "temporary_password_expired".to_owned()));
+}
+
+#[tokio::test]
+async fn one_that_is_taken_back_or_replaced_before_its_mail_is_not_mailed() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    let first = issue(&desk, id, None).await.json()["ticket_id"].as_str().unwrap().to_owned();
+    let path = format!("{ACCOUNTS}/{id}/tickets/{first}");
+    assert_eq!(desk.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    assert_eq!(app.deliver().await.dead, 0);
+    assert!(app.mailbox.messages().is_empty());
+    for _ in 0..2 {
+        assert_eq!(issue(&desk, id, None).await.status, 202);
+    }
+    assert_eq!(app.deliver().await.dead, 0);
+    let mails = app.mailbox.messages();
+    assert_eq!(mails.len(), 1, "the newest alone");
+    assert_eq!(app.sign_in("jane", &temporary_in(&mails[0])).await.status, 201);
+}
+
+#[tokio::test]
+async fn what_is_typed_like_one_costs_as_much_for_every_account() {
+    let app = TestApp::start().await;
+    let desk = at_work(&app).await;
+    mailed(&app, &desk, "jane").await;
+    app.sign_in("sam", "wrong").await;
+    let mut work = None;
+    for name in ["jane", "sam", "nobody", "dora", "ivan", "jane@agency.test", "family@agency.test"] {
+        app.seam.forget();
+        let reply = app.sign_in(name, "0000-1111-2222-3333-4444").await;
+        assert_eq!(reply.outcome(), (401, "invalid_credentials".to_owned()), "{name}");
+        let calls = app.seam.counts("sessions");
+        assert_eq!(work.get_or_insert(calls.clone()), &calls, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn its_session_lives_an_hour_at_most() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({"session_idle": 7200})).await;
+    app.import("agency", &demo_accounts("agency")).await;
+    let desk = at_work(&app).await;
+    let temporary = mailed(&app, &desk, "jane").await;
+    let session = app.session_of("jane", &temporary).await;
+    app.clock.advance(Duration::from_hours(1));
+    assert_eq!(
+        change(&app, &session, &temporary, NEW_PASSWORD).await.outcome(),
+        (401, "invalid_session".to_owned())
+    );
 }

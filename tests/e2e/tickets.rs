@@ -359,3 +359,24 @@ async fn mailers_that_race_issue_no_more_than_three_tickets() {
     let token = token_in(&link.unwrap());
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
 }
+
+#[tokio::test]
+async fn only_whoever_has_the_token_of_a_good_link_opens_it() {
+    let app = TestApp::start().await;
+    let token = app.token_for("jane").await;
+    let id = app.account("jane").await.id;
+    let opened = async || app.store.list_tickets(id).await.unwrap().tickets[0].opened_at;
+    let mut forged = token.clone().into_bytes();
+    forged[60] = if forged[60] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).unwrap();
+    assert_eq!(app.preview(&forged).await.outcome(), (404, "invalid_token".to_owned()));
+    assert_eq!(opened().await, None, "the ids alone, which staff see, do not");
+    app.clock.advance(Duration::from_hours(24));
+    assert_eq!(app.preview(&token).await.outcome(), (410, "expired_token".to_owned()));
+    assert_eq!(opened().await, None, "nor too late");
+    let token = app.token_for("sam").await;
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.preview(&token).await.outcome(), (410, "used_token".to_owned()));
+    let sam = app.store.list_tickets(app.account("sam").await.id).await.unwrap();
+    assert_eq!(sam.tickets[0].opened_at, None, "nor once it is used");
+}
