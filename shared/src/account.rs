@@ -9,6 +9,7 @@ use crate::ids::AccountId;
 use crate::password::PasswordHash;
 use crate::practice::{LOCALES, Policy, Portal, SecurityQuestion, Slug};
 use crate::temporary::Temporary;
+use crate::ticket::Issuer;
 
 /// What a member of staff may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -196,9 +197,16 @@ impl Account {
         self.active && !self.refused
     }
 
-    /// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too.
-    pub fn asked_question(&self, policy: &Policy) -> Option<&Question> {
-        self.question.as_ref().filter(|_| policy.security_question != SecurityQuestion::Off)
+    /// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too; but not who is helped
+    /// by the practice after a change that was not theirs: whoever made that may have set the question.
+    pub fn asked_question(&self, policy: &Policy, issuer: Issuer) -> Option<&Question> {
+        let asks = policy.security_question != SecurityQuestion::Off && !self.drops_question(issuer);
+        self.question.as_ref().filter(|_| asks)
+    }
+
+    /// Whether a password that is set with the practice's help takes the question away.
+    pub const fn drops_question(&self, issuer: Issuer) -> bool {
+        self.frozen_at.is_some() && !matches!(issuer, Issuer::SelfService)
     }
 
     /// Everything its owner may type to name it, canonical.

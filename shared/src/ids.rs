@@ -120,9 +120,11 @@ impl EventId {
         Self(Ulid(self.0.0.saturating_sub(1)))
     }
 
-    /// The id of the entry that sign-in has to wait: the same for all attempts that meet the wait which began then.
-    pub fn of_wait(subject: &Subject, since: Timestamp) -> Self {
-        Self(derived(since, &["wait", subject.as_str()]))
+    /// The id of the entry that somebody has to wait: the same for all attempts within an hour that meet the wait which began
+    /// then, so that a flood leaves one and goes on being seen.
+    pub fn of_wait(subject: &Subject, since: Timestamp, now: Timestamp) -> Self {
+        let hour = Timestamp::from_millis(now.millis().div_euclid(3_600_000) * 3_600_000);
+        Self(derived(since.max(hour), &["wait", subject.as_str(), &since.millis().to_string()]))
     }
 }
 

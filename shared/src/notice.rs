@@ -28,6 +28,8 @@ pub struct Notice {
     pub practice: Slug,
     /// The account's portal.
     pub portal: Portal,
+    /// Of the address that it was mailed to: who has that no longer has no say any more.
+    pub mailbox: Digest,
     /// Of the token.
     pub digest: Digest,
     /// The id of the key that the token was derived with.

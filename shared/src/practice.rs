@@ -239,7 +239,8 @@ impl Practice {
         let url = &self.portals.of(portal).url;
         let (scheme, rest) = url.split_once("://")?;
         let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
-        Some(format!("{scheme}://{}", host.to_ascii_lowercase()))
+        let host = host.strip_suffix(":443").unwrap_or(host);
+        Some(format!("{scheme}://{host}").to_ascii_lowercase())
     }
 
     /// The address of a link that says "this wasn't me", on the same page.

@@ -74,6 +74,17 @@ async fn a_holder_reads_what_happened_newest_first() {
         (&json!("203.0.113.7"), &Value::Null),
         "staff's is theirs"
     );
+    let desk = Desk::of(&app, "agency", "staff", "casey").await;
+    let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links"));
+    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
+    assert_eq!(desk.send(issue.json(&link)).await.status, 201);
+    app.deliver().await;
+    let mailed = activity(&app, &session, "limit=2").await.json()["events"].clone();
+    assert_eq!(
+        (&mailed[0]["action"], &mailed[0]["ip"]),
+        (&json!("mail_sent"), &Value::Null),
+        "nor by the mail"
+    );
     assert_eq!((&events[0]["at"], &events[0]["actor"]), (&json!("2026-11-21T18:41:30Z"), &json!("holder")));
     assert_eq!(events[1]["action"], "user_updated");
     assert_eq!(reply["next_cursor"], Value::Null);
@@ -177,22 +188,52 @@ async fn another_practices_log_is_out_of_reach() {
     app.create_practice("therapy", json!({})).await;
     app.import("therapy", &crate::support::demo_accounts("therapy")).await;
     let admin = Desk::of(&app, "therapy", "staff", "admin").await;
-    assert!(
-        changes(&admin, "limit=100")
-            .await
-            .iter()
-            .all(|event| event["username"] != Value::Null || event["account"] == Value::Null)
-    );
     let foreign = app.account("jane").await.id;
     let staff = app.account_of("agency", Portal::Staff, "admin").await.id;
     app.session_of("jane", PASSWORD).await;
     assert!(changes(&admin, &format!("actor={foreign}")).await.is_empty());
     assert!(changes(&admin, &format!("actor={staff}")).await.is_empty());
-    for path in [format!("{ACCOUNTS}/{foreign}/activity"), format!("{CHANGES}?")] {
-        let event = HttpEvent::new("GET", path.trim_end_matches('?')).query(&format!("account={foreign}"));
-        let reply = admin.send(event).await;
-        assert!([400, 404].contains(&reply.status.as_u16()), "{path}: {reply:?}");
+    let mut own = Vec::new();
+    for (portal, name) in [
+        (Portal::Client, "jane"),
+        (Portal::Client, "sam"),
+        (Portal::Client, "lily"),
+        (Portal::Client, "tom"),
+        (Portal::Client, "dora"),
+        (Portal::Client, "ruth"),
+        (Portal::Client, "ivan"),
+        (Portal::Staff, "admin"),
+        (Portal::Staff, "casey"),
+    ] {
+        own.push(json!(app.account_of("therapy", portal, name).await.id.to_string()));
     }
+    let all = changes(&admin, "limit=100").await;
+    assert!(
+        all.len() > 9
+            && all.iter().all(|event| event["account"].is_null() || own.contains(&event["account"]))
+    );
+    let of_account = admin.get(&format!("{ACCOUNTS}/{foreign}/activity")).await;
+    assert_eq!(of_account.outcome(), (404, "not_found".to_owned()));
+    let filtered = admin.send(HttpEvent::new("GET", CHANGES).query(&format!("account={foreign}"))).await;
+    assert_eq!(filtered.outcome(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn who_is_scoped_reads_no_name_of_whom_they_do_not_look_after() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({"caseload_scoped": true})).await;
+    app.import("agency", &crate::support::demo_accounts("agency")).await;
+    let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
+    let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let admin = Desk::of(&app, "agency", "staff", "admin").await;
+    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
+    let relation = format!("{ACCOUNTS}/{jane}/associations/{sam}");
+    assert_eq!(admin.put(&relation, json!({"relationship": "parent"})).await.status, 204);
+    let staff = Desk::of(&app, "agency", "staff", "casey").await;
+    let query = format!("account={jane}&type=association_changed");
+    assert_eq!(words(&changes(&admin, &query).await), ["Association of jane with sam was modified by admin"]);
+    let seen = changes(&staff, &query).await;
+    assert_eq!(words(&seen), ["Association of jane with another login was modified by admin"]);
 }
 
 #[tokio::test]
@@ -213,9 +254,21 @@ async fn an_auditor_gets_a_table() {
     let reply = table("limit=2").await;
     assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8");
     let lines: Vec<&str> = reply.body.split("\r\n").collect();
-    assert_eq!(lines[0], "at,action,description,actor,by,account,username,note,ip,id");
-    assert!(lines[1].contains(&format!("authn_token_created,A way to set the password of jane was issued by admin,staff,admin,{jane},jane,\"Phoned, said \"\"lost\"\"\",203.0.113.7,")), "{}", lines[1]);
-    assert!(lines[2].contains(",'=cmd(),"), "no formula: {}", lines[2]);
+    let header = ["at", "action", "description", "actor", "by", "account", "username", "note", "ip", "id"];
+    assert_eq!(lines[0], header.map(|name| format!("\"{name}\"")).join(","));
+    let jane = jane.to_string();
+    let cells = [
+        "authn_token_created",
+        "A way to set the password of jane was issued by admin",
+        "staff",
+        "admin",
+        &jane,
+        "jane",
+        "Phoned, said \"\"lost\"\"",
+        "203.0.113.7",
+    ];
+    assert!(lines[1].contains(&cells.map(|cell| format!("\"{cell}\"")).join(",")), "{}", lines[1]);
+    assert!(lines[2].contains(",\"'=cmd()\","), "no formula: {}", lines[2]);
     assert_eq!((lines.len(), lines[3]), (4, ""));
     let next = reply.headers["link"].to_str().unwrap();
     let (target, relation) = next.split_once("; ").unwrap();

@@ -123,12 +123,11 @@ async fn it_ends_by_idleness_and_at_its_time_like_any_other() {
     let app = TestApp::start().await;
     let pair = signed_in(&app).await;
     let get = || HttpEvent::new("GET", "/v1/account").header("cookie", &pair);
-    for _ in 0..60 {
+    for turn in 1..60 {
         app.clock.advance(std::time::Duration::from_mins(12));
-        if app.send(get()).await.status != 200 {
-            break;
-        }
+        assert_eq!(app.send(get()).await.status, 200, "used all the time: {turn}");
     }
+    app.clock.advance(std::time::Duration::from_mins(12));
     assert_eq!(app.send(get()).await.status, 401, "12 hours, however much it is used");
     let pair = signed_in(&app).await;
     app.clock.advance(hours(1));

@@ -108,7 +108,7 @@ pub async fn list_account_activity(deps: &Deps, call: &Call, id: &str) -> Result
     let account = find(deps, &staff, id).await?;
     let page = Page::parse((asked.limit.as_deref(), 25, 100), asked.cursor.as_deref(), None, None)?;
     let (events, next_cursor) = page.read(&deps.store, &Log::Account(account), None).await?;
-    answer(deps, events, next_cursor).await
+    answer(deps, &staff, events, next_cursor).await
 }
 
 /// Lists what happened in the practice. Of one account, whoever may see it; of the whole practice, administrators alone.
@@ -137,9 +137,9 @@ pub async fn list_changes(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let fits: Option<&(dyn Fn(&Event) -> bool + Sync)> = if filter.is_log() { None } else { Some(&fits) };
     let (events, next_cursor) = page.read(&deps.store, &filter.log(&staff), fits).await?;
     if as_table {
-        table(deps, call, events, next_cursor).await
+        table(deps, call, &staff, (events, next_cursor)).await
     } else {
-        answer(deps, events, next_cursor).await
+        answer(deps, &staff, events, next_cursor).await
     }
 }
 
@@ -164,16 +164,13 @@ impl Filter {
             None if staff.is_admin() => None,
             None => return Err(Problem::new(Code::Forbidden)),
         };
-        let known = |who: &String| {
-            ["anonymous", "operator", "system"].contains(&who.as_str()) || who.parse::<AccountId>().is_ok()
+        let rule = "must be an account's id, anonymous, operator or system";
+        let who = |who: &String| match who.parse::<AccountId>() {
+            Ok(id) => Ok(id.to_string()),
+            Err(_) if ["anonymous", "operator", "system"].contains(&who.as_str()) => Ok(who.clone()),
+            Err(_) => Err(Problem::invalid("actor", rule)),
         };
-        let actor = match &asked.actor {
-            Some(who) if !known(who) => {
-                let rule = "must be an account's id, anonymous, operator or system";
-                return Err(Problem::invalid("actor", rule));
-            }
-            who => who.clone(),
-        };
+        let actor = asked.actor.as_ref().map(who).transpose()?;
         let action = match &asked.r#type {
             Some(name) => {
                 let action = Action::parse(name);
@@ -208,19 +205,26 @@ impl Filter {
     }
 }
 
-/// The usernames of the accounts that events are about.
-async fn usernames(deps: &Deps, events: &[Event]) -> Result<BTreeMap<AccountId, String>, Problem> {
+/// The usernames of the accounts that events are about, as far as the reader may see them: a colleague, or a client of theirs.
+async fn usernames(
+    deps: &Deps,
+    staff: &Staff,
+    events: &[Event],
+) -> Result<BTreeMap<AccountId, String>, Problem> {
     let ids = events.iter().flat_map(|event| [event.account, event.by, event.other]).flatten();
     let ids: BTreeSet<AccountId> = ids.collect();
     let accounts = deps.store.find_accounts(&ids.into_iter().collect::<Vec<_>>()).await?;
-    Ok(accounts.into_iter().map(|account| (account.id, account.username.as_str().to_owned())).collect())
+    let known = accounts.into_iter().filter(|account| {
+        staff.sees(account) || account.portal == Portal::Staff && account.practice == staff.account.practice
+    });
+    Ok(known.map(|account| (account.id, account.username.as_str().to_owned())).collect())
 }
 
 fn facts(event: Event, usernames: &BTreeMap<AccountId, String>) -> ChangeEvent {
     let name = |id: Option<AccountId>| id.and_then(|id| usernames.get(&id));
     let or = |name: Option<&String>, otherwise: &str| name.map_or_else(|| otherwise.to_owned(), Clone::clone);
     let (account, staff, other) = (
-        or(name(event.account), "an unknown login"),
+        or(name(event.account), if event.account.is_some() { "an unknown login" } else { "the practice" }),
         or(name(event.by), "a former member of staff"),
         or(name(event.other), "another login"),
     );
@@ -244,8 +248,13 @@ fn facts(event: Event, usernames: &BTreeMap<AccountId, String>) -> ChangeEvent {
     }
 }
 
-async fn answer(deps: &Deps, events: Vec<Event>, next_cursor: Option<EventId>) -> Result<Answer, Problem> {
-    let usernames = usernames(deps, &events).await?;
+async fn answer(
+    deps: &Deps,
+    staff: &Staff,
+    events: Vec<Event>,
+    next_cursor: Option<EventId>,
+) -> Result<Answer, Problem> {
+    let usernames = usernames(deps, staff, &events).await?;
     let events = events.into_iter().map(|event| facts(event, &usernames)).collect();
     Answer::json(StatusCode::OK, &Changes { events, next_cursor })
 }
@@ -254,11 +263,13 @@ async fn answer(deps: &Deps, events: Vec<Event>, next_cursor: Option<EventId>) -
 async fn table(
     deps: &Deps,
     call: &Call,
-    events: Vec<Event>,
-    next_cursor: Option<EventId>,
+    staff: &Staff,
+    (events, next_cursor): (Vec<Event>, Option<EventId>),
 ) -> Result<Answer, Problem> {
-    let usernames = usernames(deps, &events).await?;
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let usernames = usernames(deps, staff, &events).await?;
+    let mut writer = csv::WriterBuilder::new();
+    writer.terminator(csv::Terminator::CRLF).quote_style(csv::QuoteStyle::Always);
+    let mut writer = writer.from_writer(Vec::new());
     let failed = |error: csv::Error| Problem::internal("writing a table", error);
     let header = ["at", "action", "description", "actor", "by", "account", "username", "note", "ip", "id"];
     writer.write_record(header).map_err(failed)?;
@@ -292,5 +303,9 @@ async fn table(
 
 /// A spreadsheet takes a cell that begins so for a formula, and usernames are people's own.
 fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
 }

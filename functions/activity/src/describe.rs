@@ -65,6 +65,9 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::SessionRevoked if event.actor == Actor::Staff => {
             format!("Every session of {name} was ended by {who}")
         }
+        Action::SessionRevoked if event.session.is_none() => {
+            format!("Every other session was ended by {name}")
+        }
         Action::SessionRevoked => format!("A session was ended by {name}"),
     }
 }

@@ -74,7 +74,7 @@ pub async fn list_activity(deps: &Deps, call: &Call) -> Result<Answer, Problem> 
         action: event.action,
         description: describe(event, &names),
         actor: event.actor,
-        ip: event.ip.clone().filter(|_| event.actor != Actor::Staff),
+        ip: event.ip.clone().filter(|_| matches!(event.actor, Actor::Holder | Actor::Anonymous)),
     };
     Answer::json(StatusCode::OK, &Activity { events: events.iter().map(facts).collect(), next_cursor })
 }

@@ -66,9 +66,8 @@ impl Page {
             if high < self.low {
                 return Ok((found, None));
             }
-            let events =
+            let (events, more) =
                 store.read_log(log, (self.low, high), Some(i32::try_from(read).unwrap_or(i32::MAX))).await?;
-            let more = events.len() == read;
             for event in events {
                 high = event.id.before();
                 if fits.is_some_and(|fits| !fits(&event)) {

@@ -118,7 +118,7 @@ impl Current {
         let now = deps.ambient.now();
         if let Decision::Refused { retry_after, since } = deps.store.count_sign_in(&limit, now).await? {
             let event = deps.event(call, account, Action::AuthnLoginLock)?;
-            let id = EventId::of_wait(&limit, since.unwrap_or(now));
+            let id = EventId::of_wait(&limit, since.unwrap_or(now), now);
             deps.store.record_event(&Event { id, ..event }).await?;
             return Err(Problem::too_many(retry_after));
         }

@@ -3,7 +3,7 @@
 use rekey::account::Account;
 use rekey::clock::Timestamp;
 use rekey::event::{Action, Actor};
-use rekey::ids::TicketId;
+use rekey::ids::{AccountId, TicketId};
 use rekey::outbox::{Errand, Outbox};
 use rekey::practice::Practice;
 use rekey::store::tickets::Issued;
@@ -99,11 +99,19 @@ async fn arm(deps: &Deps, outbox: &Outbox, ticket: Ticket) -> Result<Ticket, Fai
     if deps.store.arm_link(&armed).await? { Ok(armed) } else { Err(Failure::Contended) }
 }
 
-const fn actor_of(issuer: Issuer) -> Actor {
+pub(crate) const fn actor_of(issuer: Issuer) -> Actor {
     match issuer {
         Issuer::SelfService => Actor::Anonymous,
         Issuer::Operator => Actor::Operator,
         Issuer::Staff => Actor::Staff,
+    }
+}
+
+/// The member of staff who asks.
+pub(crate) const fn by(outbox: &Outbox) -> Option<AccountId> {
+    match outbox.errand {
+        Errand::Link { by, .. } => by,
+        _ => None,
     }
 }
 
@@ -162,10 +170,7 @@ async fn draw(
         answers: 0,
         mail: None,
         opened_at: None,
-        by: match outbox.errand {
-            Errand::Link { by, .. } => by,
-            _ => None,
-        },
+        by: by(outbox),
         reason: None,
         used_at: None,
         used_with: None,

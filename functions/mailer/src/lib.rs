@@ -61,9 +61,12 @@ impl Deps {
 
     fn event(&self, outbox: &Outbox, action: Action, actor: Actor) -> Result<Event, NoRandomness> {
         let event = Event::new(&self.ambient, &outbox.practice, action, actor)?.with_outbox(outbox.id);
+        // Where a member of staff works is in the event of what they did, and not in what follows from it.
+        let by_staff =
+            matches!(outbox.errand, Errand::Link { by: Some(_), .. } | Errand::TemporaryPassword { .. });
         Ok(match &outbox.ip {
-            Some(ip) => event.from_address(ip),
-            None => event,
+            Some(ip) if !by_staff => event.from_address(ip),
+            _ => event,
         })
     }
 }

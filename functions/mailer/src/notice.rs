@@ -3,11 +3,12 @@
 
 use rekey::account::Account;
 use rekey::event::{Action, Actor, Event, Reason};
+use rekey::identifier::Email;
 use rekey::mail::compose::{Kind as Mail, Language, Letter, Link};
 use rekey::notice::{self, Notice};
 use rekey::outbox::Outbox;
 use rekey::practice::Practice;
-use rekey::token::Token;
+use rekey::token::{Token, digest_of};
 
 use crate::{Deps, Failure, letter, send};
 
@@ -22,7 +23,7 @@ pub(crate) async fn confirm(
     else {
         return Ok(Vec::new());
     };
-    let token = token_for(deps, outbox, account).await?;
+    let token = token_for(deps, outbox, account, to).await?;
     let repudiate = zeroize::Zeroizing::new(practice.repudiation_link(account.portal, &token.expose()));
     let url = practice.portals.of(account.portal).url.as_str();
     let links = [Link { username: account.username.as_str(), url }];
@@ -33,7 +34,7 @@ pub(crate) async fn confirm(
 }
 
 /// The token of the confirmation's link: the one that an earlier delivery of the record has made, or a new one.
-async fn token_for(deps: &Deps, outbox: &Outbox, account: &Account) -> Result<Token, Failure> {
+async fn token_for(deps: &Deps, outbox: &Outbox, account: &Account, to: &Email) -> Result<Token, Failure> {
     let derivation = deps.derivation.get().await?;
     let derive = |key: &str| notice::derive(derivation, key, &outbox.nonce, account.id, outbox.id);
     if let Some(known) = deps.store.find_notice(account.id, outbox.id).await? {
@@ -46,6 +47,7 @@ async fn token_for(deps: &Deps, outbox: &Outbox, account: &Account) -> Result<To
         account: account.id,
         practice: account.practice.clone(),
         portal: account.portal,
+        mailbox: digest_of(&to.mailbox()),
         digest: token.digest(),
         derivation_key: key.to_owned(),
         valid_until: outbox.at + notice::LIFE,
@@ -63,7 +65,8 @@ pub(crate) async fn alarm(
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
-    let event = deps.event(outbox, Action::MailSent, Actor::System)?.of(account.id, account.portal);
+    // Of the practice, not of the account: it is no mail to its owner.
+    let event = deps.event(outbox, Action::MailSent, Actor::System)?;
     let Some(to) = &practice.support.email else {
         let event = Event { action: Action::MailNotSent, ..event };
         return Ok(vec![event.because(Reason::NoAddress)]);

@@ -32,8 +32,10 @@ pub(crate) async fn recover(
     for account in accounts {
         match obstacle(account, challenge.as_ref(), deps.ambient.now()) {
             Some(reason) => {
-                let event = deps.event(outbox, Action::RecoveryRefused, Actor::Anonymous)?;
-                events.push(event.of(account.id, account.portal).because(reason));
+                let event = deps.event(outbox, Action::RecoveryRefused, issue::actor_of(issuer))?;
+                let mut event = event.of(account.id, account.portal).because(reason);
+                event.by = issue::by(outbox);
+                events.push(event);
             }
             None => able.push(account),
         }
@@ -171,7 +173,9 @@ async fn remember(
         ticket: ticket.id,
         credential_version: account.credential_version,
         username: account.username.as_str().to_owned(),
-        question: account.asked_question(&practice.policy).map(|question| question.question.clone()),
+        question: account
+            .asked_question(&practice.policy, ticket.issuer)
+            .map(|question| question.question.clone()),
     };
     let mailed = Mailed {
         digest: code.digest(keys.current()?, outbox.id),

@@ -70,7 +70,7 @@ async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     match call.segments().as_slice() {
         ["v1", "password", "reset", "preview"] => {
             call.method(&[Verb::POST])?;
-            preview::preview(deps, call).await
+            Box::pin(preview::preview(deps, call)).await
         }
         ["v1", "password", "repudiate"] => {
             call.method(&[Verb::POST])?;
@@ -92,10 +92,13 @@ async fn find(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem>
 }
 
 /// The same, and staff see from now on that it has been looked at.
-async fn look(deps: &Deps, token: &Secret) -> Result<(Ticket, Account), Problem> {
-    let token = parse(token)?;
-    let found = deps.store.open_ticket(&token, deps.ambient.now()).await?;
-    settle(deps, &token, found).await
+async fn look(deps: &Deps, secret: &Secret) -> Result<(Ticket, Account), Problem> {
+    let token = parse(secret)?;
+    // Where there is none, a store may also not show what a condition has failed on: read it as it is.
+    match deps.store.open_ticket(&token, deps.ambient.now()).await? {
+        None => find(deps, secret).await,
+        found => settle(deps, &token, found).await,
+    }
 }
 
 fn parse(token: &Secret) -> Result<Token, Problem> {

@@ -73,7 +73,8 @@ pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         }
     }
     let practice = deps.practice(&ticket.practice, now).await?;
-    let question = account.asked_question(&practice.policy).map(|question| question.question.clone());
+    let question =
+        account.asked_question(&practice.policy, ticket.issuer).map(|question| question.question.clone());
     Answer::json(
         StatusCode::OK,
         &Preview {

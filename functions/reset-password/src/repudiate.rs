@@ -9,7 +9,7 @@ use rekey::notice::Notice;
 use rekey::outbox::{Errand, Outbox};
 use rekey::secret::Secret;
 use rekey::store::notices::Repudiation;
-use rekey::token::Token;
+use rekey::token::{Token, digest_of};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -34,7 +34,7 @@ pub struct RepudiateRequest {
         (status = 204, description = "The account is frozen"),
         (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
         (status = 404, description = "`invalid_token`", body = ProblemBody),
-        (status = 410, description = "`expired_token`", body = ProblemBody),
+        (status = 410, description = "`expired_token`, `revoked_token`: the account has another address", body = ProblemBody),
         (status = 413, description = "`body_too_large`", body = ProblemBody),
         (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
         (status = 503, description = "`unavailable`", body = ProblemBody)))]
@@ -48,6 +48,10 @@ pub async fn repudiate(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
         }
         if notice.valid_until <= deps.ambient.now() {
             return Err(Problem::new(Code::ExpiredToken));
+        }
+        let mailbox = account.email.as_ref().map(|email| digest_of(&email.mailbox()));
+        if mailbox != Some(notice.mailbox) {
+            return Err(Problem::new(Code::RevokedToken));
         }
         if freeze(deps, call, &notice, &account).await? {
             return Ok(Answer::empty());

@@ -101,7 +101,7 @@ async fn check_answer(
     answer: Option<&Secret>,
 ) -> Result<Option<Subject>, Problem> {
     let required = practice.policy.security_question == SecurityQuestion::Required;
-    let Some(question) = account.asked_question(&practice.policy) else {
+    let Some(question) = account.asked_question(&practice.policy, ticket.issuer) else {
         // Whom staff have given a ticket they have looked at: that is the help that the others are sent to.
         let unaided = ticket.issuer == Issuer::SelfService;
         let missing = required && unaided && Purpose::of(account) == Purpose::Reset;
@@ -121,7 +121,7 @@ async fn check_answer(
         Answered::Void => return Err(Problem::new(Code::RevokedToken)),
         Answered::Later { retry_after, since } => {
             let event = event(deps, call, ticket, Action::ExcessRateLimitExceeded)?;
-            let event = Event { id: EventId::of_wait(&limit, since), ..event };
+            let event = Event { id: EventId::of_wait(&limit, since, event.at), ..event };
             deps.store.record_event(&event.because(Reason::WrongAnswer)).await?;
             return Err(Problem::too_many(retry_after));
         }

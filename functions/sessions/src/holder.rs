@@ -135,7 +135,7 @@ pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Answer, Problem> 
 pub async fn end_others(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
     let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
     let event = deps.event(call, &account.practice, Action::SessionRevoked, Actor::Holder)?;
-    let event = event.of(account.id, account.portal).with_session(session.id);
+    let event = event.of(account.id, account.portal);
     if deps.store.keep_session(&account, &session, &event).await?.is_written() {
         return Ok(Answer::empty());
     }
@@ -167,7 +167,8 @@ pub async fn end_session(deps: &Deps, call: &Call, id: &str) -> Result<Answer, P
     let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
     let id: SessionId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
     let action = if id == session.id { Action::AuthnLogout } else { Action::SessionRevoked };
-    end(deps, call, &account, id, action).await
+    let answer = end(deps, call, &account, id, action).await?;
+    Ok(if id == session.id && session.origin.is_some() { answer.with_cookie("") } else { answer })
 }
 
 async fn end(

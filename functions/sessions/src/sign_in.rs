@@ -348,7 +348,7 @@ impl Attempt<'_> {
     /// One entry for each wait, however many attempts meet it: its id follows from the failure that began the wait.
     async fn record_lock(&self, login: Option<&Login>, since: Timestamp) -> Result<(), Problem> {
         let event = self.event(login.map(|login| login.account), Action::AuthnLoginLock, Actor::Anonymous)?;
-        let event = Event { id: EventId::of_wait(self.limit, since), ..event };
+        let event = Event { id: EventId::of_wait(self.limit, since, event.at), ..event };
         Ok(self.deps.store.record_event(&event).await?)
     }
 

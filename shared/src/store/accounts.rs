@@ -112,12 +112,12 @@ impl Store {
 
     /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
     /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every
-    /// ticket and session; a temporary password is gone, and so is what froze the account.
+    /// ticket and session; a temporary password is gone, and so is what froze the account, and its question where that is to go.
     pub(super) fn password_writes(
         &self,
         account: &Account,
         password: &PasswordHash,
-        question: Option<&Question>,
+        (question, drops_question): (Option<&Question>, bool),
         ending: bool,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let raise = u64::from(ending);
@@ -136,7 +136,12 @@ impl Store {
         };
         let also = if question.is_some() { ", question = :question" } else { "" };
         let without = if ending { " REMOVE #temporary" } else { "" };
-        let thaw = if ending { ", frozen_at" } else { "" };
+        let dropped = drops_question && question.is_none();
+        let thaw = match (ending, dropped) {
+            (true, true) => ", frozen_at, question",
+            (true, false) => ", frozen_at",
+            (false, _) => "",
+        };
         let mut on_account = same_temporary(values(self.update(&keys::account(account.id))), account)
             .update_expression(format!("SET {set}, setup = :setup{also}{without}{thaw}"))
             .expression_attribute_values(":setup", setup);

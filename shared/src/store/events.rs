@@ -29,19 +29,19 @@ impl Store {
         }
     }
 
-    /// An account's events, newest first.
+    /// An account's events, newest first, as far as one answer of the store goes.
     pub async fn list_events(&self, account: AccountId) -> Result<Vec<Event>, StoreError> {
-        self.read_log(&Log::Account(account), (EventId::FIRST, EventId::LAST), None).await
+        Ok(self.read_log(&Log::Account(account), (EventId::FIRST, EventId::LAST), None).await?.0)
     }
 
-    /// Events of a log between two ids, both included, newest first, at most `limit`; fewer mean that there are no more. Reads
-    /// no more than it answers. An account's log is strongly consistent; the others are indexes, a moment behind.
+    /// Events of a log between two ids, both included, newest first, at most `limit` and at most a megabyte of them; and whether
+    /// there may be more. Reads no more than it answers. An account's log is strongly consistent; the others are indexes, a moment behind.
     pub async fn read_log(
         &self,
         log: &Log,
         (low, high): (EventId, EventId),
         limit: Option<i32>,
-    ) -> Result<Vec<Event>, StoreError> {
+    ) -> Result<(Vec<Event>, bool), StoreError> {
         let (index, name, key) = log.place();
         let call = self
             .client
@@ -57,7 +57,9 @@ impl Store {
             .expression_attribute_values(":low", text(&low))
             .expression_attribute_values(":high", text(&high));
         let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
-        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&key, item)).collect()
+        let more = answer.last_evaluated_key.is_some();
+        let events = answer.items.unwrap_or_default().into_iter().map(|item| items::read(&key, item));
+        Ok((events.collect::<Result<_, _>>()?, more))
     }
 }
 

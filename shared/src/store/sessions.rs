@@ -13,6 +13,7 @@ use crate::limit::Subject;
 use crate::outbox::Outbox;
 use crate::password::PasswordHash;
 use crate::session::Session;
+use crate::ticket::Issuer;
 use crate::token::Token;
 
 /// What a sign-in writes.
@@ -51,7 +52,7 @@ impl Store {
         let session = sign_in.session;
         let key = keys::session(session.account, session.id);
         let mut writes = match sign_in.rehash {
-            Some((account, password)) => self.password_writes(account, password, None, false)?,
+            Some((account, password)) => self.password_writes(account, password, (None, false), false)?,
             None => vec![self.check_login(sign_in.login, session.ticket)?],
         };
         if let Some(ticket) = session.ticket {
@@ -92,6 +93,8 @@ impl Store {
     /// ticket is void, and this session can do everything.
     pub async fn change_password(&self, change: &PasswordChange<'_>) -> Result<Outcome, StoreError> {
         let (session, account) = (change.session, change.account);
+        // A temporary password is the practice's help.
+        let dropped = session.ticket.is_some() && account.drops_question(Issuer::Staff);
         let keep = self
             .update(&keys::session(account.id, session.id))
             .update_expression("SET #epoch = :new_epoch REMOVE #ticket")
@@ -101,7 +104,7 @@ impl Store {
             .expression_attribute_values(":new_epoch", number(account.session_epoch + 1))
             .expression_attribute_values(":epoch", number(account.session_epoch))
             .expression_attribute_values(":digest", attribute(&session.digest)?);
-        let mut writes = self.password_writes(account, change.password, None, true)?;
+        let mut writes = self.password_writes(account, change.password, (None, dropped), true)?;
         writes.push(update(keep)?);
         writes.push(self.put_event(change.event)?);
         writes.push(self.put_outbox(change.confirmation)?);

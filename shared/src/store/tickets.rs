@@ -321,7 +321,12 @@ impl Store {
     /// not as it was read.
     pub async fn consume_ticket(&self, reset: &Reset<'_>) -> Result<Outcome, StoreError> {
         let mut writes = vec![self.use_ticket(reset)?];
-        writes.extend(self.password_writes(reset.account, reset.password, reset.question, true)?);
+        writes.extend(self.password_writes(
+            reset.account,
+            reset.password,
+            (reset.question, reset.account.drops_question(reset.ticket.issuer)),
+            true,
+        )?);
         writes.push(self.put_event(reset.event)?);
         writes.push(self.put_outbox(reset.confirmation)?);
         for subject in reset.limits {
