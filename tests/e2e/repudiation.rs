@@ -226,3 +226,16 @@ async fn a_question_that_the_thief_has_set_does_not_keep_the_practice_from_helpi
     assert_eq!(app.reset(&link, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.account("jane").await.question, None, "it is gone with the thief");
 }
+
+#[tokio::test]
+async fn of_many_at_once_one_freezes() {
+    let app = TestApp::start().await;
+    let (token, _) = changed(&app).await;
+    let replies = futures::future::join_all((0..10).map(|_| repudiate(&app, &token))).await;
+    assert!(replies.iter().all(|reply| reply.status == 204), "{replies:?}");
+    let actions = app.actions("jane").await;
+    assert_eq!(actions.iter().filter(|action| *action == "authn_password_repudiated").count(), 1);
+    assert_eq!(app.deliver().await.dead, 0);
+    let told = app.mailbox.messages().into_iter().filter(|mail| mail.to == ["help@agency.test"]).count();
+    assert_eq!(told, 1, "and the practice is told once");
+}
