@@ -351,7 +351,7 @@ async fn a_password_manager_is_led_to_the_portals_own_page() {
         let reply = page(query).await;
         assert_eq!((reply.status.as_u16(), reply.headers["location"].to_str().unwrap()), (302, location));
     }
-    let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
     let settings = json!({"portals": {"client": {"change_password_url": "https://portal.agency.test/account/password"}}});
     assert_eq!(desk.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&settings)).await.status, 200);
     app.clock.advance(std::time::Duration::from_mins(2));

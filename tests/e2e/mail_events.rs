@@ -5,20 +5,16 @@ use rekey::event::Action;
 use rekey::ids::AccountId;
 use serde_json::{Value, json};
 
-use crate::support::desk::{ACCOUNTS, Desk};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
+use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
 use crate::support::{NEW_PASSWORD, Reply, TestApp, logs, token_in};
 
 const BOUNCING: &str = "bounce+jane@simulator.amazonses.com";
 const COMPLAINING: &str = "complaint@simulator.amazonses.com";
 
-async fn at_work(app: &TestApp) -> Desk<'_> {
-    Desk::of(app, "agency", "staff", "admin").await
-}
-
 /// Mails a link to an account, and brings what SES reports of it.
-async fn link(app: &TestApp, desk: &Desk<'_>, id: AccountId) -> Reply {
+async fn link(app: &TestApp, desk: &StaffMember<'_>, id: AccountId) -> Reply {
     let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
     let reply = desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await;
     assert_eq!(reply.status, 201, "{reply:?}");
@@ -27,7 +23,7 @@ async fn link(app: &TestApp, desk: &Desk<'_>, id: AccountId) -> Reply {
 }
 
 /// State and mail of each ticket, the newest first.
-async fn tickets(desk: &Desk<'_>, id: AccountId) -> Vec<(String, Value)> {
+async fn tickets(desk: &StaffMember<'_>, id: AccountId) -> Vec<(String, Value)> {
     let reply = desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
     let tickets = reply["tickets"].as_array().unwrap().clone();
     tickets
@@ -36,7 +32,7 @@ async fn tickets(desk: &Desk<'_>, id: AccountId) -> Vec<(String, Value)> {
         .collect()
 }
 
-async fn shown(desk: &Desk<'_>, id: AccountId) -> Value {
+async fn shown(desk: &StaffMember<'_>, id: AccountId) -> Value {
     desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["mail"].clone()
 }
 

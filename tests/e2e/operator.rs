@@ -191,6 +191,6 @@ async fn an_import_brings_caseloads_along() {
     let caseload = app.account("noor").await.caseload;
     assert_eq!(caseload.len(), 2);
     assert_eq!((caseload[0].staff, caseload[0].role.as_deref()), (casey, Some("Nurse")));
-    let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "casey").await;
+    let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "casey").await;
     assert_eq!(desk.list("caseload=mine").await, ["noor"]);
 }

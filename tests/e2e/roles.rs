@@ -5,8 +5,8 @@ use rekey::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::contract;
-use crate::support::desk::{ACCOUNTS, Desk};
 use crate::support::event::HttpEvent;
+use crate::support::staff::{ACCOUNTS, StaffMember};
 use crate::support::{PASSWORD, TestApp, demo_accounts, temporary_in};
 
 const TOMORROW: &str = "2026-11-22T18:00:00Z";
@@ -30,7 +30,7 @@ async fn id(app: &TestApp, slug: &str, portal: Portal, name: &str) -> AccountId 
 }
 
 /// An administrator who has signed in with a temporary password.
-async fn restricted<'a>(app: &'a TestApp, admin: &Desk<'a>) -> Desk<'a> {
+async fn restricted<'a>(app: &'a TestApp, admin: &StaffMember<'a>) -> StaffMember<'a> {
     let terry = json!({"portal": "staff", "username": "terry", "email": "terry@caseload.test", "role": "admin",
         "display_name": "Terry"});
     let created = admin.create(terry).await.json();
@@ -41,7 +41,7 @@ async fn restricted<'a>(app: &'a TestApp, admin: &Desk<'a>) -> Desk<'a> {
         "password": temporary_in(&app.mailbox.messages()[0])});
     let reply = app.post("/v1/sessions", body).await.json();
     assert_eq!(reply["next"], "change_password");
-    Desk { app, session: reply["token"].as_str().unwrap().to_owned() }
+    StaffMember { app, session: reply["token"].as_str().unwrap().to_owned() }
 }
 
 fn holders() -> Vec<Row> {
@@ -77,20 +77,20 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
     let (jane, sam) = (of(Portal::Client, "jane").await, of(Portal::Client, "sam").await);
     let (casey, boss) = (of(Portal::Staff, "casey").await, of(Portal::Staff, "admin").await);
     let foreign = id(&app, "agency", Portal::Client, "jane").await;
-    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
+    let admin = StaffMember::of(&app, "caseload", "staff", "admin").await;
     assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
     let colleague = json!({"portal": "staff", "username": "robin", "email": "robin@caseload.test", "role": "staff",
         "display_name": "Robin"});
     assert_eq!(admin.create(colleague).await.status, 201);
     let robin = of(Portal::Staff, "robin").await;
     let callers = [
-        ("nobody", Desk { app: &app, session: "A".repeat(86) }),
-        ("client", Desk::of(&app, "caseload", "client", "lily").await),
+        ("nobody", StaffMember { app: &app, session: "A".repeat(86) }),
+        ("client", StaffMember::of(&app, "caseload", "client", "lily").await),
         ("change-only", restricted(&app, &admin).await),
         // Jane is on their caseload and Sam is not.
-        ("staff", Desk::of(&app, "caseload", "staff", "casey").await),
+        ("staff", StaffMember::of(&app, "caseload", "staff", "casey").await),
         ("admin", admin),
-        ("stranger", Desk::of(&app, "agency", "staff", "admin").await),
+        ("stranger", StaffMember::of(&app, "agency", "staff", "admin").await),
     ];
 
     let at = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}{tail}");
@@ -188,7 +188,7 @@ async fn where_no_caseload_scopes_staff_see_and_help_every_client_and_no_colleag
     let of = async |portal, name: &'static str| id(&app, "agency", portal, name).await;
     let (jane, boss) = (of(Portal::Client, "jane").await, of(Portal::Staff, "admin").await);
     let casey = of(Portal::Staff, "casey").await;
-    let staff = Desk::of(&app, "agency", "staff", "casey").await;
+    let staff = StaffMember::of(&app, "agency", "staff", "casey").await;
     let at = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}{tail}");
     let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
     for (method, path, body, status) in [
@@ -230,9 +230,9 @@ async fn who_is_scoped_lists_their_own_whatever_they_ask_for() {
         id(&app, "caseload", Portal::Client, "jane").await,
         id(&app, "caseload", Portal::Staff, "casey").await,
     );
-    let admin = Desk::of(&app, "caseload", "staff", "admin").await;
+    let admin = StaffMember::of(&app, "caseload", "staff", "admin").await;
     assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
-    let staff = Desk::of(&app, "caseload", "staff", "casey").await;
+    let staff = StaffMember::of(&app, "caseload", "staff", "casey").await;
     for query in ["", "caseload=mine", "q=jane", "caseload=mine&q=jane"] {
         assert_eq!(staff.list(query).await, ["jane"], "{query}");
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::desk::{ACCOUNTS, Desk};
 use crate::support::event::HttpEvent;
+use crate::support::staff::{ACCOUNTS, StaffMember};
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, other_than, temporary_in};
 
 /// A whole recovery, with mistakes and failures on the way. Answers every secret that it used, and every address.
@@ -62,7 +62,7 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
 /// What staff do: a temporary password used and changed, a link by direct invocation, a bad one, a change taken back, and what
 /// SES reports of it all.
 async fn help(app: &TestApp) -> (String, String, String) {
-    let desk = Desk::of(app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(app, "agency", "staff", "admin").await;
     let tom = app.account("tom").await.id;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{tom}/temporary-password"));
     assert_eq!(desk.send(issue).await.status, 202);

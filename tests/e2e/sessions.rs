@@ -225,12 +225,12 @@ async fn every_other_session_is_ended_at_once_and_devices_have_names() {
 #[tokio::test]
 async fn whatever_ends_sessions_ends_them_at_the_next_call() {
     let app = TestApp::start().await;
-    let accounts = crate::support::desk::ACCOUNTS;
+    let accounts = crate::support::staff::ACCOUNTS;
     let id = app.account("jane").await.id;
     let mut password = PASSWORD.to_owned();
     for what in ["reset", "change", "others", "staff", "temporary", "deactivation", "refusal", "repudiation"]
     {
-        let desk = crate::support::desk::Desk::of(&app, "agency", "staff", "admin").await;
+        let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
         let own = app.session_of("jane", &password).await;
         let others =
             [app.session_of("jane", &password).await, app.session_of("jane@agency.test", &password).await];

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use super::TestApp;
+
 pub const PASSWORD: &str = "walk the green river";
 pub const NEW_PASSWORD: &str = "seven lanterns under snow";
 
@@ -51,6 +53,14 @@ pub fn demo_accounts(slug: &str) -> Vec<Value> {
         with("ruth", "refused", json!(true)),
         invited,
     ]
+}
+
+/// A deployment with one practice of this policy, and its accounts.
+pub async fn at(slug: &str, policy: Value) -> TestApp {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice(slug, policy).await;
+    app.import(slug, &demo_accounts(slug)).await;
+    app
 }
 
 /// The PHC string of [`PASSWORD`], as another system would export it.

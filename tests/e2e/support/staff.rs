@@ -1,6 +1,7 @@
 //! A member of staff at work, through the admin routes.
 
 use rekey::ids::AccountId;
+use rekey::practice::Portal;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;
@@ -9,12 +10,12 @@ use super::{PASSWORD, Reply, TestApp};
 pub const ACCOUNTS: &str = "/v1/admin/accounts";
 
 /// A member of staff at work.
-pub struct Desk<'a> {
+pub struct StaffMember<'a> {
     pub app: &'a TestApp,
     pub session: String,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> StaffMember<'a> {
     pub async fn of(app: &'a TestApp, practice: &str, portal: &str, username: &str) -> Self {
         let body =
             json!({"practice": practice, "portal": portal, "identifier": username, "password": PASSWORD});
@@ -49,8 +50,17 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// An administrator of `agency` at work.
+pub async fn at_work(app: &TestApp) -> StaffMember<'_> {
+    StaffMember::of(app, "agency", "staff", "admin").await
+}
+
 pub fn usernames(reply: &Reply) -> Vec<String> {
     assert_eq!(reply.status, 200, "{reply:?}");
     let accounts = reply.json()["accounts"].as_array().unwrap().clone();
     accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()).collect()
+}
+
+pub async fn id_of(app: &TestApp, slug: &str, portal: Portal, username: &str) -> AccountId {
+    app.account_of(slug, portal, username).await.id
 }

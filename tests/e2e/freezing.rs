@@ -5,9 +5,9 @@ use rekey::event::Action;
 use rekey_local::mailbox::{Failure, Message};
 use serde_json::{Value, json};
 
-use crate::support::desk::{ACCOUNTS, Desk};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
+use crate::support::staff::{ACCOUNTS, StaffMember};
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, logs, temporary_in};
 
 const STOLEN: &str = "another quiet harbor";
@@ -60,7 +60,7 @@ async fn it_freezes_the_account_until_a_new_recovery_and_the_practice_is_told() 
     );
     assert!(mail.text.as_ref().unwrap().contains("Username: jane"));
 
-    let desk = Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
     let shown = desk.get(&format!("{ACCOUNTS}/{id}")).await.json();
     assert_eq!((&shown["frozen_at"], &shown["active"]), (&json!("2026-11-21T18:35:30Z"), &json!(true)));
     assert_eq!(repudiate(&app, &token).await.status, 204, "twice is once");
@@ -94,7 +94,7 @@ async fn staff_can_open_it_again_and_so_can_whoever_changed_it_not() {
     for password in [PASSWORD, STOLEN, "a third quiet harbor"] {
         assert_eq!(app.sign_in("jane", password).await.status, 401);
     }
-    let desk = Desk::of(&app, "agency", "staff", "casey").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "casey").await;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/temporary-password"));
     assert_eq!(desk.send(issue).await.status, 202);
     app.deliver().await;
@@ -178,7 +178,7 @@ async fn a_failing_store_freezes_nothing_by_halves() {
 #[tokio::test]
 async fn a_practice_without_an_address_is_told_by_its_log_alone() {
     let app = TestApp::start().await;
-    let desk = Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
     let settings = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"support": {"email": null}}));
     assert_eq!(desk.send(settings).await.status, 200);
     app.clock.advance(std::time::Duration::from_mins(2));
@@ -188,7 +188,7 @@ async fn a_practice_without_an_address_is_told_by_its_log_alone() {
     assert_eq!(app.deliver().await.dead, 0);
     assert!(app.mailbox.messages().is_empty());
     assert_eq!(app.actions("jane").await.pop().unwrap(), "authn_password_repudiated");
-    let desk = Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
     let log = desk.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=mail_not_sent")).await.json();
     assert_eq!(log["events"][0]["description"], "A mail to the practice could not be sent");
 }
@@ -197,7 +197,7 @@ async fn a_practice_without_an_address_is_told_by_its_log_alone() {
 async fn who_has_the_address_no_longer_has_no_say() {
     let app = TestApp::start().await;
     let (token, _) = changed(&app).await;
-    let desk = Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
     let id = app.account("jane").await.id;
     assert_eq!(desk.patch(id, json!({"email": "new@agency.test"})).await.status, 200);
     assert_eq!(repudiate(&app, &token).await.outcome(), (410, "revoked_token".to_owned()));
@@ -217,7 +217,7 @@ async fn a_question_that_the_thief_has_set_does_not_keep_the_practice_from_helpi
     app.deliver().await;
     let own = app.token_for("jane").await;
     assert_eq!(app.preview(&own).await.json()["question"], "Whose?", "a mailbox alone is not enough");
-    let desk = Desk::of(&app, "agency", "staff", "admin").await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
     let id = app.account("jane").await.id;
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let reply = desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&link)).await.json();

@@ -1,0 +1,47 @@
+//! No name, contact or code of others forges a line, a tag or a subject.
+
+use super::super::{Kind, Language, Letter, Link, Support, compose, is_forging};
+use super::{FAMILY, JANE, KINDS, LANGUAGES, NO_SUPPORT, all_letters, letter};
+
+#[test]
+fn subjects_are_one_neutral_line_whatever_the_practice_and_the_accounts_are_called() {
+    for letter in all_letters() {
+        let named = Letter { practice_name: "Hope Clinic\r\nBcc: eve@evil.test", links: &FAMILY, ..letter };
+        let subject = compose(&letter).unwrap().subject;
+        assert_eq!(subject, compose(&named).unwrap().subject);
+        assert!(!subject.is_empty() && !subject.contains(is_forging));
+    }
+}
+
+#[test]
+fn control_characters_in_names_become_spaces_and_forge_no_line() {
+    let links = [Link { username: "ja\nne", ..JANE }];
+    let support = Support { phone: Some("1\r\nhttps://evil.test"), ..NO_SUPPORT };
+    let practice_name = "Cedar\r\nhttps://evil.test\u{2028}\u{202E}x";
+    let plain = letter(Kind::ResetLink, Language::English);
+    let text = compose(&Letter { links: &links, support, practice_name, ..plain }).unwrap().text;
+    assert!(text.contains("Cedar  https://evil.test  x\nPhone: 1  https://evil.test\n"), "{text}");
+    assert!(text.contains("Username: ja ne\n"), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("https://evil.test")), "{text}");
+}
+
+#[test]
+fn names_are_escaped_in_html_and_left_alone_in_text() {
+    let name = r#"<b>"Paws" & 'Claws'</b> {{ at }}"#;
+    let links = [Link { username: name, ..JANE }, JANE];
+    for (kind, language) in KINDS.into_iter().flat_map(|kind| LANGUAGES.map(|language| (kind, language))) {
+        let mail = compose(&Letter { practice_name: name, links: &links, ..letter(kind, language) }).unwrap();
+        assert!(mail.text.contains(name), "{}", mail.text);
+        assert!(!mail.html.contains("<b>") && !mail.html.contains("\"Paws\""), "{}", mail.html);
+        let escaped = "&lt;b&gt;&quot;Paws&quot; &amp; &#39;Claws&#39;&lt;/b&gt; {{ at }}";
+        assert!(mail.html.contains(escaped), "{}", mail.html);
+    }
+}
+
+#[test]
+fn blank_contacts_count_as_absent_and_only_web_addresses_are_linked() {
+    let support = Support { email: Some(" "), phone: None, url: Some("javascript:alert(1)") };
+    let mail = compose(&Letter { support, ..letter(Kind::ResetLink, Language::English) }).unwrap();
+    assert!(mail.text.contains("Cedar Family Practice\nWebsite:\njavascript:alert(1)\n"), "{}", mail.text);
+    assert!(!mail.html.contains("Email:") && !mail.html.contains("href=\"javascript"), "{}", mail.html);
+}

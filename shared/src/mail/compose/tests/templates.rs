@@ -1,0 +1,58 @@
+//! What is missing is refused: a fact of a letter, a fact of a template, a template, a language.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::{ComposeError, ENVIRONMENT, Kind, Language, Letter, Link, TEMPLATES, compose};
+use super::{JANE, letter};
+
+#[test]
+fn spanish_locales_are_spanish_and_all_others_english() {
+    for spanish in ["es", "es-MX", "es_US", "ES"] {
+        assert_eq!(Language::from_locale(spanish), Language::Spanish);
+    }
+    for other in ["", "en", "en-US", "est", "fr-ES", "e"] {
+        assert_eq!(Language::from_locale(other), Language::English);
+    }
+}
+
+#[test]
+fn a_letter_that_lacks_a_fact_is_refused_without_repeating_its_addresses() {
+    let whole = letter(Kind::ResetLink, Language::English);
+    let error = |letter: Letter<'_>| compose(&letter).err().unwrap();
+    assert!(matches!(error(Letter { links: &[], ..whole }), ComposeError::NoLink));
+    assert!(matches!(error(Letter { valid_until: None, ..whole }), ComposeError::NoEnd));
+    let code = letter(Kind::VerificationCode, Language::English);
+    assert!(matches!(error(Letter { code: None, ..code }), ComposeError::NoCode));
+    for url in
+        ["", "portal.cedar.test", "javascript:alert(1)", "https://cedar.test/#to ken", "https://x/\n#t"]
+    {
+        let broken = error(Letter { links: &[Link { url, ..JANE }], ..whole });
+        assert_eq!(broken.to_string(), "an address in a mail is not a plain web address");
+        assert!(matches!(error(Letter { portal_url: url, ..whole }), ComposeError::BrokenUrl));
+    }
+}
+
+#[test]
+fn a_template_that_uses_an_unknown_fact_fails() {
+    for source in ["{{ nickname }}", "{% if nickname %}{% endif %}", "{% for n in nickname %}{% endfor %}"] {
+        assert!(ENVIRONMENT.render_str(source, ()).is_err(), "{source}");
+    }
+}
+
+#[test]
+fn every_template_on_disk_is_embedded() {
+    fn collect(folder: &Path, prefix: &str, names: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            if entry.path().is_dir() {
+                collect(&entry.path(), &format!("{name}/"), names);
+            } else {
+                names.insert(name);
+            }
+        }
+    }
+    let mut names = BTreeSet::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates"), "", &mut names);
+    assert_eq!(names, TEMPLATES.iter().map(|(name, _)| (*name).to_owned()).collect());
+}

@@ -1,0 +1,175 @@
+//! U1: staff and auditors read the practice's change log, filtered or as a table, and no other practice's.
+
+use std::time::Duration;
+
+use rekey::practice::Portal;
+use serde_json::json;
+
+use crate::support::change_log::{CHANGES, changes, words};
+use crate::support::event::HttpEvent;
+use crate::support::staff::{ACCOUNTS, StaffMember};
+use crate::support::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn the_change_log_is_filtered_by_client_actor_kind_and_date() {
+    let app = TestApp::start().await;
+    let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
+    let staff = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    app.clock.advance(Duration::from_hours(48));
+    let (casey_later, admin_later) = (
+        StaffMember::of(&app, "agency", "staff", "casey").await,
+        StaffMember::of(&app, "agency", "staff", "admin").await,
+    );
+    drop((casey, admin));
+    let (casey, admin) = (casey_later, admin_later);
+    assert_eq!(casey.patch(jane, json!({"email": "new@agency.test"})).await.status, 200);
+    assert_eq!(admin.patch(sam, json!({"refused": true})).await.status, 200);
+    let new = json!({"username": "noor", "display_name": "N", "invite": false});
+    assert_eq!(casey.create(new).await.status, 201);
+
+    let by_casey = changes(&admin, &format!("actor={staff}")).await;
+    let words_of = words(&by_casey);
+    assert_eq!(
+        words_of[..2],
+        ["Portal login noor was added by casey", "Portal login jane was modified by casey. Changes: email"]
+    );
+    assert!(
+        by_casey
+            .iter()
+            .all(|event| event["by"] == staff.to_string() || event["account"] == staff.to_string())
+    );
+    let change = &by_casey[1]["changes"][0];
+    assert_eq!((&change["from"], &change["to"]), (&json!("j…@a….test"), &json!("n…@a….test")), "masked");
+
+    let updated = changes(&admin, "type=user_updated").await;
+    assert_eq!(updated.len(), 2);
+    let both = changes(&admin, &format!("type=user_updated&actor={staff}")).await;
+    assert_eq!(words(&both), ["Portal login jane was modified by casey. Changes: email"]);
+    let of_jane = changes(&admin, &format!("account={jane}&type=user_updated&actor={staff}")).await;
+    assert_eq!(of_jane, both);
+    assert!(changes(&admin, &format!("account={sam}&actor={staff}")).await.is_empty());
+    assert_eq!(
+        words(&changes(&casey, &format!("account={jane}")).await).last().unwrap(),
+        "Portal login jane was added by the operator"
+    );
+    assert_eq!(changes(&admin, "actor=operator&type=user_created").await.len(), 9);
+
+    let late = changes(&admin, "from=2026-11-23T00:00:00Z").await;
+    assert!(late.iter().all(|event| event["at"].as_str().unwrap() > "2026-11-23"));
+    let early = changes(&admin, "to=2026-11-23T00:00:00Z&limit=100").await;
+    assert!(early.iter().all(|event| event["at"].as_str().unwrap() < "2026-11-23"));
+    assert_eq!(late.len() + early.len(), changes(&admin, "limit=100").await.len());
+    assert!(changes(&admin, "from=2026-11-23T00:00:00Z&to=2026-11-23T00:00:00Z").await.is_empty());
+    assert!(changes(&admin, "from=2027-01-01T00:00:00Z&to=2020-01-01T00:00:00Z").await.is_empty());
+
+    for (query, outcome) in [
+        ("actor=jane", (400, "invalid_request")),
+        ("type=everything", (400, "invalid_request")),
+        ("from=yesterday", (400, "invalid_request")),
+        ("user=x", (400, "invalid_request")),
+        ("account=01JD7Z3M5V8Q2X4Y6W0N1R9T3K", (404, "not_found")),
+    ] {
+        let reply = admin.send(HttpEvent::new("GET", CHANGES).query(query)).await;
+        assert_eq!(reply.outcome(), (outcome.0, outcome.1.to_owned()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn another_practices_log_is_out_of_reach() {
+    let app = TestApp::start().await;
+    app.create_practice("therapy", json!({})).await;
+    app.import("therapy", &crate::support::demo_accounts("therapy")).await;
+    let admin = StaffMember::of(&app, "therapy", "staff", "admin").await;
+    let foreign = app.account("jane").await.id;
+    let staff = app.account_of("agency", Portal::Staff, "admin").await.id;
+    app.session_of("jane", PASSWORD).await;
+    assert!(changes(&admin, &format!("actor={foreign}")).await.is_empty());
+    assert!(changes(&admin, &format!("actor={staff}")).await.is_empty());
+    let mut own = Vec::new();
+    for (portal, name) in [
+        (Portal::Client, "jane"),
+        (Portal::Client, "sam"),
+        (Portal::Client, "lily"),
+        (Portal::Client, "tom"),
+        (Portal::Client, "dora"),
+        (Portal::Client, "ruth"),
+        (Portal::Client, "ivan"),
+        (Portal::Staff, "admin"),
+        (Portal::Staff, "casey"),
+    ] {
+        own.push(json!(app.account_of("therapy", portal, name).await.id.to_string()));
+    }
+    let all = changes(&admin, "limit=100").await;
+    assert!(
+        all.len() > 9
+            && all.iter().all(|event| event["account"].is_null() || own.contains(&event["account"]))
+    );
+    let of_account = admin.get(&format!("{ACCOUNTS}/{foreign}/activity")).await;
+    assert_eq!(of_account.outcome(), (404, "not_found".to_owned()));
+    let filtered = admin.send(HttpEvent::new("GET", CHANGES).query(&format!("account={foreign}"))).await;
+    assert_eq!(filtered.outcome(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn who_is_scoped_reads_no_name_of_whom_they_do_not_look_after() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({"caseload_scoped": true})).await;
+    app.import("agency", &crate::support::demo_accounts("agency")).await;
+    let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
+    let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    assert_eq!(admin.put(&format!("{ACCOUNTS}/{jane}/caseload/{casey}"), json!({})).await.status, 204);
+    let relation = format!("{ACCOUNTS}/{jane}/associations/{sam}");
+    assert_eq!(admin.put(&relation, json!({"relationship": "parent"})).await.status, 204);
+    let staff = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let query = format!("account={jane}&type=association_changed");
+    assert_eq!(words(&changes(&admin, &query).await), ["Association of jane with sam was modified by admin"]);
+    let seen = changes(&staff, &query).await;
+    assert_eq!(words(&seen), ["Association of jane with another login was modified by admin"]);
+}
+
+#[tokio::test]
+async fn an_auditor_gets_a_table() {
+    let app = TestApp::start().await;
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let new = json!({"username": "=cmd()", "display_name": "N", "invite": false});
+    assert_eq!(admin.create(new).await.status, 201);
+    let jane = app.account("jane").await.id;
+    let link =
+        json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy", "reason": "Phoned, said \"lost\""});
+    let event = HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links")).json(&link);
+    assert_eq!(admin.send(event).await.status, 201);
+    let table = async |query: &str| {
+        let event = HttpEvent::new("GET", CHANGES).query(query);
+        admin.send(event.header("accept", "text/csv;q=0.9, */*")).await
+    };
+    let reply = table("limit=2").await;
+    assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8");
+    let lines: Vec<&str> = reply.body.split("\r\n").collect();
+    let header = ["at", "action", "description", "actor", "by", "account", "username", "note", "ip", "id"];
+    assert_eq!(lines[0], header.map(|name| format!("\"{name}\"")).join(","));
+    let jane = jane.to_string();
+    let cells = [
+        "authn_token_created",
+        "A way to set the password of jane was issued by admin",
+        "staff",
+        "admin",
+        &jane,
+        "jane",
+        "Phoned, said \"\"lost\"\"",
+        "203.0.113.7",
+    ];
+    assert!(lines[1].contains(&cells.map(|cell| format!("\"{cell}\"")).join(",")), "{}", lines[1]);
+    assert!(lines[2].contains(",\"'=cmd()\","), "no formula: {}", lines[2]);
+    assert_eq!((lines.len(), lines[3]), (4, ""));
+    let next = reply.headers["link"].to_str().unwrap();
+    let (target, relation) = next.split_once("; ").unwrap();
+    assert_eq!(relation, "rel=\"next\"");
+    let rest = table(target.trim_matches(['<', '>', '?'])).await;
+    assert!(rest.status.is_success() && !rest.body.contains("lost"), "{rest:?}");
+    let all = table("").await;
+    assert!(all.headers.get("link").is_none());
+    assert_eq!(all.body.lines().count(), 1 + changes(&admin, "limit=100").await.len());
+}

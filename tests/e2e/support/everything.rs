@@ -1,0 +1,138 @@
+//! Everything that Rekey does, done once: what permissions and reads are held against.
+
+use rekey::practice::Portal;
+use serde_json::{Value, json};
+
+use super::event::HttpEvent;
+use super::seam::Fault;
+use super::{NEW_PASSWORD, PASSWORD, TestApp, other_than, password_hash, temporary_in, token_in};
+
+/// Everything that the functions ever do.
+pub async fn everything(app: &TestApp) {
+    app.create_practice("pediatrics", json!({"security_question": "required"})).await;
+    let jane = json!({"username": "jane", "email": "jane@pediatrics.test", "display_name": "J", "caseload": [{"staff": "casey"}],
+        "password_hash": password_hash(), "security_question": {"question": "Pet?", "answer": "Biscuit"}});
+    let casey = json!({"portal": "staff", "username": "casey", "display_name": "C", "role": "staff"});
+    app.import("pediatrics", &[casey, jane]).await;
+    let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
+        "email": "robin@agency.test", "display_name": "Robin"});
+    app.operate(invite).await.unwrap();
+    app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
+    app.post("/v1/password/forgot", json!({"practice": "pediatrics", "identifier": "jane"})).await;
+    app.deliver().await;
+    let token = token_in(&app.mailbox.messages()[0]);
+    let answered = json!({"token": token, "new_password": NEW_PASSWORD, "answer": "Biscuit"});
+    assert_eq!(app.post("/v1/password/reset", answered).await.status, 204);
+
+    // A rehash by username and by address; a failure; a refusal.
+    let session = app.session_of("sam", PASSWORD).await;
+    app.sign_in("casey@agency.test", "wrong").await;
+    for _ in 0..7 {
+        app.sign_in("dora@agency.test", "wrong").await;
+    }
+    for (method, path, session) in [
+        ("GET", "/v1/account", &session),
+        ("GET", "/v1/sessions", &session),
+        ("DELETE", "/v1/sessions", &session),
+        ("DELETE", "/v1/sessions/current", &session),
+    ] {
+        assert!(app.send(HttpEvent::new(method, path).bearer(session)).await.status.is_success());
+    }
+    let kept = app.session_of("sam", PASSWORD).await;
+    let question = json!({"current_password": PASSWORD, "question": "Pet?", "answer": "Biscuit"});
+    let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&kept).json(&question);
+    assert_eq!(app.send(put).await.status, 204);
+    let change = json!({"current_password": PASSWORD, "new_password": "a first stone bridge"});
+    let post = HttpEvent::new("POST", "/v1/password/change").bearer(&kept).json(&change);
+    assert_eq!(app.send(post).await.status, 204);
+    let token = app.token_for("sam").await;
+    let (request, code) = app.code_for("sam").await;
+    assert_eq!(app.verify(&request, &other_than(&code)).await.status, 400);
+    assert_eq!(app.verify(&request, &code).await.status, 200);
+    app.forgot("sam@agency.test").await;
+    app.preview(&token).await;
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 410);
+    app.seam.inject("mailer", "GetItem", 1, Fault::Down);
+    app.deliver().await;
+    let mails = app.mailbox.messages();
+    let repudiate = mails.iter().find_map(|mail| mail.text.as_ref()?.split_once("#repudiate=")).unwrap().1;
+    let token = repudiate.split_whitespace().next().unwrap();
+    assert_eq!(app.post("/v1/password/repudiate", json!({"token": token})).await.status, 204);
+    app.deliver().await;
+    staff_work(app).await;
+}
+
+/// Everything that staff do with accounts.
+async fn staff_work(app: &TestApp) {
+    let body = json!({"practice": "agency", "portal": "staff", "identifier": "admin", "password": PASSWORD});
+    let session = app.post("/v1/sessions", body).await.json()["token"].as_str().unwrap().to_owned();
+    let path = |tail: &str| format!("/v1/admin/accounts{tail}");
+    let (jane, ruth) = (app.account("jane").await.id, app.account("ruth").await.id);
+    let staff = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let bouncing = "bounce@simulator.amazonses.com";
+    let new = json!({"username": "noor", "email": bouncing, "display_name": "Noor"});
+    let email = json!({"email": "other@agency.test", "display_name": "Other"});
+    for event in [
+        HttpEvent::new("POST", &path("")).json(&new),
+        HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"})),
+        HttpEvent::new("GET", &path("")).query("q=noor"),
+        HttpEvent::new("GET", &path("")).query("caseload=mine"),
+        HttpEvent::new("PATCH", &path(&format!("/{jane}"))).header("if-match", "\"0\"").json(&email),
+        HttpEvent::new("PATCH", &path(&format!("/{jane}")))
+            .header("if-match", "\"1\"")
+            .json(&json!({"active": false})),
+        HttpEvent::new("PUT", &path(&format!("/{jane}/caseload/{staff}"))).json(&json!({})),
+        HttpEvent::new("DELETE", &path(&format!("/{jane}/caseload/{staff}"))),
+        HttpEvent::new("PUT", &path(&format!("/{jane}/associations/{ruth}")))
+            .json(&json!({"relationship": "parent"})),
+    ] {
+        let reply = app.send(event.bearer(&session)).await;
+        assert!(reply.status.is_success(), "{reply:?}");
+    }
+    help(app, &session).await;
+    for (path, query) in [
+        ("/v1/activity", ""),
+        ("/v1/admin/changes", ""),
+        ("/v1/admin/changes", "actor=system"),
+        ("/v1/admin/changes", "type=user_created"),
+        (path(&format!("/{jane}/activity")).as_str(), ""),
+    ] {
+        let reply = app.send(HttpEvent::new("GET", path).query(query).bearer(&session)).await;
+        assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    }
+}
+
+/// Everything that staff do to help an account's owner back in.
+async fn help(app: &TestApp, session: &str) {
+    let sam = app.account("sam").await.id;
+    let at = |tail: &str| format!("/v1/admin/accounts/{sam}/{tail}");
+    let link = |deliver: &str| json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": deliver});
+    let send = async |method: &str, path: &str, body: Option<Value>| {
+        let event = HttpEvent::new(method, path).bearer(session);
+        app.send(body.iter().fold(event, HttpEvent::json)).await
+    };
+    let copied = send("POST", &at("links"), Some(link("copy"))).await.json();
+    let ticket = at(&format!("tickets/{}", copied["ticket_id"].as_str().unwrap()));
+    for (method, path, body) in [
+        ("POST", at("links"), Some(link("email"))),
+        ("GET", at("tickets"), None),
+        ("DELETE", ticket.clone(), None),
+        ("DELETE", ticket, None),
+        ("DELETE", at("sessions"), None),
+        ("POST", at("temporary-password"), None),
+    ] {
+        let reply = send(method, &path, body).await;
+        assert!(reply.status.is_success(), "{reply:?}");
+    }
+    app.deliver().await;
+    let temporary = temporary_in(&app.mailbox.messages()[0]);
+    let mails = app.mailbox.messages();
+    let invited = mails.iter().find(|mail| mail.to == ["bounce@simulator.amazonses.com"]).unwrap();
+    assert_eq!(app.reset(&token_in(invited), NEW_PASSWORD).await.status, 204);
+    app.deliver().await;
+    app.report_mails().await;
+    let direct = json!({"practice": "agency", "username": "sam", "expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
+    app.invoke_admin_link(direct).await.unwrap();
+    assert_eq!(app.sign_in("sam", &temporary).await.json()["next"], "change_password");
+}

@@ -1,0 +1,77 @@
+//! What the table holds: accounts, their events, and every item as plain JSON.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rekey::account::Account;
+use rekey::event::Event;
+use rekey::identifier::Identifier;
+use rekey::ids::AccountId;
+use rekey::practice::{Portal, Slug};
+use serde_json::{Value, json};
+
+use super::TestApp;
+
+impl TestApp {
+    /// The account of a client of `agency`.
+    pub async fn account(&self, username: &str) -> Account {
+        self.account_of("agency", Portal::Client, username).await
+    }
+
+    pub async fn account_of(&self, slug: &str, portal: Portal, username: &str) -> Account {
+        let (slug, username) = (Slug::parse(slug).unwrap(), Identifier::parse(username).unwrap());
+        let logins = self.store.find_logins(&slug, portal, &username).await.unwrap();
+        self.store.find_account(logins[0].account).await.unwrap().unwrap()
+    }
+
+    /// What has been recorded of an account, oldest first, in words.
+    pub async fn events(&self, account: AccountId) -> Vec<Event> {
+        let mut events = self.store.list_events(account).await.unwrap();
+        events.reverse();
+        events
+    }
+
+    /// The actions recorded of a client of `agency`, oldest first.
+    pub async fn actions(&self, username: &str) -> Vec<String> {
+        let events = self.events(self.account(username).await.id).await;
+        events
+            .iter()
+            .map(|event| serde_json::to_value(event.action).unwrap().as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Every item of the table, as JSON text, sorted: what a dump would show.
+    pub async fn dump(&self) -> Vec<String> {
+        let scan = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
+        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+        let mut lines: Vec<String> = items.into_iter().map(|item| plain(&item).to_string()).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The dump without what every request may write: counters, requests, events.
+    pub async fn lasting(&self) -> Vec<String> {
+        let passing = ["\"pk\":\"LIMIT#", "\"pk\":\"REQUEST#", "\"pk\":\"EVENT#"];
+        let lines = self.dump().await.into_iter();
+        lines.filter(|line| !passing.iter().any(|kind| line.contains(kind))).collect()
+    }
+}
+
+/// An item as plain JSON.
+pub fn plain(item: &HashMap<String, AttributeValue>) -> Value {
+    item.iter()
+        .map(|(name, value)| (name.clone(), plain_value(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn plain_value(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => json!(number.parse::<i64>().unwrap()),
+        AttributeValue::Bool(flag) => json!(flag),
+        AttributeValue::M(members) => plain(members),
+        AttributeValue::L(values) => values.iter().map(plain_value).collect(),
+        _ => Value::Null,
+    }
+}

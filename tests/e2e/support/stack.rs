@@ -1,0 +1,161 @@
+//! Every function wired as its `main` does, in front of one DynamoDB and behind one gateway.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use futures::future::BoxFuture;
+use lambda_http::{Body, Request, Response};
+use rekey::aws::Environment;
+use rekey::clock::Ambient;
+use rekey_local::dynamodb;
+use rekey_local::pump::Pump;
+use serde_json::Value;
+
+use super::seam::Seam;
+
+/// Every function, wired as its `main` does.
+pub struct Functions {
+    pub accounts: accounts::Deps,
+    pub activity: activity::Deps,
+    pub admin_link: admin_link::Deps,
+    pub change_password: change_password::Deps,
+    pub forgot_password: forgot_password::Deps,
+    pub reset_password: reset_password::Deps,
+    pub sessions: sessions::Deps,
+    pub mail_events: mail_events::Deps,
+    pub mailer: mailer::Deps,
+    pub operator: operator::Deps,
+    pub verify_code: verify_code::Deps,
+}
+
+impl Functions {
+    /// Each with its own end of the seam.
+    pub fn read(variables: &HashMap<String, String>, seam: &Seam, ambient: &Ambient) -> Self {
+        let lookup = |name: &str| variables.get(name).cloned();
+        let aws = |function| Environment::with_http_client(&lookup, seam.client(function)).unwrap();
+        Self {
+            forgot_password: forgot_password::Deps::read(&lookup, &aws("forgot-password"), ambient.clone())
+                .unwrap(),
+            reset_password: reset_password::Deps::read(&lookup, &aws("reset-password"), ambient.clone())
+                .unwrap(),
+            sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
+            mail_events: mail_events::Deps::read(&lookup, &aws("mail-events"), ambient.clone()).unwrap(),
+            mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
+            operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
+            admin_link: admin_link::Deps::read(&lookup, &aws("admin-link"), ambient.clone()).unwrap(),
+            accounts: accounts::Deps::read(&lookup, &aws("accounts"), ambient.clone()).unwrap(),
+            activity: activity::Deps::read(&lookup, &aws("activity"), ambient.clone()).unwrap(),
+            verify_code: verify_code::Deps::read(&lookup, &aws("verify-code"), ambient.clone()).unwrap(),
+            change_password: change_password::Deps::read(&lookup, &aws("change-password"), ambient.clone())
+                .unwrap(),
+        }
+    }
+
+    /// The answer of the function that the request's path belongs to.
+    pub async fn answer(&self, request: Request) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        // Boxed: together they would make every test's future a large one.
+        let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
+            "forgot-password" => Box::pin(forgot_password::handler(&self.forgot_password, request)),
+            "activity" => Box::pin(activity::handler(&self.activity, request)),
+            "admin-link" => Box::pin(admin_link::handler(&self.admin_link, request)),
+            "accounts" => Box::pin(accounts::handler(&self.accounts, request)),
+            "verify-code" => Box::pin(verify_code::handler(&self.verify_code, request)),
+            "change-password" => Box::pin(change_password::handler(&self.change_password, request)),
+            "reset-password" => Box::pin(reset_password::handler(&self.reset_password, request)),
+            _ => Box::pin(sessions::handler(&self.sessions, request)),
+        };
+        response.await
+    }
+}
+
+/// The watch router's and the template's answer to the same question; `deployment` holds them together.
+pub fn function_of(path: &str) -> &'static str {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", ".well-known", "change-password"]
+        | ["", "v1", "password", "forgot"]
+        | ["", "v1", "practices", _] => "forgot-password",
+        ["", "v1", "password", "verify-code"] => "verify-code",
+        ["", "v1", "password", "change"] | ["", "v1", "security-question"] => "change-password",
+        [
+            "",
+            "v1",
+            "admin",
+            "accounts",
+            _,
+            "links" | "temporary-password" | "invitation" | "tickets" | "sessions",
+            ..,
+        ] => "admin-link",
+        ["", "v1", "activity"]
+        | ["", "v1", "admin", "changes"]
+        | ["", "v1", "admin", "accounts", _, "activity"] => "activity",
+        ["", "v1", "admin", "practice"] | ["", "v1", "admin", "accounts", ..] => "accounts",
+        ["", "v1", "password", "repudiate" | "reset"] | ["", "v1", "password", "reset", "preview"] => {
+            "reset-password"
+        }
+        _ => "sessions",
+    }
+}
+
+pub fn variables(dynamodb: &str, services: &str, table: &str) -> HashMap<String, String> {
+    [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_ENDPOINT_URL_SESV2", services),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", services),
+        ("REKEY_TABLE", table),
+        ("REKEY_PEPPER_SECRET", "rekey/pepper"),
+        ("REKEY_DERIVATION_SECRET", "rekey/derivation"),
+        ("REKEY_CODE_SECRET", "rekey/codes"),
+        ("REKEY_LIMITS_SECRET", "rekey/limits"),
+        ("REKEY_MAIL_FROM", "no-reply@rekey.test"),
+        ("REKEY_CONFIGURATION_SET", "rekey"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+pub fn pump(
+    endpoint: &str,
+    client: aws_sdk_dynamodb::Client,
+    table: &str,
+    functions: Arc<Functions>,
+) -> Pump {
+    Pump::new(client, dynamodb::streams_client(endpoint), table, move |batch| {
+        let functions = functions.clone();
+        async move { invoke_mailer(&functions.mailer, batch).await }
+    })
+}
+
+pub async fn invoke_mailer(deps: &mailer::Deps, batch: Value) -> Result<Value, String> {
+    let batch = serde_json::from_value(batch).map_err(|error| error.to_string())?;
+    serde_json::to_value(mailer::handler(deps, batch).await).map_err(|error| error.to_string())
+}
+
+/// The DynamoDB that the whole run uses: the one that the environment names, or an embedded one in a thread of its own,
+/// because a test's runtime ends with the test.
+pub fn dynamodb_endpoint() -> String {
+    static EMBEDDED: OnceLock<String> = OnceLock::new();
+    if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
+        return endpoint;
+    }
+    EMBEDDED.get_or_init(start_embedded).clone()
+}
+
+fn start_embedded() -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = dynamodb::start(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+            sender.send(server.url().to_owned()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    receiver.recv().unwrap()
+}

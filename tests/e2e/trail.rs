@@ -1,0 +1,148 @@
+//! U1: every operation leaves the events that it must.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rekey::practice::Portal;
+use serde_json::{Value, json};
+
+use crate::support::event::HttpEvent;
+use crate::support::staff::{ACCOUNTS, StaffMember};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, other_than, token_in};
+
+/// Runs operations and holds what each has recorded.
+struct Recorder<'a> {
+    app: &'a TestApp,
+    seen: BTreeSet<String>,
+}
+
+impl Recorder<'_> {
+    async fn actions(&self) -> BTreeMap<String, String> {
+        let items = self.app.dump().await.into_iter().filter(|item| item.contains("\"pk\":\"EVENT#"));
+        let events = items.map(|item| serde_json::from_str::<Value>(&item).unwrap());
+        events.map(|event| (text(&event["id"]), text(&event["action"]))).collect()
+    }
+
+    /// An operation, and the events that it leaves, sorted.
+    async fn expect(&mut self, what: &str, operation: impl Future, expected: &[&str]) {
+        let before = self.actions().await;
+        operation.await;
+        self.app.deliver().await;
+        self.app.report_mails().await;
+        let after = self.actions().await;
+        let mut new: Vec<String> = after
+            .iter()
+            .filter(|(id, _)| !before.contains_key(*id))
+            .map(|(_, action)| action.clone())
+            .collect();
+        new.sort();
+        assert_eq!(new, expected, "{what}");
+        self.seen.extend(new);
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// U1: each operation, and the events that it must leave. An action that no operation here leaves is a failure.
+#[tokio::test]
+async fn every_operation_leaves_its_events() {
+    let app = TestApp::start_with(&[]).await;
+    let mut recorder = Recorder { app: &app, seen: BTreeSet::new() };
+    let practice = Box::pin(app.create_practice("agency", json!({})));
+    recorder.expect("practice", practice, &["practice_created"]).await;
+    let people = crate::support::demo_accounts("agency");
+    recorder.expect("import", Box::pin(app.import("agency", &people)), &["user_created"; 9]).await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
+    let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let of = |tail: &str| format!("{ACCOUNTS}/{jane}/{tail}");
+    let settings = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"}));
+    recorder.expect("settings", desk.send(settings), &["practice_updated"]).await;
+    let new = json!({"username": "noor", "email": "bounce@simulator.amazonses.com", "display_name": "N"});
+    let invited = ["authn_token_created", "mail_bounced", "mail_sent", "user_created"];
+    recorder.expect("registration", desk.create(new), &invited).await;
+    recorder.expect("edit", desk.patch(jane, json!({"locale": "es"})), &["user_updated"]).await;
+    let caseload = of(&format!("caseload/{casey}"));
+    recorder.expect("caseload", desk.put(&caseload, json!({})), &["caseload_changed"]).await;
+    let association = of(&format!("associations/{sam}"));
+    let parent = json!({"relationship": "parent"});
+    recorder.expect("association", desk.put(&association, parent), &["association_changed"]).await;
+    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let issue = HttpEvent::new("POST", &of("links")).json(&link);
+    recorder.expect("copied link", desk.send(issue), &["authn_token_created"]).await;
+    let ticket = desk.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
+    let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
+    recorder.expect("revocation", desk.send(revoke), &["authn_token_revoked"]).await;
+    let temporary = HttpEvent::new("POST", &of("temporary-password"));
+    recorder.expect("temporary password", desk.send(temporary), &["authn_token_created", "mail_sent"]).await;
+    let complaining = json!({"email": "complaint@simulator.amazonses.com"});
+    recorder.expect("address", desk.patch(sam, complaining), &["user_updated"]).await;
+    let complained = ["authn_token_created", "mail_complained", "mail_sent"];
+    recorder.expect("spam", app.forgot("sam"), &complained).await;
+
+    recorder.expect("closed", app.forgot("dora"), &["recovery_refused"]).await;
+    let asked = ["authn_token_created", "mail_sent"];
+    recorder.expect("forgot", app.forgot("jane"), &asked).await;
+    let token = token_in(&app.mailbox.messages()[0]);
+    recorder.expect("reset", app.reset(&token, NEW_PASSWORD), &["authn_password_change", "mail_sent"]).await;
+    recorder.expect("used link", app.reset(&token, PASSWORD), &["authn_token_reuse"]).await;
+    app.mailbox.fail_for("tom@agency.test", rekey_local::mailbox::Failure::Rejected);
+    app.mailbox.fail_for("family@agency.test", rekey_local::mailbox::Failure::Rejected);
+    recorder.expect("refused by SES", app.forgot("tom"), &["authn_token_created", "mail_not_sent"]).await;
+    app.mailbox.clear_failures();
+    recorder.expect("again", app.forgot("jane"), &asked).await;
+    recorder.expect("once more", app.forgot("jane"), &asked).await;
+    recorder.expect("too often", app.forgot("jane"), &["excess_rate_limit_exceeded"]).await;
+    app.clock.advance(Duration::from_hours(25));
+    let mut code = (String::new(), String::new());
+    let ask = Box::pin(async { code = app.code_for("jane").await });
+    recorder.expect("code", ask, &asked).await;
+    let (request, code) = code;
+    recorder.expect("wrong code", app.verify(&request, &other_than(&code)), &["authn_code_fail"]).await;
+    recorder.expect("right code", app.verify(&request, &code), &["authn_code_success"]).await;
+
+    recorder.expect("wrong password", app.sign_in("jane", "wrong"), &["authn_login_fail"]).await;
+    recorder.expect("sign-in", app.sign_in("jane", NEW_PASSWORD), &["authn_login_success"]).await;
+    let session = app.session_of("jane", NEW_PASSWORD).await;
+    let change = |current: &str, new: &str| {
+        let body = json!({"current_password": current, "new_password": new});
+        app.send(HttpEvent::new("POST", "/v1/password/change").bearer(&session).json(&body))
+    };
+    let question = |current: &str| {
+        let body = json!({"current_password": current, "question": "Pet?", "answer": "x"});
+        app.send(HttpEvent::new("PUT", "/v1/security-question").bearer(&session).json(&body))
+    };
+    recorder.expect("bad change", change("wrong", PASSWORD), &["authn_password_change_fail"]).await;
+    recorder.expect("bad question", question("wrong"), &["security_question_change_fail"]).await;
+    recorder.expect("question", question(NEW_PASSWORD), &["security_question_change"]).await;
+    let changed = ["authn_password_change", "mail_sent"];
+    recorder.expect("change", change(NEW_PASSWORD, "a third quiet harbor"), &changed).await;
+    let others = HttpEvent::new("DELETE", "/v1/sessions").bearer(&session);
+    recorder.expect("other sessions", app.send(others), &["session_revoked"]).await;
+    let out = HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session);
+    recorder.expect("sign-out", app.send(out), &["authn_logout"]).await;
+    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let end = HttpEvent::new("DELETE", &of("sessions"));
+    recorder.expect("sessions by staff", desk.send(end), &["session_revoked"]).await;
+    let mails = app.mailbox.messages();
+    let repudiate = mails.iter().find_map(|mail| mail.text.as_ref()?.split_once("#repudiate=")).unwrap().1;
+    let token = json!({"token": repudiate.split_whitespace().next().unwrap()});
+    let taken_back = ["authn_password_repudiated", "mail_sent"];
+    recorder.expect("this wasn't me", app.post("/v1/password/repudiate", token), &taken_back).await;
+    let locked = async {
+        for _ in 0..7 {
+            app.sign_in("jane", "wrong").await;
+        }
+    };
+    let mut many = vec!["authn_login_fail"; 6];
+    many.push("authn_login_lock");
+    recorder.expect("lock", locked, &many).await;
+
+    let api: Value = serde_json::from_str(&crate::contract::document()).unwrap();
+    let all = api["components"]["schemas"]["Action"].clone();
+    let all: BTreeSet<String> =
+        all["enum"].as_array().unwrap_or_else(|| panic!("{all}")).iter().map(text).collect();
+    assert_eq!(recorder.seen, all);
+}
