@@ -1,8 +1,8 @@
 //! A2, A3, T7: what staff change in an account holds at once, is recorded, and undoes nobody else's change.
 
 use futures::future::join_all;
-use rekey::event::Action;
-use rekey::practice::Portal;
+use rekey::domain::event::Action;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -86,8 +86,8 @@ async fn closing_an_account_ends_everything_at_once_and_opening_it_revives_nothi
         assert_eq!(app.preview(&link).await.outcome(), (410, "revoked_token".to_owned()));
         for name in ["jane", "jane@agency.test"] {
             assert_eq!(app.sign_in(name, PASSWORD).await.status, 401, "{name}");
-            let identifier = rekey::identifier::Identifier::parse(name).unwrap();
-            let slug = rekey::practice::Slug::parse("agency").unwrap();
+            let identifier = rekey::domain::identifier::Identifier::parse(name).unwrap();
+            let slug = rekey::domain::practice::Slug::parse("agency").unwrap();
             let logins = app.store.find_logins(&slug, Portal::Client, &identifier).await.unwrap();
             assert!(!logins[0].open, "the copies say so too: sign-in works alike for closed and wrong");
         }
@@ -97,7 +97,7 @@ async fn closing_an_account_ends_everything_at_once_and_opening_it_revives_nothi
         for name in ["jane", "jane@agency.test"] {
             assert_eq!(app.sign_in(name, PASSWORD).await.status, 201, "{name}");
         }
-        app.clock.advance(rekey::clock::hours(1));
+        app.clock.advance(rekey::platform::clock::hours(1));
     }
 }
 
@@ -108,25 +108,25 @@ async fn two_administrators_cannot_close_each_other_at_once() {
         "password_hash": password_hash()});
     app.import("agency", &[second]).await;
     let names = ["admin", "second"];
-    let mut desks = Vec::new();
+    let mut members = Vec::new();
     for name in names {
-        desks.push((
+        members.push((
             StaffMember::of(&app, "agency", "staff", name).await,
             id_of(&app, "agency", Portal::Staff, name).await,
         ));
     }
-    let close = |desk: usize, change: Value| {
-        let (desk, other) = (&desks[desk].0, desks[1 - desk].1);
+    let close = |member: usize, change: Value| {
+        let (member, other) = (&members[member].0, members[1 - member].1);
         let path = format!("{ACCOUNTS}/{other}");
         let event = HttpEvent::new("PATCH", &path).header("if-match", "\"0\"").json(&change);
-        async move { desk.send(event).await.status.as_u16() }
+        async move { member.send(event).await.status.as_u16() }
     };
     let done = join_all([close(0, json!({"role": "staff"})), close(1, json!({"active": false}))]).await;
     assert_eq!(done.iter().filter(|status| **status == 200).count(), 1, "{done:?}");
     let mut left = 0;
     for name in names {
         let account = app.account_of("agency", Portal::Staff, name).await;
-        left += usize::from(account.is_open() && account.role == Some(rekey::account::Role::Admin));
+        left += usize::from(account.is_open() && account.role == Some(rekey::domain::account::Role::Admin));
     }
     assert_eq!(left, 1);
 }

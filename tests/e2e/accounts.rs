@@ -1,8 +1,8 @@
 //! A1 to A3: staff register accounts and find them again.
 
-use rekey::event::Action;
-use rekey::ids::AccountId;
-use rekey::practice::Portal;
+use rekey::domain::event::Action;
+use rekey::domain::practice::Portal;
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use crate::support::demo::at;

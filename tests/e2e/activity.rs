@@ -28,8 +28,8 @@ async fn a_holder_reads_what_happened_newest_first() {
     minute();
     app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
     minute();
-    let desk = StaffMember::of(&app, "agency", "staff", "casey").await;
-    assert_eq!(desk.patch(jane, json!({"representative": true})).await.status, 200);
+    let member = StaffMember::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(member.patch(jane, json!({"representative": true})).await.status, 200);
     minute();
     let session = app.session_of("jane", NEW_PASSWORD).await;
     app.session_of("sam", PASSWORD).await;
@@ -57,10 +57,10 @@ async fn a_holder_reads_what_happened_newest_first() {
         (&json!("203.0.113.7"), &Value::Null),
         "staff's is theirs"
     );
-    let desk = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let member = StaffMember::of(&app, "agency", "staff", "casey").await;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links"));
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
-    assert_eq!(desk.send(issue.json(&link)).await.status, 201);
+    assert_eq!(member.send(issue.json(&link)).await.status, 201);
     app.deliver().await;
     let mailed = activity(&app, &session, "limit=2").await.json()["events"].clone();
     assert_eq!(

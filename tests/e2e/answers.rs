@@ -1,8 +1,8 @@
 //! T5, T7, T8: answers to a security question are counted, however many tickets there are.
 
 use futures::future::join_all;
-use rekey::clock::hours;
-use rekey::event::Action;
+use rekey::domain::event::Action;
+use rekey::platform::clock::hours;
 use serde_json::json;
 
 use crate::support::event::HttpEvent;
@@ -51,13 +51,13 @@ async fn right_answers_are_not_held_against_a_link() {
 #[tokio::test]
 async fn staff_tickets_take_twenty_answers_a_day_of_their_own() {
     let app = pediatrics().await;
-    let desk = StaffMember::of(&app, "pediatrics", "staff", "admin").await;
-    let id = app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await.id;
+    let member = StaffMember::of(&app, "pediatrics", "staff", "admin").await;
+    let id = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await.id;
     let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let path = format!("/v1/admin/accounts/{id}/links");
     let mut outcomes = Vec::new();
     for _ in 0..5 {
-        let reply = desk.send(HttpEvent::new("POST", &path).json(&body)).await.json();
+        let reply = member.send(HttpEvent::new("POST", &path).json(&body)).await.json();
         let token = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
         for _ in 0..5 {
             outcomes.push(answer(&app, &token, "Rover").await.status.as_u16());
@@ -77,8 +77,8 @@ async fn a_ticket_that_staff_gave_takes_answers_when_the_days_are_spent() {
     app.deliver().await;
     let given = token_in(&app.mailbox.messages()[0]);
     // An account that is still to be set up and has a question, as an import makes them.
-    let account = app.account_of("pediatrics", rekey::practice::Portal::Staff, "robin").await;
-    let jane = app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await;
+    let account = app.account_of("pediatrics", rekey::domain::practice::Portal::Staff, "robin").await;
+    let jane = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await;
     let question = serde_dynamo::to_attribute_value(&jane.question).unwrap();
     let update =
         app.dynamodb.update_item().table_name(&app.table).update_expression("SET question = :question");
@@ -115,7 +115,7 @@ async fn failing_dependencies_cost_no_answer_and_leave_nothing_half_done() {
     assert_eq!(app.send(put(&session, &body)).await.status, 503);
     app.secrets.set_failing(false);
     let question =
-        async || app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await.question;
+        async || app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await.question;
     let before = question().await;
     for (operation, times) in [("UpdateItem", 3), ("GetItem", 3), ("TransactWriteItems", 3)] {
         app.seam.inject("change-password", operation, times, crate::support::seam::Fault::Down);
@@ -145,7 +145,7 @@ async fn asking_for_more_tickets_gains_no_more_than_twenty_answers_a_day() {
         }
         app.clock.advance(hours(1));
     }
-    let before = app.account_of("pediatrics", rekey::practice::Portal::Client, "jane").await;
+    let before = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await;
     let link = link_for(&app, "client", "jane").await;
     for _ in 0..5 {
         let reply = answer(&app, &link, "Biscuit").await;

@@ -1,7 +1,7 @@
 //! P3 of changing a password while signed in: the current one is needed, everything else ends, the session stays.
 
-use rekey::clock::hours;
-use rekey::event::Action;
+use rekey::domain::event::Action;
+use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;

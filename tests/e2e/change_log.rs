@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::json;
 
 use crate::support::change_log::{CHANGES, changes, words};

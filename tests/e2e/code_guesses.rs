@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use rekey::clock::hours;
+use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
 use crate::support::codes::{expired, token_of, verify_from};
@@ -138,11 +138,11 @@ async fn what_no_code_can_be_is_refused_and_costs_no_attempt() {
 /// Tries every code of six digits against what the table keeps, as somebody would who has read this repository. Answers
 /// those that fit.
 fn search(kept: &Value, request: &str, key: &[u8]) -> Vec<String> {
-    let digest: rekey::token::Digest = serde_json::from_value(kept.clone()).unwrap();
-    let request: rekey::ids::OutboxId = request.parse().unwrap();
+    let digest: rekey::secrets::token::Digest = serde_json::from_value(kept.clone()).unwrap();
+    let request: rekey::platform::ids::OutboxId = request.parse().unwrap();
     let fits = |code: &String| {
         let parts: [&[u8]; 3] = [b"rekey stored code", &request.to_bytes(), code.as_bytes()];
-        rekey::token::keyed(key, &parts) == *digest.as_bytes()
+        rekey::secrets::token::keyed(key, &parts) == *digest.as_bytes()
     };
     // Half of them in each of two threads.
     let half = |from: u32| (from..from + 500_000).map(|n| format!("{n:06}")).filter(fits).collect::<Vec<_>>();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rekey::clock::hours;
+use rekey::platform::clock::hours;
 use serde_json::json;
 
 use crate::support::codes::{token_of, verify_from};

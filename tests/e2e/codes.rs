@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::codes::{expired, token_of};

@@ -1,6 +1,6 @@
 //! S2: sessions that a cookie carries, and pages elsewhere that would use them.
 
-use rekey::clock::hours;
+use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;

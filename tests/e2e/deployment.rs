@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
 use serde_json::{Value, json};
 
-use crate::support::function_of;
 use crate::support::template::{FUNCTIONS, root, template};
+use crate::support::{function_of, routes};
 
 #[test]
 fn the_stream_hands_over_what_asks_for_mail_and_reports_what_failed() {
@@ -54,9 +54,12 @@ fn every_event_that_a_metric_counts_is_one_that_is_written() {
     for (_, rest) in text.match_indices("$.event = \"").map(|(at, start)| text.split_at(at + start.len())) {
         let event = rest.split('"').next().unwrap();
         let written = format!("event = \"{event}\"");
-        let sources =
-            FUNCTIONS.iter().map(|(function, _)| root().join("functions").join(function).join("src/lib.rs"));
-        let found = sources.into_iter().any(|path| std::fs::read_to_string(path).unwrap().contains(&written));
+        let folders =
+            FUNCTIONS.iter().map(|(function, _)| root().join("functions").join(function).join("src"));
+        let sources = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        let found = sources
+            .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .any(|source| source.contains(&written));
         assert!(found, "no function writes {event}");
         counted += 1;
     }
@@ -64,15 +67,17 @@ fn every_event_that_a_metric_counts_is_one_that_is_written() {
 }
 
 #[test]
-fn the_template_and_the_watch_router_route_alike() {
+fn the_template_and_the_watch_router_route_as_the_functions_do() {
+    let routes = routes::gateway_rows();
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let router = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1).unwrap();
-    let router = router.split("\n[").next().unwrap();
-    let watch: BTreeSet<(String, String)> = router
+    let rows = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1).unwrap();
+    let rows = rows.split("\n[").next().unwrap();
+    let watch: BTreeSet<(String, String)> = rows
         .lines()
         .filter_map(|line| line.split_once(" = "))
         .map(|(path, function)| (path.trim_matches('"').to_owned(), function.trim_matches('"').to_owned()))
         .collect();
+    assert_eq!(watch, routes, "the watch router's rows in Cargo.toml, and the routes of the functions");
     let template = template();
     let mut gateway = BTreeSet::new();
     for (function, name) in FUNCTIONS {
@@ -83,9 +88,9 @@ fn the_template_and_the_watch_router_route_alike() {
             }
         }
     }
-    assert_eq!(watch, gateway);
-    assert_eq!(watch.len(), 26);
-    for (path, function) in watch {
+    assert_eq!(gateway, routes, "the events in infra/template.yaml, and the routes of the functions");
+    assert!(routes.len() >= 26);
+    for (path, function) in routes {
         assert_eq!(function_of(&path), function, "{path}");
     }
 }

@@ -1,6 +1,6 @@
 //! A3: a link that is made by invoking the function directly keeps to the same bounds and is recorded.
 
-use rekey::event::Action;
+use rekey::domain::event::Action;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -22,9 +22,9 @@ async fn a_link_is_made_by_direct_invocation_too() {
     app.deliver().await;
     let link = token_in(&app.mailbox.messages()[0]);
     assert_eq!(app.preview(&link).await.status, 200);
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let expected = ["email", "copy"].map(|_| ("operator".to_owned(), Value::Null, json!("Called us")));
-    let listed = tickets(&desk, id).await;
+    let listed = tickets(&member, id).await;
     let seen: Vec<_> = listed
         .iter()
         .map(|ticket| {
@@ -38,7 +38,7 @@ async fn a_link_is_made_by_direct_invocation_too() {
     assert_eq!(seen, expected);
     let event =
         app.events(id).await.into_iter().find(|event| event.action == Action::AuthnTokenCreated).unwrap();
-    assert_eq!((event.actor, event.by, event.ip), (rekey::event::Actor::Operator, None, None));
+    assert_eq!((event.actor, event.by, event.ip), (rekey::domain::event::Actor::Operator, None, None));
     assert_eq!(event.note.as_deref(), Some("Called us"));
     assert_eq!(app.reset(token, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.preview(&link).await.outcome(), (410, "revoked_token".to_owned()));
@@ -81,10 +81,10 @@ async fn a_direct_invocation_that_cannot_be_done_says_why_and_does_nothing() {
 #[tokio::test]
 async fn a_request_by_way_of_the_gateway_is_answered_as_one() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
     let path = format!("{ACCOUNTS}/{id}/tickets");
-    let asked = HttpEvent::new("GET", &path).bearer(&desk.session).into_value();
+    let asked = HttpEvent::new("GET", &path).bearer(&member.session).into_value();
     let answer = app.invoke_admin_link(asked).await.unwrap();
     assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("{\"tickets\":[]}")));
     let anonymous = app.invoke_admin_link(HttpEvent::new("GET", &path).into_value()).await.unwrap();

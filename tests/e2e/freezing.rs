@@ -1,7 +1,7 @@
 //! P3: "this wasn't me".
 
-use rekey::clock::days;
-use rekey::event::Action;
+use rekey::domain::event::Action;
+use rekey::platform::clock::days;
 use rekey_local::mailbox::{Failure, Message};
 use serde_json::{Value, json};
 
@@ -60,8 +60,8 @@ async fn it_freezes_the_account_until_a_new_recovery_and_the_practice_is_told() 
     );
     assert!(mail.text.as_ref().unwrap().contains("Username: jane"));
 
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
-    let shown = desk.get(&format!("{ACCOUNTS}/{id}")).await.json();
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let shown = member.get(&format!("{ACCOUNTS}/{id}")).await.json();
     assert_eq!((&shown["frozen_at"], &shown["active"]), (&json!("2026-11-21T18:35:30Z"), &json!(true)));
     assert_eq!(repudiate(&app, &token).await.status, 204, "twice is once");
     let count =
@@ -72,7 +72,7 @@ async fn it_freezes_the_account_until_a_new_recovery_and_the_practice_is_told() 
     assert_eq!(app.preview(&link).await.json()["purpose"], "reset");
     assert_eq!(app.reset(&link, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201);
-    assert_eq!(desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["frozen_at"], Value::Null);
+    assert_eq!(member.get(&format!("{ACCOUNTS}/{id}")).await.json()["frozen_at"], Value::Null);
     assert_eq!(repudiate(&app, &token).await.status, 204, "used up: it freezes nothing again");
     assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201);
 }
@@ -94,9 +94,9 @@ async fn staff_can_open_it_again_and_so_can_whoever_changed_it_not() {
     for password in [PASSWORD, STOLEN, "a third quiet harbor"] {
         assert_eq!(app.sign_in("jane", password).await.status, 401);
     }
-    let desk = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let member = StaffMember::of(&app, "agency", "staff", "casey").await;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/temporary-password"));
-    assert_eq!(desk.send(issue).await.status, 202);
+    assert_eq!(member.send(issue).await.status, 202);
     app.deliver().await;
     let temporary = temporary_in(&app.mailbox.messages()[0]);
     let session = app.session_of("jane", &temporary).await;
@@ -178,9 +178,9 @@ async fn a_failing_store_freezes_nothing_by_halves() {
 #[tokio::test]
 async fn a_practice_without_an_address_is_told_by_its_log_alone() {
     let app = TestApp::start().await;
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let settings = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"support": {"email": null}}));
-    assert_eq!(desk.send(settings).await.status, 200);
+    assert_eq!(member.send(settings).await.status, 200);
     app.clock.advance(std::time::Duration::from_mins(2));
     let (token, _) = changed(&app).await;
     app.mailbox.clear();
@@ -188,8 +188,9 @@ async fn a_practice_without_an_address_is_told_by_its_log_alone() {
     assert_eq!(app.deliver().await.dead, 0);
     assert!(app.mailbox.messages().is_empty());
     assert_eq!(app.actions("jane").await.pop().unwrap(), "authn_password_repudiated");
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
-    let log = desk.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=mail_not_sent")).await.json();
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let log =
+        member.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=mail_not_sent")).await.json();
     assert_eq!(log["events"][0]["description"], "A mail to the practice could not be sent");
 }
 
@@ -197,9 +198,9 @@ async fn a_practice_without_an_address_is_told_by_its_log_alone() {
 async fn who_has_the_address_no_longer_has_no_say() {
     let app = TestApp::start().await;
     let (token, _) = changed(&app).await;
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": "new@agency.test"})).await.status, 200);
+    assert_eq!(member.patch(id, json!({"email": "new@agency.test"})).await.status, 200);
     assert_eq!(repudiate(&app, &token).await.outcome(), (410, "revoked_token".to_owned()));
     assert_eq!(app.sign_in("jane", STOLEN).await.status, 201);
 }
@@ -217,10 +218,11 @@ async fn a_question_that_the_thief_has_set_does_not_keep_the_practice_from_helpi
     app.deliver().await;
     let own = app.token_for("jane").await;
     assert_eq!(app.preview(&own).await.json()["question"], "Whose?", "a mailbox alone is not enough");
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let id = app.account("jane").await.id;
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
-    let reply = desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&link)).await.json();
+    let reply =
+        member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&link)).await.json();
     let link = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
     assert_eq!(app.preview(&link).await.json()["question"], Value::Null);
     assert_eq!(app.reset(&link, NEW_PASSWORD).await.status, 204);

@@ -1,7 +1,7 @@
 //! F1 to F6: the front door is blind, changes nothing, and mails only whom it knows.
 
 use lambda_http::http::HeaderMap;
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -351,9 +351,9 @@ async fn a_password_manager_is_led_to_the_portals_own_page() {
         let reply = page(query).await;
         assert_eq!((reply.status.as_u16(), reply.headers["location"].to_str().unwrap()), (302, location));
     }
-    let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
     let settings = json!({"portals": {"client": {"change_password_url": "https://portal.agency.test/account/password"}}});
-    assert_eq!(desk.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&settings)).await.status, 200);
+    assert_eq!(member.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&settings)).await.status, 200);
     app.clock.advance(std::time::Duration::from_mins(2));
     assert_eq!(
         page("practice=agency").await.headers["location"],
@@ -368,6 +368,6 @@ async fn a_password_manager_is_led_to_the_portals_own_page() {
         assert_eq!(page(query).await.outcome(), (outcome.0, outcome.1.to_owned()), "{query}");
     }
     let plain = json!({"portals": {"client": {"change_password_url": "http://portal.agency.test"}}});
-    let reply = desk.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&plain)).await;
+    let reply = member.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&plain)).await;
     assert_eq!(reply.outcome(), (422, "invalid_setting".to_owned()));
 }

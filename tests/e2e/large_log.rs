@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{
     AttributeValue, PutRequest, ReturnConsumedCapacity, StreamSpecification, WriteRequest,
 };
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 
 use crate::support::TestApp;
 use crate::support::change_log::{CHANGES, changes};
@@ -56,9 +56,8 @@ async fn scanned(app: &TestApp) -> i32 {
         let text = |name: &str| body[name].as_str().map(str::to_owned);
         let call = app.dynamodb.query().table_name(&app.table).set_index_name(text("IndexName"));
         let call = call.set_key_condition_expression(text("KeyConditionExpression"));
-        let name = body["ExpressionAttributeNames"]["#log"].as_str().unwrap();
-        let call =
-            call.expression_attribute_names("#log", name).set_expression_attribute_values(Some(values));
+        let name = body["ExpressionAttributeNames"]["#pk"].as_str().unwrap();
+        let call = call.expression_attribute_names("#pk", name).set_expression_attribute_values(Some(values));
         let limit = body["Limit"].as_i64().and_then(|limit| i32::try_from(limit).ok());
         let call = call.scan_index_forward(false).set_limit(limit);
         let answer = call.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.unwrap();

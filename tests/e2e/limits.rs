@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use rekey::clock::{days, hours};
+use rekey::platform::clock::{days, hours};
 use serde_json::json;
 
 use crate::support::event::HttpEvent;

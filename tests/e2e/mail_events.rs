@@ -1,8 +1,8 @@
 //! What became of each mail: SES's events on tickets and accounts, whatever their order and number.
 
-use rekey::account::MailStatus;
-use rekey::event::Action;
-use rekey::ids::AccountId;
+use rekey::domain::account::MailStatus;
+use rekey::domain::event::Action;
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -14,17 +14,17 @@ const BOUNCING: &str = "bounce+jane@simulator.amazonses.com";
 const COMPLAINING: &str = "complaint@simulator.amazonses.com";
 
 /// Mails a link to an account, and brings what SES reports of it.
-async fn link(app: &TestApp, desk: &StaffMember<'_>, id: AccountId) -> Reply {
+async fn link(app: &TestApp, member: &StaffMember<'_>, id: AccountId) -> Reply {
     let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
-    let reply = desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await;
+    let reply = member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     app.deliver().await;
     reply
 }
 
 /// State and mail of each ticket, the newest first.
-async fn tickets(desk: &StaffMember<'_>, id: AccountId) -> Vec<(String, Value)> {
-    let reply = desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
+async fn tickets(member: &StaffMember<'_>, id: AccountId) -> Vec<(String, Value)> {
+    let reply = member.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
     let tickets = reply["tickets"].as_array().unwrap().clone();
     tickets
         .into_iter()
@@ -32,8 +32,8 @@ async fn tickets(desk: &StaffMember<'_>, id: AccountId) -> Vec<(String, Value)> 
         .collect()
 }
 
-async fn shown(desk: &StaffMember<'_>, id: AccountId) -> Value {
-    desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["mail"].clone()
+async fn shown(member: &StaffMember<'_>, id: AccountId) -> Value {
+    member.get(&format!("{ACCOUNTS}/{id}")).await.json()["mail"].clone()
 }
 
 fn pair(state: &str, mail: impl Into<Value>) -> (String, Value) {
@@ -43,36 +43,36 @@ fn pair(state: &str, mail: impl Into<Value>) -> (String, Value) {
 #[tokio::test]
 async fn a_mail_goes_from_issued_to_delivered_and_its_link_to_opened_and_used() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    link(&app, &desk, id).await;
-    assert_eq!(tickets(&desk, id).await, [pair("sent", Value::Null)]);
+    link(&app, &member, id).await;
+    assert_eq!(tickets(&member, id).await, [pair("sent", Value::Null)]);
     app.report_mails().await;
-    assert_eq!(tickets(&desk, id).await, [pair("delivered", "delivered")]);
+    assert_eq!(tickets(&member, id).await, [pair("delivered", "delivered")]);
     let token = token_in(&app.mailbox.messages()[0]);
     let before = app.account("jane").await;
     for _ in 0..2 {
         assert_eq!(app.preview(&token).await.status, 200);
     }
-    assert_eq!(tickets(&desk, id).await, [pair("opened", "delivered")]);
+    assert_eq!(tickets(&member, id).await, [pair("opened", "delivered")]);
     assert_eq!(app.account("jane").await, before, "opening changes nothing of the account");
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
-    assert_eq!(tickets(&desk, id).await, [pair("used", "delivered")]);
-    assert_eq!(shown(&desk, id).await, "ok");
+    assert_eq!(tickets(&member, id).await, [pair("used", "delivered")]);
+    assert_eq!(shown(&member, id).await, "ok");
     assert!(!app.actions("jane").await.iter().any(|action| action.starts_with("mail_bounced")));
 }
 
 #[tokio::test]
 async fn a_bounced_address_is_shown_and_a_resend_says_why_until_it_is_changed() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": BOUNCING})).await.status, 200);
-    assert_eq!(link(&app, &desk, id).await.json().get("warning"), None);
+    assert_eq!(member.patch(id, json!({"email": BOUNCING})).await.status, 200);
+    assert_eq!(link(&app, &member, id).await.json().get("warning"), None);
     app.report_mails().await;
-    assert_eq!(tickets(&desk, id).await, [pair("bounced", "bounced")]);
-    assert_eq!(shown(&desk, id).await, "bounced");
-    assert_eq!(desk.list("mail=bounced").await, ["jane"]);
+    assert_eq!(tickets(&member, id).await, [pair("bounced", "bounced")]);
+    assert_eq!(shown(&member, id).await, "bounced");
+    assert_eq!(member.list("mail=bounced").await, ["jane"]);
     let event = app.events(id).await.pop().unwrap();
     assert_eq!(event.action, Action::MailBounced);
     assert!(event.ticket.is_some() && event.outbox.is_some());
@@ -80,35 +80,35 @@ async fn a_bounced_address_is_shown_and_a_resend_says_why_until_it_is_changed() 
     for tail in ["temporary-password", "links"] {
         let event = HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/{tail}"));
         let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
-        let reply = desk.send(if tail == "links" { event.json(&body) } else { event }).await.json();
+        let reply = member.send(if tail == "links" { event.json(&body) } else { event }).await.json();
         assert_eq!(reply["warning"]["mail"], "bounced", "{tail}");
         assert!(reply["warning"]["message"].as_str().unwrap().contains("come back"), "{reply}");
     }
     let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
-    let copied = desk.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await;
+    let copied = member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&body)).await;
     assert_eq!(copied.json().get("warning"), None, "a copied link is no mail");
     app.forgot("jane").await;
     app.deliver().await;
     app.report_mails().await;
     assert_eq!(app.events(id).await.iter().filter(|event| event.action == Action::MailBounced).count(), 4);
 
-    assert_eq!(desk.patch(id, json!({"email": "jane@agency.test"})).await.json()["mail"], "ok");
-    assert_eq!(link(&app, &desk, id).await.json().get("warning"), None);
+    assert_eq!(member.patch(id, json!({"email": "jane@agency.test"})).await.json()["mail"], "ok");
+    assert_eq!(link(&app, &member, id).await.json().get("warning"), None);
     app.report_mails().await;
-    assert_eq!(tickets(&desk, id).await[0], pair("delivered", "delivered"));
+    assert_eq!(tickets(&member, id).await[0], pair("delivered", "delivered"));
 }
 
 #[tokio::test]
 async fn a_complaint_counts_for_more_than_the_delivery_before_it() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": COMPLAINING})).await.status, 200);
-    link(&app, &desk, id).await;
+    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
+    link(&app, &member, id).await;
     app.report_mails().await;
-    assert_eq!(tickets(&desk, id).await, [pair("complained", "complained")]);
-    assert_eq!(shown(&desk, id).await, "complained");
-    let warned = link(&app, &desk, id).await.json();
+    assert_eq!(tickets(&member, id).await, [pair("complained", "complained")]);
+    assert_eq!(shown(&member, id).await, "complained");
+    let warned = link(&app, &member, id).await.json();
     assert!(warned["warning"]["message"].as_str().unwrap().contains("spam"), "{warned}");
     assert_eq!(app.actions("jane").await.iter().filter(|action| *action == "mail_complained").count(), 1);
 }
@@ -116,28 +116,28 @@ async fn a_complaint_counts_for_more_than_the_delivery_before_it() {
 #[tokio::test]
 async fn a_mailbox_that_is_full_or_answers_by_itself_is_no_bad_address() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": "ooto@simulator.amazonses.com"})).await.status, 200);
-    link(&app, &desk, id).await;
+    assert_eq!(member.patch(id, json!({"email": "ooto@simulator.amazonses.com"})).await.status, 200);
+    link(&app, &member, id).await;
     app.report_mails().await;
-    assert_eq!(tickets(&desk, id).await, [pair("delivered", "delivered")], "an answering machine");
-    link(&app, &desk, id).await;
+    assert_eq!(tickets(&member, id).await, [pair("delivered", "delivered")], "an answering machine");
+    link(&app, &member, id).await;
     let events = app.mailbox.take_events();
     app.mail_event(events[1].clone()).await.unwrap();
-    assert_eq!(tickets(&desk, id).await[0], pair("bounced", "returned"), "it did not arrive");
+    assert_eq!(tickets(&member, id).await[0], pair("bounced", "returned"), "it did not arrive");
     app.mail_event(events[0].clone()).await.unwrap();
-    assert_eq!(tickets(&desk, id).await[0], pair("delivered", "delivered"), "whatever the order");
-    assert_eq!(shown(&desk, id).await, "ok");
+    assert_eq!(tickets(&member, id).await[0], pair("delivered", "delivered"), "whatever the order");
+    assert_eq!(shown(&member, id).await, "ok");
 }
 
 #[tokio::test]
 async fn events_twice_out_of_order_and_in_parallel_come_to_the_same() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": COMPLAINING})).await.status, 200);
-    link(&app, &desk, id).await;
+    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
+    link(&app, &member, id).await;
     let events = app.mailbox.take_events();
     assert_eq!(events.len(), 2);
     let shuffled = [&events[1], &events[0], &events[1], &events[0], &events[1], &events[1]];
@@ -146,21 +146,25 @@ async fn events_twice_out_of_order_and_in_parallel_come_to_the_same() {
     for event in shuffled {
         app.mail_event(event.clone()).await.unwrap();
     }
-    assert_eq!(tickets(&desk, id).await, [pair("complained", "complained")]);
+    assert_eq!(tickets(&member, id).await, [pair("complained", "complained")]);
     assert_eq!(app.actions("jane").await.iter().filter(|action| *action == "mail_complained").count(), 1);
 }
 
 #[tokio::test]
 async fn a_late_bounce_is_not_held_against_the_address_that_came_after() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": BOUNCING})).await.status, 200);
-    link(&app, &desk, id).await;
-    assert_eq!(desk.patch(id, json!({"email": "jane@agency.test"})).await.status, 200);
+    assert_eq!(member.patch(id, json!({"email": BOUNCING})).await.status, 200);
+    link(&app, &member, id).await;
+    assert_eq!(member.patch(id, json!({"email": "jane@agency.test"})).await.status, 200);
     app.report_mails().await;
-    assert_eq!(shown(&desk, id).await, "ok");
-    assert_eq!(tickets(&desk, id).await, [pair("superseded", "bounced")], "the ticket's mail did come back");
+    assert_eq!(shown(&member, id).await, "ok");
+    assert_eq!(
+        tickets(&member, id).await,
+        [pair("superseded", "bounced")],
+        "the ticket's mail did come back"
+    );
 }
 
 #[tokio::test]
@@ -174,7 +178,7 @@ async fn each_account_of_a_mailbox_and_a_mail_without_ticket_are_told_too() {
         }
     }
     app.import("agency", &accounts).await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     for method in ["link", "code"] {
         app.post(
             "/v1/password/forgot",
@@ -189,8 +193,8 @@ async fn each_account_of_a_mailbox_and_a_mail_without_ticket_are_told_too() {
     app.report_mails().await;
     for name in ["lily", "tom"] {
         let id = app.account(name).await.id;
-        assert_eq!(shown(&desk, id).await, "bounced", "{name}");
-        assert_eq!(tickets(&desk, id).await, [pair("bounced", "bounced"), pair("bounced", "bounced")]);
+        assert_eq!(shown(&member, id).await, "bounced", "{name}");
+        assert_eq!(tickets(&member, id).await, [pair("bounced", "bounced"), pair("bounced", "bounced")]);
     }
     assert_eq!(app.preview(&token).await.status, 200, "a report voids nothing");
 
@@ -204,16 +208,16 @@ async fn each_account_of_a_mailbox_and_a_mail_without_ticket_are_told_too() {
     event["detail"]["eventType"] = json!("Bounce");
     event["detail"]["bounce"] = json!({"bounceType": "Permanent"});
     app.mail_event(event).await.unwrap();
-    assert_eq!(shown(&desk, id).await, "bounced");
+    assert_eq!(shown(&member, id).await, "bounced");
     assert_eq!(app.events(id).await.pop().unwrap().ticket, None);
 }
 
 #[tokio::test]
 async fn what_means_nothing_here_is_harmless() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    link(&app, &desk, id).await;
+    link(&app, &member, id).await;
     let known = app.mailbox.take_events().remove(0);
     let before = app.lasting().await;
     let with = |member: &str, value: Value| {
@@ -258,10 +262,10 @@ async fn what_means_nothing_here_is_harmless() {
 #[tokio::test]
 async fn a_store_that_fails_leaves_nothing_half_told_and_the_event_comes_again() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(desk.patch(id, json!({"email": BOUNCING})).await.status, 200);
-    link(&app, &desk, id).await;
+    assert_eq!(member.patch(id, json!({"email": BOUNCING})).await.status, 200);
+    link(&app, &member, id).await;
     let event = app.mailbox.take_events().remove(0);
     let before = app.dump().await;
     app.seam.inject("mail-events", "TransactWriteItems", 30, Fault::Down);
@@ -272,5 +276,5 @@ async fn a_store_that_fails_leaves_nothing_half_told_and_the_event_comes_again()
     app.mail_event(event.clone()).await.unwrap();
     app.mail_event(event).await.unwrap();
     assert_eq!(app.actions("jane").await.iter().filter(|action| *action == "mail_bounced").count(), 1);
-    assert_eq!(shown(&desk, id).await, "bounced");
+    assert_eq!(shown(&member, id).await, "bounced");
 }

@@ -1,6 +1,6 @@
 //! The operator: practices, first administrators, imports.
 
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, password_hash, practice, token_in};
@@ -191,6 +191,6 @@ async fn an_import_brings_caseloads_along() {
     let caseload = app.account("noor").await.caseload;
     assert_eq!(caseload.len(), 2);
     assert_eq!((caseload[0].staff, caseload[0].role.as_deref()), (casey, Some("Nurse")));
-    let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "casey").await;
-    assert_eq!(desk.list("caseload=mine").await, ["noor"]);
+    let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(member.list("caseload=mine").await, ["noor"]);
 }

@@ -110,7 +110,7 @@ async fn the_redelivered_token_is_the_same_after_a_key_rotation() {
     let mut value: Value = serde_json::from_str(&app.keys["rekey/derivation"]).unwrap();
     value["k2"] = json!("a".repeat(43));
     value["current"] = json!("k2");
-    let rotated = rekey::keyring::Keyring::parse(&value.to_string()).unwrap();
+    let rotated = rekey::secrets::keyring::Keyring::parse(&value.to_string()).unwrap();
     assert_eq!(Some(ticket.token(&rotated).unwrap().digest()), ticket.digest);
 }
 

@@ -85,8 +85,8 @@ impl Portals {
 }
 
 /// The account that a search finds, by its whole record.
-async fn select(desk: &StaffMember<'_>, query: &str, username: &str) -> Value {
-    let found = desk.send(HttpEvent::new("GET", ACCOUNTS).query(query)).await.json();
+async fn select(member: &StaffMember<'_>, query: &str, username: &str) -> Value {
+    let found = member.send(HttpEvent::new("GET", ACCOUNTS).query(query)).await.json();
     let found = found["accounts"].as_array().unwrap().clone();
     found.into_iter().find(|account| account["username"] == username).unwrap_or_else(|| panic!("{username}"))
 }
@@ -95,15 +95,15 @@ fn path_of(account: &Value, tail: &str) -> String {
     format!("{ACCOUNTS}/{}{tail}", account["id"].as_str().unwrap())
 }
 
-async fn edit(desk: &StaffMember<'_>, account: &Value, change: Value) -> Value {
-    let reply = desk.patch(account["id"].as_str().unwrap().parse().unwrap(), change).await;
+async fn edit(member: &StaffMember<'_>, account: &Value, change: Value) -> Value {
+    let reply = member.patch(account["id"].as_str().unwrap().parse().unwrap(), change).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()
 }
 
-async fn post(desk: &StaffMember<'_>, path: &str, body: Option<Value>) -> Value {
+async fn post(member: &StaffMember<'_>, path: &str, body: Option<Value>) -> Value {
     let event = HttpEvent::new("POST", path);
-    let reply = desk.send(body.iter().fold(event, HttpEvent::json)).await;
+    let reply = member.send(body.iter().fold(event, HttpEvent::json)).await;
     assert!(reply.status.is_success(), "{reply:?}");
     reply.json()
 }
@@ -116,8 +116,8 @@ async fn own_log(app: &TestApp, session: &str) -> Vec<String> {
 }
 
 /// What staff read in the change log.
-async fn change_log(desk: &StaffMember<'_>, query: &str) -> Vec<String> {
-    let reply = desk.send(HttpEvent::new("GET", "/v1/admin/changes").query(query)).await;
+async fn change_log(member: &StaffMember<'_>, query: &str) -> Vec<String> {
+    let reply = member.send(HttpEvent::new("GET", "/v1/admin/changes").query(query)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     descriptions(&reply.json())
 }

@@ -106,7 +106,7 @@ async fn a_signed_in_holder_sets_a_question_with_the_current_password() {
     assert_eq!(app.preview(&link).await.json()["question"], QUESTION);
     assert_eq!(left(&answer(&app, &link, "Biscuit").await), 4);
     assert_eq!(answer(&app, &link, "REX").await.status, 204);
-    let id = app.account_of("pediatrics", rekey::practice::Portal::Client, "olga").await.id;
+    let id = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "olga").await.id;
     let events = app.events(id).await;
     let words = |name: &str| {
         let events = events.iter().map(|event| serde_json::to_value(event).unwrap()[name].clone());

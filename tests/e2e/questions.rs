@@ -89,11 +89,11 @@ async fn whoever_recovers_cannot_set_another_question() {
 #[tokio::test]
 async fn whom_staff_give_a_link_needs_no_question_that_was_never_set() {
     let app = pediatrics().await;
-    let desk = StaffMember::of(&app, "pediatrics", "staff", "admin").await;
-    let id = app.account_of("pediatrics", rekey::practice::Portal::Client, "olga").await.id;
+    let member = StaffMember::of(&app, "pediatrics", "staff", "admin").await;
+    let id = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "olga").await.id;
     let body = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let path = format!("/v1/admin/accounts/{id}/links");
-    let reply = desk.send(HttpEvent::new("POST", &path).json(&body)).await.json();
+    let reply = member.send(HttpEvent::new("POST", &path).json(&body)).await.json();
     let token = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204, "that is the help they are sent to");
     assert_eq!(sign_in(&app, "client", "olga", NEW_PASSWORD).await.status, 201);

@@ -1,8 +1,8 @@
 //! A1: the caseloads that decide whom staff see, and the associations between a client and who acts for them.
 
-use rekey::event::{Action, Event};
-use rekey::ids::AccountId;
-use rekey::practice::Portal;
+use rekey::domain::event::{Action, Event};
+use rekey::domain::practice::Portal;
+use rekey::platform::ids::AccountId;
 use serde_json::json;
 
 use crate::support::TestApp;

@@ -62,10 +62,10 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
 /// What staff do: a temporary password used and changed, a link by direct invocation, a bad one, a change taken back, and what
 /// SES reports of it all.
 async fn help(app: &TestApp) -> (String, String, String) {
-    let desk = StaffMember::of(app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(app, "agency", "staff", "admin").await;
     let tom = app.account("tom").await.id;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{tom}/temporary-password"));
-    assert_eq!(desk.send(issue).await.status, 202);
+    assert_eq!(member.send(issue).await.status, 202);
     app.deliver().await;
     let temporary = temporary_in(&app.mailbox.messages()[0]);
     let session = app.session_of("tom", &temporary).await;
@@ -100,7 +100,7 @@ async fn nothing_printed_or_stored_shows_a_secret() {
     let app = TestApp::start().await;
     let (secrets, addresses) = run(&app).await;
     let (printed, stored) = (logs::printed(), app.dump().await.join("\n"));
-    for event in ["request", "mail_sent", "errand_done", "mail_delayed", "mail_parked", "failure"] {
+    for event in ["request", "mail_sent", "outbox_item_done", "mail_delayed", "mail_parked", "failure"] {
         assert!(
             printed.contains(&format!("\"event\":\"{event}\"")),
             "the run printed a {event} line:\n{printed}"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rekey::clock::hours;
+use rekey::platform::clock::hours;
 use serde_json::json;
 
 use crate::support::event::HttpEvent;
@@ -230,7 +230,7 @@ async fn whatever_ends_sessions_ends_them_at_the_next_call() {
     let mut password = PASSWORD.to_owned();
     for what in ["reset", "change", "others", "staff", "temporary", "deactivation", "refusal", "repudiation"]
     {
-        let desk = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
+        let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
         let own = app.session_of("jane", &password).await;
         let others =
             [app.session_of("jane", &password).await, app.session_of("jane@agency.test", &password).await];
@@ -257,16 +257,16 @@ async fn whatever_ends_sessions_ends_them_at_the_next_call() {
             }
             "staff" => {
                 let end = HttpEvent::new("DELETE", &format!("{accounts}/{id}/sessions"));
-                assert_eq!(desk.send(end).await.status, 204);
+                assert_eq!(member.send(end).await.status, 204);
             }
             "temporary" => {
                 let issue = HttpEvent::new("POST", &format!("{accounts}/{id}/temporary-password"));
-                assert_eq!(desk.send(issue).await.status, 202);
+                assert_eq!(member.send(issue).await.status, 202);
             }
             "deactivation" | "refusal" => {
-                let member = if what == "refusal" { "refused" } else { "active" };
-                let close = serde_json::json!({member: what == "refusal"});
-                assert_eq!(desk.patch(id, close).await.status, 200);
+                let flag = if what == "refusal" { "refused" } else { "active" };
+                let close = serde_json::json!({flag: what == "refusal"});
+                assert_eq!(member.patch(id, close).await.status, 200);
             }
             _ => {
                 app.deliver().await;
@@ -289,11 +289,11 @@ async fn whatever_ends_sessions_ends_them_at_the_next_call() {
         // For the next one: open again, with a password.
         if ["temporary", "deactivation", "refusal"].contains(&what) {
             let open = serde_json::json!({"active": true, "refused": false});
-            assert_eq!(desk.patch(id, open).await.status, 200);
+            assert_eq!(member.patch(id, open).await.status, 200);
             for session in others.iter().chain([&own]) {
                 assert_eq!(app.account_with(session).await.status, 401, "{what}: closed is ended");
             }
-            app.clock.advance(rekey::clock::hours(1));
+            app.clock.advance(rekey::platform::clock::hours(1));
             let token = app.token_for("jane").await;
             password = format!("a quiet harbor after the {what}");
             assert_eq!(app.reset(&token, &password).await.status, 204);
@@ -305,7 +305,7 @@ async fn whatever_ends_sessions_ends_them_at_the_next_call() {
             assert_eq!(app.account_with(&signed_out).await.status, 401, "a replay");
         }
         if what == "refusal" {
-            app.clock.advance(rekey::clock::hours(1));
+            app.clock.advance(rekey::platform::clock::hours(1));
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::{Body, Context, LambdaEvent, Request, Response};
-use rekey::aws::Environment;
-use rekey::clock::{Ambient, System};
-use rekey::store::Store;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::{Ambient, System};
+use rekey::store::transact::Store;
 use rekey_local::dynamodb;
 use rekey_local::mailbox::Mailbox;
 use rekey_local::pump::{Drained, Pump};
@@ -29,6 +29,7 @@ pub mod items;
 pub mod logs;
 pub mod mails;
 pub mod questions;
+pub mod routes;
 pub mod seam;
 pub mod stack;
 pub mod staff;
@@ -40,8 +41,8 @@ use clock::TestClock;
 pub use demo::{NEW_PASSWORD, PASSWORD, demo_accounts, password_hash, practice};
 use event::HttpEvent;
 pub use mails::{code_in, other_than, temporary_in, token_in, tokens_in};
+pub use routes::function_of;
 use seam::Seam;
-pub use stack::function_of;
 use stack::{Functions, dynamodb_endpoint, invoke_mailer, pump, variables};
 
 /// One deployment of Rekey: its own table, mailbox, keys and clock.
@@ -142,7 +143,10 @@ impl TestApp {
     /// The same, for an event as JSON.
     pub async fn send_value(&self, event: Value) -> Reply {
         let request: Request = event::request_from(event);
-        read(self.functions.answer(request).await)
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let reply = read(self.functions.answer(request).await);
+        routes::assert_documented(&method, &path, &reply);
+        reply
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use rekey::event::{Action, Reason};
-use rekey::ids::AccountId;
+use rekey::domain::event::{Action, Reason};
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
 use crate::support::temporary::{change, issue, mailed};
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, demo_accounts, logs, temporary_in, token_in};
 
-async fn states(desk: &StaffMember<'_>, id: AccountId) -> Vec<String> {
-    let reply = desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
+async fn states(member: &StaffMember<'_>, id: AccountId) -> Vec<String> {
+    let reply = member.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
     let tickets = reply["tickets"].as_array().unwrap();
     tickets.iter().map(|ticket| ticket["state"].as_str().unwrap().to_owned()).collect()
 }
@@ -19,12 +19,12 @@ async fn states(desk: &StaffMember<'_>, id: AccountId) -> Vec<String> {
 #[tokio::test]
 async fn it_signs_in_once_and_leads_to_a_password_of_ones_own() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
     let old = app.session_of("jane", PASSWORD).await;
     let link = app.token_for("jane").await;
     app.mailbox.clear();
-    let reply = issue(&desk, id, None).await;
+    let reply = issue(&member, id, None).await;
     let json = reply.json();
     assert_eq!((reply.status.as_u16(), &json["sent_to"]), (202, &json!("j…@a….test")));
     assert_eq!(json["expires_at"], "2026-11-22T18:35:30Z");
@@ -57,7 +57,7 @@ async fn it_signs_in_once_and_leads_to_a_password_of_ones_own() {
         (401, "invalid_credentials".to_owned()),
         "once"
     );
-    assert_eq!(states(&desk, id).await, ["used", "sent"]);
+    assert_eq!(states(&member, id).await, ["used", "sent"]);
     let weak = change(&app, session, &temporary, &temporary.replace('-', " ").to_uppercase()).await;
     assert_eq!((weak.status.as_u16(), &weak.json()["reasons"][0]["code"]), (422, &json!("same_as_current")));
     assert_eq!(
@@ -86,14 +86,14 @@ async fn it_signs_in_once_and_leads_to_a_password_of_ones_own() {
 #[tokio::test]
 async fn a_new_one_is_sent_and_the_first_no_longer_works() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    let first = mailed(&app, &desk, "jane").await;
-    let second = mailed(&app, &desk, "jane").await;
+    let member = at_work(&app).await;
+    let first = mailed(&app, &member, "jane").await;
+    let second = mailed(&app, &member, "jane").await;
     assert_ne!(first, second);
     assert_eq!(app.sign_in("jane", &first).await.status, 401);
-    assert_eq!(states(&desk, app.account("jane").await.id).await, ["sent", "superseded"]);
+    assert_eq!(states(&member, app.account("jane").await.id).await, ["sent", "superseded"]);
     let session = app.session_of("jane", &second).await;
-    let third = mailed(&app, &desk, "jane").await;
+    let third = mailed(&app, &member, "jane").await;
     assert_eq!(
         change(&app, &session, &second, NEW_PASSWORD).await.outcome(),
         (401, "invalid_session".to_owned())
@@ -104,10 +104,10 @@ async fn a_new_one_is_sent_and_the_first_no_longer_works() {
 #[tokio::test]
 async fn its_holder_is_told_when_it_has_expired_and_can_recover() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
     assert_eq!(
-        issue(&desk, id, Some(json!({"hours": 2}))).await.json()["expires_at"],
+        issue(&member, id, Some(json!({"hours": 2}))).await.json()["expires_at"],
         "2026-11-21T20:35:30Z"
     );
     app.deliver().await;
@@ -150,13 +150,13 @@ async fn its_holder_is_told_when_it_has_expired_and_can_recover() {
 #[tokio::test]
 async fn forgot_goes_on_working_while_one_is_open_and_voids_it_in_the_end() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    let temporary = mailed(&app, &desk, "jane").await;
+    let member = at_work(&app).await;
+    let temporary = mailed(&app, &member, "jane").await;
     let link = app.token_for("jane").await;
     assert_eq!(app.reset(&link, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.sign_in("jane", &temporary).await.status, 401);
-    let desk = at_work(&app).await;
-    assert_eq!(states(&desk, app.account("jane").await.id).await, ["used", "superseded"]);
+    let member = at_work(&app).await;
+    assert_eq!(states(&member, app.account("jane").await.id).await, ["used", "superseded"]);
 }
 
 #[tokio::test]
@@ -168,10 +168,10 @@ async fn a_practice_may_let_the_current_password_live_on() {
     )
     .await;
     app.import("agency", &demo_accounts("agency")).await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let session = app.session_of("jane", PASSWORD).await;
     let id = app.account("jane").await.id;
-    assert_eq!(issue(&desk, id, Some(json!({}))).await.json()["expires_at"], "2026-11-21T19:35:30Z");
+    assert_eq!(issue(&member, id, Some(json!({}))).await.json()["expires_at"], "2026-11-21T19:35:30Z");
     app.deliver().await;
     let temporary = temporary_in(&app.mailbox.messages()[0]);
     assert_eq!(app.account_with(&session).await.status, 200);
@@ -184,7 +184,7 @@ async fn a_practice_may_let_the_current_password_live_on() {
     );
     assert_eq!(change(&app, &restricted, PASSWORD, NEW_PASSWORD).await.status, 401);
     // Another one is issued: what the first has opened can no longer choose the password.
-    let second = mailed(&app, &desk, "jane").await;
+    let second = mailed(&app, &member, "jane").await;
     assert_eq!(
         change(&app, &restricted, &temporary, NEW_PASSWORD).await.outcome(),
         (401, "invalid_session".to_owned())
@@ -198,11 +198,11 @@ async fn a_practice_may_let_the_current_password_live_on() {
 #[tokio::test]
 async fn it_is_a_first_way_in_too() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let new = json!({"username": "noor", "email": "noor@agency.test", "display_name": "N", "invite": false});
-    let id = desk.create(new).await.json()["id"].as_str().unwrap().to_owned();
-    let temporary = mailed(&app, &desk, "noor").await;
-    let setup = async || desk.get(&format!("{ACCOUNTS}/{id}")).await.json()["setup"].clone();
+    let id = member.create(new).await.json()["id"].as_str().unwrap().to_owned();
+    let temporary = mailed(&app, &member, "noor").await;
+    let setup = async || member.get(&format!("{ACCOUNTS}/{id}")).await.json()["setup"].clone();
     assert_eq!(setup().await, "invited");
     app.forgot("noor").await;
     app.deliver().await;

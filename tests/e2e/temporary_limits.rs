@@ -23,9 +23,9 @@ async fn lock(app: &TestApp, name: &str) {
 #[tokio::test]
 async fn its_session_can_do_nothing_but_change_the_password_and_end() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    let staff = app.account_of("agency", rekey::practice::Portal::Staff, "casey").await.id;
-    assert_eq!(issue(&desk, staff, None).await.status, 202);
+    let member = at_work(&app).await;
+    let staff = app.account_of("agency", rekey::domain::practice::Portal::Staff, "casey").await.id;
+    assert_eq!(issue(&member, staff, None).await.status, 202);
     app.deliver().await;
     let body = json!({"practice": "agency", "portal": "staff", "identifier": "casey",
         "password": temporary_in(&app.mailbox.messages()[0])});
@@ -65,32 +65,32 @@ async fn its_session_can_do_nothing_but_change_the_password_and_end() {
 #[tokio::test]
 async fn one_that_is_taken_back_or_moved_away_from_signs_nobody_in() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let jane = app.account("jane").await.id;
-    let ticket = issue(&desk, jane, None).await.json()["ticket_id"].as_str().unwrap().to_owned();
+    let ticket = issue(&member, jane, None).await.json()["ticket_id"].as_str().unwrap().to_owned();
     app.deliver().await;
     let temporary = temporary_in(&app.mailbox.messages()[0]);
     let path = format!("{ACCOUNTS}/{jane}/tickets/{ticket}");
-    assert_eq!(desk.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    assert_eq!(member.send(HttpEvent::new("DELETE", &path)).await.status, 204);
     assert_eq!(app.sign_in("jane", &temporary).await.outcome(), (401, "invalid_credentials".to_owned()));
 
     let sam = app.account("sam").await.id;
-    let temporary = mailed(&app, &desk, "sam").await;
-    assert_eq!(desk.patch(sam, json!({"email": "elsewhere@agency.test"})).await.status, 200);
+    let temporary = mailed(&app, &member, "sam").await;
+    assert_eq!(member.patch(sam, json!({"email": "elsewhere@agency.test"})).await.status, 200);
     for name in ["sam", "elsewhere@agency.test"] {
         assert_eq!(app.sign_in(name, &temporary).await.status, 401, "its mail went to another address");
     }
-    let temporary = mailed(&app, &desk, "sam").await;
-    assert_eq!(desk.patch(sam, json!({"active": false})).await.status, 200);
-    assert_eq!(desk.patch(sam, json!({"active": true})).await.status, 200);
+    let temporary = mailed(&app, &member, "sam").await;
+    assert_eq!(member.patch(sam, json!({"active": false})).await.status, 200);
+    assert_eq!(member.patch(sam, json!({"active": true})).await.status, 200);
     assert_eq!(app.sign_in("sam", &temporary).await.status, 401, "closed once, and open again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_sign_ins_at_once_one_gets_in() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    let temporary = mailed(&app, &desk, "jane").await;
+    let member = at_work(&app).await;
+    let temporary = mailed(&app, &member, "jane").await;
     let name = |n: u32| if n.is_multiple_of(2) { "jane" } else { "jane@agency.test" };
     let replies = join_all((0..100).map(|n| app.sign_in(name(n), &temporary))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
@@ -101,11 +101,11 @@ async fn of_a_hundred_sign_ins_at_once_one_gets_in() {
 #[tokio::test]
 async fn whoever_locks_an_account_does_not_keep_its_owner_from_the_help_that_staff_have_sent() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     for name in ["jane", "jane@agency.test"] {
         lock(&app, name).await;
     }
-    let temporary = mailed(&app, &desk, "jane").await;
+    let temporary = mailed(&app, &member, "jane").await;
     for guess in ["a wrong guess entirely", "0000-0000-0000-0000-0000", PASSWORD] {
         assert_eq!(app.sign_in("jane", guess).await.status, 429, "{guess}");
     }
@@ -118,7 +118,7 @@ async fn whoever_locks_an_account_does_not_keep_its_owner_from_the_help_that_sta
     assert_eq!(change(&app, &session, &temporary, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201, "and the locks are gone");
 
-    let late = mailed(&app, &desk, "jane").await;
+    let late = mailed(&app, &member, "jane").await;
     lock(&app, "jane").await;
     app.clock.advance(Duration::from_hours(24));
     lock(&app, "jane").await;
@@ -129,8 +129,8 @@ async fn whoever_locks_an_account_does_not_keep_its_owner_from_the_help_that_sta
 #[tokio::test]
 async fn what_is_typed_like_one_costs_as_much_for_every_account() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    mailed(&app, &desk, "jane").await;
+    let member = at_work(&app).await;
+    mailed(&app, &member, "jane").await;
     app.sign_in("sam", "wrong").await;
     let mut work = None;
     for name in ["jane", "sam", "nobody", "dora", "ivan", "jane@agency.test", "family@agency.test"] {
@@ -147,8 +147,8 @@ async fn its_session_lives_an_hour_at_most() {
     let app = TestApp::start_with(&[]).await;
     app.create_practice("agency", json!({"session_idle": 7200})).await;
     app.import("agency", &demo_accounts("agency")).await;
-    let desk = at_work(&app).await;
-    let temporary = mailed(&app, &desk, "jane").await;
+    let member = at_work(&app).await;
+    let temporary = mailed(&app, &member, "jane").await;
     let session = app.session_of("jane", &temporary).await;
     app.clock.advance(Duration::from_hours(1));
     assert_eq!(

@@ -1,6 +1,6 @@
 //! T9, R1: the mail of a temporary password goes to whom it can reach, once, and only while it is wanted.
 
-use rekey::ids::AccountId;
+use rekey::platform::ids::AccountId;
 use rekey_local::mailbox::Failure;
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::support::{TestApp, temporary_in};
 #[tokio::test]
 async fn a_redelivered_record_sends_the_same_one_whatever_the_key_is_by_then() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
-    assert_eq!(issue(&desk, app.account("jane").await.id, None).await.status, 202);
+    let member = at_work(&app).await;
+    assert_eq!(issue(&member, app.account("jane").await.id, None).await.status, 202);
     let record = app.stream_records().await.pop().unwrap();
     app.mailbox.fail_next(3, Failure::AccountPaused);
     app.invoke_mailer(json!({"Records": [record]})).await;
@@ -29,7 +29,7 @@ async fn a_redelivered_record_sends_the_same_one_whatever_the_key_is_by_then() {
 #[tokio::test]
 async fn whom_no_mail_can_reach_gets_none_and_bad_hours_are_refused() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let jane = app.account("jane").await;
     for body in [
         json!({"hours": 0}),
@@ -40,20 +40,20 @@ async fn whom_no_mail_can_reach_gets_none_and_bad_hours_are_refused() {
         json!({"password": "x"}),
     ] {
         assert_eq!(
-            issue(&desk, jane.id, Some(body.clone())).await.outcome(),
+            issue(&member, jane.id, Some(body.clone())).await.outcome(),
             (400, "invalid_request".to_owned()),
             "{body}"
         );
     }
     let new = json!({"username": "nomail", "display_name": "N"});
-    let id: AccountId = desk.create(new).await.json()["id"].as_str().unwrap().parse().unwrap();
-    assert_eq!(issue(&desk, id, None).await.outcome(), (409, "no_address".to_owned()));
+    let id: AccountId = member.create(new).await.json()["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(issue(&member, id, None).await.outcome(), (409, "no_address".to_owned()));
     for closed in ["dora", "ruth"] {
         let id = app.account(closed).await.id;
-        assert_eq!(issue(&desk, id, None).await.outcome(), (409, "account_closed".to_owned()));
+        assert_eq!(issue(&member, id, None).await.outcome(), (409, "account_closed".to_owned()));
     }
-    let own = app.account_of("agency", rekey::practice::Portal::Staff, "admin").await.id;
-    assert_eq!(issue(&desk, own, None).await.outcome(), (403, "forbidden".to_owned()));
+    let own = app.account_of("agency", rekey::domain::practice::Portal::Staff, "admin").await.id;
+    assert_eq!(issue(&member, own, None).await.outcome(), (403, "forbidden".to_owned()));
     assert_eq!(app.account("jane").await, jane);
     assert!(app.stream_records().await.is_empty());
 }
@@ -61,15 +61,15 @@ async fn whom_no_mail_can_reach_gets_none_and_bad_hours_are_refused() {
 #[tokio::test]
 async fn one_that_is_taken_back_or_replaced_before_its_mail_is_not_mailed() {
     let app = TestApp::start().await;
-    let desk = at_work(&app).await;
+    let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    let first = issue(&desk, id, None).await.json()["ticket_id"].as_str().unwrap().to_owned();
+    let first = issue(&member, id, None).await.json()["ticket_id"].as_str().unwrap().to_owned();
     let path = format!("{ACCOUNTS}/{id}/tickets/{first}");
-    assert_eq!(desk.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    assert_eq!(member.send(HttpEvent::new("DELETE", &path)).await.status, 204);
     assert_eq!(app.deliver().await.dead, 0);
     assert!(app.mailbox.messages().is_empty());
     for _ in 0..2 {
-        assert_eq!(issue(&desk, id, None).await.status, 202);
+        assert_eq!(issue(&member, id, None).await.status, 202);
     }
     assert_eq!(app.deliver().await.dead, 0);
     let mails = app.mailbox.messages();

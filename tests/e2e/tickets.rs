@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use rekey::clock::hours;
-use rekey::event::Action;
-use rekey::ticket::Kind;
+use rekey::domain::event::Action;
+use rekey::domain::ticket::Kind;
+use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -93,23 +93,26 @@ async fn expiry_is_a_condition_of_the_write_and_not_of_the_read_before_it() {
     let app = TestApp::start().await;
     let token = app.token_for("jane").await;
     // Whatever a reader thought before: the write alone must refuse.
-    let parsed = rekey::token::Token::parse(&token).unwrap();
-    let id = rekey::ids::TicketId::from(parsed.subject);
-    let (ticket, account) = app.store.find_ticket_with_account(parsed.account, id).await.unwrap().unwrap();
+    let parsed = rekey::secrets::token::Token::parse(&token).unwrap();
+    let id = rekey::platform::ids::TicketId::from(parsed.subject);
+    let found = app.store.find_ticket_with_account(parsed.account, id).await.unwrap().unwrap();
+    let (ticket, account) = (found.ticket, found.account);
     let consume = async |now| {
-        let hash = rekey::password::PasswordHash::import(crate::support::password_hash()).unwrap();
-        let ambient = rekey::clock::Ambient::system();
-        let (action, actor) = (Action::AuthnPasswordChange, rekey::event::Actor::Holder);
-        let event = rekey::event::Event::new(&ambient, &account.practice, action, actor).unwrap();
-        let errand = rekey::outbox::Errand::PasswordChanged { account: account.id };
-        let confirmation = rekey::outbox::Outbox::new(&ambient, &account.practice, errand, None).unwrap();
+        let hash = rekey::secrets::password::PasswordHash::import(crate::support::password_hash()).unwrap();
+        let ambient = rekey::platform::clock::Ambient::system();
+        let (action, actor) = (Action::AuthnPasswordChange, rekey::domain::event::Actor::Holder);
+        let event = rekey::domain::event::Event::new(&ambient, &account.practice, action, actor).unwrap();
+        let kind = rekey::domain::outbox::OutboxKind::PasswordChanged { account: account.id };
+        let confirmation =
+            rekey::domain::outbox::OutboxItem::new(&ambient, &account.practice, kind, None).unwrap();
         let reset = rekey::store::tickets::Reset {
             ticket: &ticket,
-            account: &account,
-            password: &hash,
-            question: None,
+            used: &ticket.used(ticket.issued_at, None).unwrap(),
+            changed: rekey::store::accounts::Changed {
+                old: &account,
+                new: &account.with_password(hash, None, ticket.issuer),
+            },
             now,
-            idempotency: None,
             event: &event,
             confirmation: &confirmation,
             limits: &[],
@@ -286,12 +289,12 @@ async fn a_ticket_is_issued_then_sent_then_used() {
     app.forgot("jane").await;
     let record = app.stream_records().await.pop().unwrap();
     app.invoke_mailer(json!({"Records": [record]})).await;
-    assert_eq!(state().await, rekey::ticket::State::Issued);
+    assert_eq!(state().await, rekey::domain::ticket::State::Issued);
     app.mailbox.clear_failures();
     app.invoke_mailer(json!({"Records": [record]})).await;
-    assert_eq!(state().await, rekey::ticket::State::Sent);
+    assert_eq!(state().await, rekey::domain::ticket::State::Sent);
     app.reset(&token_in(&app.mailbox.messages()[0]), NEW_PASSWORD).await;
-    assert_eq!(state().await, rekey::ticket::State::Used);
+    assert_eq!(state().await, rekey::domain::ticket::State::Used);
 }
 
 #[tokio::test]

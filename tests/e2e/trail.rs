@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -54,31 +54,33 @@ async fn every_operation_leaves_its_events() {
     recorder.expect("practice", practice, &["practice_created"]).await;
     let people = crate::support::demo_accounts("agency");
     recorder.expect("import", Box::pin(app.import("agency", &people)), &["user_created"; 9]).await;
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
     let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
     let of = |tail: &str| format!("{ACCOUNTS}/{jane}/{tail}");
     let settings = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"}));
-    recorder.expect("settings", desk.send(settings), &["practice_updated"]).await;
+    recorder.expect("settings", member.send(settings), &["practice_updated"]).await;
     let new = json!({"username": "noor", "email": "bounce@simulator.amazonses.com", "display_name": "N"});
     let invited = ["authn_token_created", "mail_bounced", "mail_sent", "user_created"];
-    recorder.expect("registration", desk.create(new), &invited).await;
-    recorder.expect("edit", desk.patch(jane, json!({"locale": "es"})), &["user_updated"]).await;
+    recorder.expect("registration", member.create(new), &invited).await;
+    recorder.expect("edit", member.patch(jane, json!({"locale": "es"})), &["user_updated"]).await;
     let caseload = of(&format!("caseload/{casey}"));
-    recorder.expect("caseload", desk.put(&caseload, json!({})), &["caseload_changed"]).await;
+    recorder.expect("caseload", member.put(&caseload, json!({})), &["caseload_changed"]).await;
     let association = of(&format!("associations/{sam}"));
     let parent = json!({"relationship": "parent"});
-    recorder.expect("association", desk.put(&association, parent), &["association_changed"]).await;
+    recorder.expect("association", member.put(&association, parent), &["association_changed"]).await;
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let issue = HttpEvent::new("POST", &of("links")).json(&link);
-    recorder.expect("copied link", desk.send(issue), &["authn_token_created"]).await;
-    let ticket = desk.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
+    recorder.expect("copied link", member.send(issue), &["authn_token_created"]).await;
+    let ticket = member.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
     let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
-    recorder.expect("revocation", desk.send(revoke), &["authn_token_revoked"]).await;
+    recorder.expect("revocation", member.send(revoke), &["authn_token_revoked"]).await;
     let temporary = HttpEvent::new("POST", &of("temporary-password"));
-    recorder.expect("temporary password", desk.send(temporary), &["authn_token_created", "mail_sent"]).await;
+    recorder
+        .expect("temporary password", member.send(temporary), &["authn_token_created", "mail_sent"])
+        .await;
     let complaining = json!({"email": "complaint@simulator.amazonses.com"});
-    recorder.expect("address", desk.patch(sam, complaining), &["user_updated"]).await;
+    recorder.expect("address", member.patch(sam, complaining), &["user_updated"]).await;
     let complained = ["authn_token_created", "mail_complained", "mail_sent"];
     recorder.expect("spam", app.forgot("sam"), &complained).await;
 
@@ -123,9 +125,9 @@ async fn every_operation_leaves_its_events() {
     recorder.expect("other sessions", app.send(others), &["session_revoked"]).await;
     let out = HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session);
     recorder.expect("sign-out", app.send(out), &["authn_logout"]).await;
-    let desk = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let end = HttpEvent::new("DELETE", &of("sessions"));
-    recorder.expect("sessions by staff", desk.send(end), &["session_revoked"]).await;
+    recorder.expect("sessions by staff", member.send(end), &["session_revoked"]).await;
     let mails = app.mailbox.messages();
     let repudiate = mails.iter().find_map(|mail| mail.text.as_ref()?.split_once("#repudiate=")).unwrap().1;
     let token = json!({"token": repudiate.split_whitespace().next().unwrap()});
@@ -140,7 +142,7 @@ async fn every_operation_leaves_its_events() {
     many.push("authn_login_lock");
     recorder.expect("lock", locked, &many).await;
 
-    let api: Value = serde_json::from_str(&crate::contract::document()).unwrap();
+    let api = crate::support::routes::api();
     let all = api["components"]["schemas"]["Action"].clone();
     let all: BTreeSet<String> =
         all["enum"].as_array().unwrap_or_else(|| panic!("{all}")).iter().map(text).collect();

@@ -1,114 +1,87 @@
 //! `GET` and `PATCH /v1/admin/accounts/{id}`.
 
 use lambda_http::http::StatusCode;
-use rekey::account::{Account, MailStatus, Role, check_locale, check_name, check_role};
-use rekey::event::{Action, Change};
-use rekey::http::problem::{Code, Problem, ProblemBody};
-use rekey::http::{Answer, Call};
-use rekey::identifier::Email;
-use rekey::staff::Staff;
-use serde::{Deserialize, Deserializer};
-use utoipa::ToSchema;
+use rekey::domain::account::{Account, AccountPatch, Role, check_role};
+use rekey::domain::event::{Action, Change};
+use rekey::domain::identifier::Email;
+use rekey::domain::permission::Staff;
+use rekey::domain::practice::check_locale;
+use rekey::domain::text::check_name;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::store::accounts::Changed;
+use rekey::store::race::until_written;
 
 use crate::Deps;
-use crate::facts::{AdminAccount, answer, etag};
+use crate::facts::{AdminAccount, account_reply, etag};
+
+/// `GET /v1/admin/accounts/{id}`.
+pub struct GetAdminAccount;
+
+impl Operation for GetAdminAccount {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
+}
 
 /// Shows an account.
-#[utoipa::path(get, path = "/v1/admin/accounts/{id}", operation_id = "getAdminAccount", tag = "staff",
+#[utoipa::path(get, path = "/v1/admin/accounts/{id}", impl_for = GetAdminAccount, operation_id = "getAdminAccount", tag = "staff",
     params(("id" = String, Path, description = "As listed")),
     responses(
-        (status = 200, body = AdminAccount, headers(("ETag" = String))),
-        (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
-        (status = 404, description = "`not_found`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn get_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
+        (status = 200, body = AdminAccount, headers(("ETag" = String))), ErrorsOf<GetAdminAccount>))]
+pub async fn get_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
-    answer(StatusCode::OK, &staff.find(&deps.store, id).await?)
+    account_reply(StatusCode::OK, &deps.find_account(&staff, call.parameter("id")).await?)
 }
 
-/// What is to be changed; what is left out stays. `null` takes an optional member away.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AccountPatch {
-    /// Another address voids every link and code that was mailed.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    pub email: Option<Option<Email>>,
-    /// The address in the clinical record.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    pub record_email: Option<Option<Email>>,
-    /// 1 to 100 characters.
-    #[serde(deserialize_with = "given")]
-    pub display_name: Option<String>,
-    /// `false` ends every session, link and code.
-    #[serde(deserialize_with = "given")]
-    pub active: Option<bool>,
-    /// `true` does the same.
-    #[serde(deserialize_with = "given")]
-    pub refused: Option<bool>,
-    /// Acts for a client.
-    #[serde(deserialize_with = "given")]
-    pub representative: Option<bool>,
-    /// Of staff accounts only.
-    #[serde(deserialize_with = "given")]
-    pub role: Option<Role>,
-    /// `en` or `es`.
-    #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
-    pub locale: Option<Option<String>>,
-}
+/// `PATCH /v1/admin/accounts/{id}`.
+pub struct UpdateAccount;
 
-/// Tells a member that is `null` from one that is left out, and refuses it where `null` means nothing.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+impl Operation for UpdateAccount {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::PreconditionFailed, ErrorCode::PreconditionRequired]];
 }
 
 /// Changes an account, if it still is what `If-Match` says.
-#[utoipa::path(patch, path = "/v1/admin/accounts/{id}", operation_id = "updateAccount", tag = "staff",
+#[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = String, Path, description = "As listed"), ("If-Match" = String, Header, description = "The account's ETag")),
     request_body = AccountPatch,
     responses(
-        (status = 200, body = AdminAccount, headers(("ETag" = String))),
-        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
-        (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
-        (status = 404, description = "`not_found`", body = ProblemBody),
-        (status = 412, description = "`precondition_failed`", body = ProblemBody),
-        (status = 413, description = "`body_too_large`", body = ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
-        (status = 428, description = "`precondition_required`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn edit_account(deps: &Deps, call: &Call, id: &str) -> Result<Answer, Problem> {
-    let staff = deps.staff(call).await?;
-    let patch: AccountPatch = call.json()?;
-    let tag = call.if_match()?;
-    let old = staff.find(&deps.store, id).await?;
-    may_edit(&staff, &old, &patch)?;
-    check(&old, &patch)?;
-    if tag != etag(&old) {
-        return Err(Problem::new(Code::PreconditionFailed));
-    }
-    let (new, changes) = apply(&old, patch);
-    if changes.is_empty() {
-        return answer(StatusCode::OK, &old);
-    }
-    let event =
-        staff.event(&deps.ambient, call, Action::UserUpdated)?.of(new.id, new.portal).with_changes(changes);
-    if deps.store.update_accounts(&staff.account, &[(&old, &new)], &event).await?.is_written() {
-        return answer(StatusCode::OK, &new);
-    }
-    Err(Problem::new(Code::PreconditionFailed))
+        (status = 200, body = AdminAccount, headers(("ETag" = String))), ErrorsOf<UpdateAccount>))]
+pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    until_written("changing an account", || async {
+        let staff = deps.staff(call).await?;
+        let patch: AccountPatch = call.json()?;
+        let tag = call.if_match()?;
+        let old = deps.find_account(&staff, call.parameter("id")).await?;
+        must_edit(&staff, &old, &patch)?;
+        check(&old, &patch)?;
+        if tag != etag(&old) {
+            return Err(Problem::new(ErrorCode::PreconditionFailed));
+        }
+        let new = old.patched(patch);
+        let changes = changes(&old, &new);
+        if changes.is_empty() {
+            return account_reply(StatusCode::OK, &old).map(Some);
+        }
+        let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
+        let event = event.with_changes(changes);
+        let edited = Changed { old: &old, new: &new };
+        let outcome = deps.store.update_accounts(&staff.account, &[edited], &event).await?;
+        outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()
+    })
+    .await
 }
 
 /// Nobody changes their own standing: an administrator who could would lock the practice out, or be locked out. Nor their own
 /// address: whoever finds a browser signed in must not be able to keep the account.
-fn may_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
+fn must_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     staff.must_manage(account.portal)?;
     let standing = patch.role.is_some() || patch.active.is_some() || patch.refused.is_some();
     let standing = standing || patch.email.is_some();
-    if account.id == staff.account.id && standing { Err(Problem::new(Code::Forbidden)) } else { Ok(()) }
+    if account.id == staff.account.id && standing { Err(Problem::new(ErrorCode::Forbidden)) } else { Ok(()) }
 }
 
 fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
@@ -122,35 +95,7 @@ fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     check_role(account.portal, role).map_err(|rule| Problem::invalid("role", rule))
 }
 
-/// The account after the change, and what there is to record of it.
-fn apply(old: &Account, patch: AccountPatch) -> (Account, Vec<Change>) {
-    let new = Account {
-        email: patch.email.unwrap_or_else(|| old.email.clone()),
-        record_email: patch.record_email.unwrap_or_else(|| old.record_email.clone()),
-        display_name: patch.display_name.unwrap_or_else(|| old.display_name.clone()),
-        active: patch.active.unwrap_or(old.active),
-        refused: patch.refused.unwrap_or(old.refused),
-        representative: patch.representative.unwrap_or(old.representative),
-        role: patch.role.or(old.role),
-        locale: patch.locale.unwrap_or_else(|| old.locale.clone()),
-        ..old.clone()
-    };
-    let changes = changes(old, &new);
-    // A ticket was mailed to the old address; a session was opened while the account was open.
-    let moved = old.email != new.email;
-    let closed = old.is_open() && !new.is_open();
-    let voids = moved || closed;
-    let new = Account {
-        mail: if moved { MailStatus::Ok } else { old.mail },
-        temporary: old.temporary.clone().filter(|_| !voids),
-        credential_version: old.credential_version + u64::from(voids),
-        session_epoch: old.session_epoch + u64::from(closed),
-        revision: old.revision + u64::from(!changes.is_empty()),
-        ..new
-    };
-    (new, changes)
-}
-
+/// What there is to record of an edit.
 fn changes(old: &Account, new: &Account) -> Vec<Change> {
     let change = |member: &str, from: Option<String>, to: Option<String>| Change {
         member: member.to_owned(),

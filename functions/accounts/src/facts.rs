@@ -1,11 +1,12 @@
 //! An account, as staff see it. Never the password, the answer, or anything that opens the account.
 
-use rekey::account::{Account, Assignment, MailStatus, Role, Setup};
-use rekey::http::Answer;
+use lambda_http::http::StatusCode;
+use rekey::domain::account::{Account, Assignment, MailStatus, Role, Setup};
+use rekey::domain::identifier::Email;
+use rekey::domain::practice::Portal;
 use rekey::http::problem::Problem;
-use rekey::identifier::Email;
-use rekey::ids::AccountId;
-use rekey::practice::Portal;
+use rekey::http::reply::Reply;
+use rekey::platform::ids::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +16,7 @@ pub struct AdminAccount {
     /// Names it.
     #[schema(value_type = String)]
     pub id: AccountId,
-    /// Which door it opens.
+    /// The portal that it belongs to.
     pub portal: Portal,
     /// As its owner writes it.
     pub username: String,
@@ -87,7 +88,7 @@ impl AdminAccount {
             role: entry.role.clone(),
             assigned_at: entry.assigned_at.to_string(),
         };
-        let association = |entry: &rekey::account::Association| AssociationFacts {
+        let association = |entry: &rekey::domain::account::Association| AssociationFacts {
             account: entry.account,
             relationship: entry.relationship.clone(),
             acts: entry.acts,
@@ -120,6 +121,6 @@ pub(crate) fn etag(account: &Account) -> String {
 }
 
 /// An account with its `ETag`.
-pub(crate) fn answer(status: lambda_http::http::StatusCode, account: &Account) -> Result<Answer, Problem> {
-    Ok(Answer::json(status, &AdminAccount::of(account))?.with_etag(&etag(account)))
+pub(crate) fn account_reply(status: StatusCode, account: &Account) -> Result<Reply, Problem> {
+    Ok(Reply::json(status, &AdminAccount::of(account))?.with_etag(&etag(account)))
 }

@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use lambda_http::http::StatusCode;
-use rekey::account::{Account, MailStatus, Setup};
-use rekey::directory::Search;
-use rekey::http::problem::{Code, Problem, ProblemBody};
-use rekey::http::{Answer, Call};
-use rekey::ids::AccountId;
-use rekey::practice::Portal;
-use rekey::staff::Staff;
-use rekey::store::directory::Place;
+use rekey::domain::account::{Account, MailStatus, Setup};
+use rekey::domain::directory::Search;
+use rekey::domain::permission::Staff;
+use rekey::domain::practice::Portal;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, Operation, QUERY};
+use rekey::platform::ids::AccountId;
+use rekey::store::directory::{Part, Place};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,7 +31,7 @@ const MOST_READS: usize = 10;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
-    /// Of which door; clients when left out.
+    /// The portal; the clients' when left out.
     #[serde(default)]
     pub portal: Portal,
     /// Words that begin a name, a username, an email or a record email.
@@ -88,26 +90,30 @@ pub struct Accounts {
     pub next_cursor: Option<String>,
 }
 
+/// `GET /v1/admin/accounts`.
+pub struct ListAccounts;
+
+impl Operation for ListAccounts {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY];
+}
+
 /// Lists accounts, or searches them.
-#[utoipa::path(get, path = "/v1/admin/accounts", operation_id = "listAccounts", tag = "staff", params(ListQuery),
+#[utoipa::path(get, path = "/v1/admin/accounts", impl_for = ListAccounts, operation_id = "listAccounts", tag = "staff", params(ListQuery),
     responses(
-        (status = 200, body = Accounts),
-        (status = 400, description = "`invalid_request`", body = ProblemBody),
-        (status = 401, description = "`invalid_session`", body = ProblemBody),
-        (status = 403, description = "`forbidden`, `password_change_required`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+        (status = 200, body = Accounts), ErrorsOf<ListAccounts>))]
+pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let asked: ListQuery = call.query()?;
     staff.must_manage(asked.portal)?;
     if staff.is_scoped() && asked.caseload == Some(Caseload::All) {
-        return Err(Problem::new(Code::Forbidden));
+        return Err(Problem::new(ErrorCode::Forbidden));
     }
     let listing = Listing { deps, staff: &staff, search: Search::parse(&asked.q), asked: &asked };
     let (found, next) = listing.page().await?;
     let accounts = listing.with_associated(found).await?;
     let accounts = accounts.iter().map(AdminAccount::of).collect();
-    Answer::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|cursor| cursor.to_string()) })
+    Reply::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|cursor| cursor.to_string()) })
 }
 
 struct Listing<'a> {
@@ -128,13 +134,17 @@ impl Listing<'_> {
         let mut page = Vec::new();
         for _ in 0..MOST_READS {
             let places = self.read(after.as_deref()).await?;
-            let ids: Vec<AccountId> = places.iter().map(|(_, id)| *id).collect();
+            let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
             let accounts = self.deps.store.find_accounts(&ids).await?;
             let accounts: HashMap<AccountId, Account> =
                 accounts.into_iter().map(|account| (account.id, account)).collect();
-            for (place, account) in places.iter().filter_map(|(place, id)| Some((place, accounts.get(id)?))) {
+            for (place, account) in
+                places.iter().filter_map(|place| Some((place, accounts.get(&place.account)?)))
+            {
                 // An entry may be older than its account.
-                let Some(nth) = self.places(account).iter().position(|own| own == place) else { continue };
+                let Some(nth) = self.places(account).iter().position(|entry| *entry == place.entry) else {
+                    continue;
+                };
                 last = Some(Cursor { account: account.id, nth });
                 // An account with several entries stands at the first.
                 if nth == 0 && self.takes(account) {
@@ -147,18 +157,18 @@ impl Listing<'_> {
             if places.len() < usize::try_from(READ).unwrap_or_default() {
                 return Ok((page, None));
             }
-            after = places.into_iter().next_back().map(|(place, _)| place);
+            after = places.into_iter().next_back().map(|place| place.entry);
         }
         Ok((page, last))
     }
 
     async fn read(&self, after: Option<&str>) -> Result<Vec<Place>, Problem> {
-        let store = &self.deps.store;
+        let (store, part) = (&self.deps.store, Part { after, limit: READ });
         if self.is_own_caseload() {
-            return Ok(store.list_caseload(self.staff.account.id, after, READ).await?);
+            return Ok(store.list_caseload(self.staff.account.id, part).await?);
         }
-        let door = (&self.staff.practice.slug, self.asked.portal);
-        Ok(store.search_directory(door, &self.search, after, READ).await?)
+        let practice = &self.staff.practice.slug;
+        Ok(store.search_directory(practice, self.asked.portal, &self.search, part).await?)
     }
 
     fn is_own_caseload(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Events in words that a person knows.
 
-use rekey::event::{Action, Actor, Event};
+use rekey::domain::event::{Action, Actor, Event};
 
 /// Whom an event is told of.
 pub(crate) struct Names<'a> {

@@ -1,14 +1,16 @@
 //! A link by direct invocation: for an operator, and for the systems of a practice that has none of its staff at the portal.
 
-use rekey::http::problem::{Code, Problem};
-use rekey::http::read;
-use rekey::identifier::{Identifier, Username};
-use rekey::practice::Portal;
+use rekey::domain::identifier::{Identifier, Username};
+use rekey::domain::practice::Portal;
+use rekey::http::call::read;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::store::race::until_written;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Deps;
-use crate::issue::{By, Delivery, Issue, Issued, NewLink, check_link, must_be_open};
+use crate::issue::{By, Issued, Issuing, must_be_open};
+use crate::links::{Deliver, NewLink};
 
 /// The link that an invocation asks for.
 #[derive(Deserialize)]
@@ -19,7 +21,7 @@ struct Invocation {
     portal: Portal,
     username: Username,
     expires_at: String,
-    deliver: Delivery,
+    deliver: Deliver,
     reason: Option<String>,
 }
 
@@ -27,20 +29,22 @@ struct Invocation {
 ///
 /// # Errors
 /// What is wrong with the invocation, or why the account cannot be helped.
-pub async fn create(deps: &Deps, invocation: Value) -> Result<Issued, Problem> {
+pub async fn create_link(deps: &Deps, invocation: Value) -> Result<Issued, Problem> {
     let asked: Invocation = read(invocation)?;
-    let now = deps.ambient.now();
     let practice = deps.practice_named(&asked.practice).await?;
     let username = Identifier::parse(asked.username.as_str())
         .map_err(|error| Problem::invalid("username", &error.to_string()))?;
-    let logins = deps.store.find_logins(&practice.slug, asked.portal, &username).await?;
-    let account = match logins.first() {
-        Some(login) => deps.store.find_account(login.account).await?,
-        None => None,
-    };
-    let account = must_be_open(account.ok_or_else(|| Problem::new(Code::NotFound))?)?;
     let link = NewLink { expires_at: asked.expires_at, deliver: asked.deliver, reason: asked.reason };
-    let (valid_until, reason) = check_link(&practice, &link, now)?;
-    let issue = Issue { deps, by: By::Operator, practice: &practice, account: &account, valid_until, reason };
-    issue.link(link.deliver).await
+    until_written("issuing a link", || async {
+        let logins = deps.store.find_logins(&practice.slug, asked.portal, &username).await?;
+        let account = match logins.first() {
+            Some(login) => deps.store.find_account(login.account).await?,
+            None => None,
+        };
+        let account = must_be_open(account.ok_or_else(|| Problem::new(ErrorCode::NotFound))?)?;
+        let terms = link.terms(&practice, deps.ambient.now())?;
+        let issue = Issuing { deps, by: By::Operator, practice: &practice, account: &account, terms };
+        issue.link(link.deliver).await
+    })
+    .await
 }

@@ -5,19 +5,31 @@
 
 use std::convert::Infallible;
 
-use lambda_http::http::Method as Verb;
 use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service as _, service_fn};
-use rekey::http::problem::{Code, Problem};
-use rekey::http::{Answer, Call, respond};
+use rekey::http::problem::Problem;
+use rekey::http::route::respond;
 use serde_json::Value;
 
 pub mod direct;
+pub mod invitation;
 pub mod issue;
-pub mod issued;
+pub mod links;
+pub mod sessions;
+pub mod temporary_password;
+pub mod tickets;
 
-pub use rekey::staff::Desk as Deps;
+pub use rekey::http::auth::StaffDeps as Deps;
+
+rekey::routes!(Deps:
+    links::CreateLink => links::create_link,
+    temporary_password::CreateTemporaryPassword => temporary_password::create_temporary_password,
+    invitation::Invite => invitation::invite,
+    tickets::ListTickets => tickets::list_tickets,
+    tickets::RevokeTicket => tickets::revoke_ticket,
+    sessions::EndSessions => sessions::end_sessions,
+);
 
 /// Deals with one invocation: a request by way of the gateway, which alone has a request context, or a link that is asked for
 /// directly.
@@ -26,7 +38,8 @@ pub use rekey::staff::Desk as Deps;
 /// What is wrong with a direct invocation. A request always has an answer.
 pub async fn invoke(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     if event.payload.get("requestContext").is_none() {
-        let issued = Box::pin(direct::create(deps, event.payload)).await.map_err(Problem::into_diagnostic)?;
+        let issued =
+            Box::pin(direct::create_link(deps, event.payload)).await.map_err(Problem::into_diagnostic)?;
         return serde_json::to_value(issued).map_err(unwritable);
     }
     let request: LambdaRequest = serde_json::from_value(event.payload).map_err(unwritable)?;
@@ -43,36 +56,5 @@ fn unwritable(error: serde_json::Error) -> Diagnostic {
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    // Boxed: the routes together make a large future.
-    respond(request, async |call| Box::pin(route(deps, call)).await).await
-}
-
-async fn route(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
-    match call.segments().as_slice() {
-        ["v1", "admin", "accounts", id, "links"] => {
-            call.method(&[Verb::POST])?;
-            issue::create_link(deps, call, id).await
-        }
-        ["v1", "admin", "accounts", id, "temporary-password"] => {
-            call.method(&[Verb::POST])?;
-            issue::create_temporary_password(deps, call, id).await
-        }
-        ["v1", "admin", "accounts", id, "invitation"] => {
-            call.method(&[Verb::POST])?;
-            issue::invite(deps, call, id).await
-        }
-        ["v1", "admin", "accounts", id, "tickets"] => {
-            call.method(&[Verb::GET])?;
-            issued::list_tickets(deps, call, id).await
-        }
-        ["v1", "admin", "accounts", id, "tickets", ticket] => {
-            call.method(&[Verb::DELETE])?;
-            issued::revoke_ticket(deps, call, id, ticket).await
-        }
-        ["v1", "admin", "accounts", id, "sessions"] => {
-            call.method(&[Verb::DELETE])?;
-            issued::end_sessions(deps, call, id).await
-        }
-        _ => Err(Problem::new(Code::NotFound)),
-    }
+    respond(&ROUTES, deps, request).await
 }

@@ -3,13 +3,13 @@
 use admin_link::{Deps, invoke};
 use lambda_http::lambda_runtime::run;
 use lambda_http::{Error, service_fn};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
-use rekey::config::environment;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
+use rekey::platform::config::environment;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    rekey::telemetry::start();
+    rekey::platform::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
     run(service_fn(|event| Box::pin(invoke(&deps, event)))).await
 }

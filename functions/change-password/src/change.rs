@@ -1,17 +1,24 @@
 //! `POST /v1/password/change`.
 
-use rekey::event::Action;
-use rekey::http::problem::{Problem, ProblemBody};
-use rekey::http::{Answer, Call};
-use rekey::limit::Subject;
-use rekey::new_password::NewPassword;
-use rekey::outbox::{Errand, Outbox};
-use rekey::secret::Secret;
+use rekey::domain::event::Action;
+use rekey::domain::issuer::Issuer;
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::typed_password::TypedPassword;
+use rekey::http::auth::{Holder, any_holder};
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::secrets::password::PasswordHash;
+use rekey::secrets::secret::Secret;
+use rekey::store::accounts::Changed;
+use rekey::store::race::until_written;
 use rekey::store::sessions::PasswordChange;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{Current, Deps};
+use crate::Deps;
+use crate::current_password::CurrentPassword;
 
 /// The password to be had from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,62 +30,70 @@ pub struct ChangeRequest {
     pub new_password: Secret,
 }
 
+/// `POST /v1/password/change`.
+pub struct ChangePassword;
+
+impl Operation for ChangePassword {
+    const CALLER: Caller = Caller::AnyHolder;
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::InvalidCredentials, ErrorCode::WeakPassword, ErrorCode::TooManyRequests]];
+}
+
 /// Changes the password. Ends every other session of the account and voids its tickets. A session that began with a temporary
 /// password can do everything from then on.
-#[utoipa::path(post, path = "/v1/password/change", operation_id = "changePassword", tag = "account",
+#[utoipa::path(post, path = "/v1/password/change", impl_for = ChangePassword, operation_id = "changePassword", tag = "account",
     request_body = ChangeRequest,
     responses(
-        (status = 204, description = "The password is changed; a confirmation is on its way"),
-        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
-        (status = 401, description = "`invalid_session`, `invalid_credentials`", body = ProblemBody),
-        (status = 413, description = "`body_too_large`", body = ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
-        (status = 422, description = "`weak_password` with `reasons`", body = ProblemBody),
-        (status = 429, description = "`too_many_requests`, with `Retry-After`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn change_password(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+        (status = 204, description = "The password is changed; a confirmation is on its way"), ErrorsOf<ChangePassword>))]
+pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ChangeRequest = call.json()?;
-    let current = Current::parse(&asked.current_password)?;
-    let new = NewPassword::parse(&asked.new_password)?;
-
-    let now = deps.ambient.now();
-    let (session, account) = call.any_session(&deps.store, now).await?;
-    let practice = deps.practices.find(&deps.store, &account.practice, now).await?;
-    let practice =
-        practice.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))?;
-    // What the request itself shows to be refused must not count as a guess at the current password.
-    new.judge(&practice, &account)?;
-    new.must_differ(&asked.current_password, &account)?;
+    let current = TypedPassword::parse("current_password", &asked.current_password)?;
+    let new = TypedPassword::parse("new_password", &asked.new_password)?;
     let failure = Action::AuthnPasswordChangeFail;
-    let counted = current.check(deps, call, (&session, &account), failure).await?;
-    let hash = match new.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient, &account) {
-        Ok(hash) => hash,
-        Err(problem) => {
-            // The current one was right: it is no failure to be held against anybody.
-            if let Some(counted) = &counted {
-                deps.store.forget_sign_ins(counted).await?;
+    until_written("changing a password", || async {
+        let holder = any_holder(&deps.store, call, &deps.ambient).await?;
+        let account = &holder.account;
+        let practice = deps.practices.of(&deps.store, &account.practice, deps.ambient.now()).await?;
+        // What the request itself shows to be refused must not count as a guess at the current password.
+        new.must_be_strong(&practice, account)?;
+        new.must_differ(&current, account)?;
+        let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
+        let peppers = deps.peppers.get().await?;
+        match new.hash_unless_current(&deps.hasher, peppers, &deps.ambient, account) {
+            Ok(hash) => write(deps, call, &holder, hash).await,
+            Err(refused) => {
+                // The current one was right: it is no failure to be held against anybody.
+                if let Some(counted) = &counted {
+                    deps.store.forget_sign_ins(counted).await?;
+                }
+                Err(refused.into())
             }
-            return Err(problem);
         }
-    };
+    })
+    .await
+}
 
-    let key = deps.limits_key.get().await?.current()?;
-    let subject = |identifier| Subject::identifier(key, &account.practice, account.portal, identifier);
-    let limits: Vec<Subject> = account.identifiers().iter().map(subject).collect();
-    let errand = Errand::PasswordChanged { account: account.id };
-    let confirmation = Outbox::new(&deps.ambient, &account.practice, errand, Some(call.address))?;
-    let event = deps.event(call, &account, Action::AuthnPasswordChange)?;
+/// `None` when another change came first.
+async fn write(
+    deps: &Deps,
+    call: &Call,
+    holder: &Holder,
+    hash: PasswordHash,
+) -> Result<Option<Reply>, Problem> {
+    let Holder { session, account } = holder;
+    let limits = account.sign_in_subjects(deps.limits_key.get().await?.current()?);
+    let kind = OutboxKind::PasswordChanged { account: account.id };
+    let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address))?;
+    let event = deps.event(call, account, Action::AuthnPasswordChange)?;
     let event = event.with_session(session.id).with_outbox(confirmation.id);
+    // A temporary password is the practice's help.
+    let helped_by = if session.ticket.is_some() { Issuer::Staff } else { Issuer::SelfService };
     let change = PasswordChange {
-        session: &session,
-        account: &account,
-        password: &hash,
+        session,
+        changed: Changed { old: account, new: &account.with_password(hash, None, helped_by) },
         event: &event,
         confirmation: &confirmation,
         limits: &limits,
     };
-    if deps.store.change_password(&change).await?.is_written() {
-        return Ok(Answer::empty());
-    }
-    Err(Problem::unavailable("changing a password", "the account changed meanwhile"))
+    Ok(deps.store.change_password(&change).await?.is_written().then(Reply::empty))
 }

@@ -1,14 +1,21 @@
 //! `PUT /v1/security-question`.
 
-use rekey::event::Action;
-use rekey::http::problem::{Problem, ProblemBody};
-use rekey::http::{Answer, Call};
-use rekey::question::NewQuestion;
-use rekey::secret::Secret;
+use rekey::domain::event::Action;
+use rekey::domain::question::NewQuestion;
+use rekey::domain::typed_password::TypedPassword;
+use rekey::http::auth::holder;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::secrets::secret::Secret;
+use rekey::store::accounts::Changed;
+use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{Current, Deps};
+use crate::Deps;
+use crate::current_password::CurrentPassword;
 
 /// The question to be asked from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,32 +30,34 @@ pub struct SetQuestionRequest {
     pub answer: Secret,
 }
 
+/// `PUT /v1/security-question`.
+pub struct SetSecurityQuestion;
+
+impl Operation for SetSecurityQuestion {
+    const CALLER: Caller = Caller::Holder;
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::InvalidCredentials, ErrorCode::TooManyRequests]];
+}
+
 /// Sets the security question. Kept whether or not the practice asks one today.
-#[utoipa::path(put, path = "/v1/security-question", operation_id = "setSecurityQuestion", tag = "account",
+#[utoipa::path(put, path = "/v1/security-question", impl_for = SetSecurityQuestion, operation_id = "setSecurityQuestion", tag = "account",
     request_body = SetQuestionRequest,
     responses(
-        (status = 204, description = "The question is set"),
-        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
-        (status = 401, description = "`invalid_session`, `invalid_credentials`", body = ProblemBody),
-        (status = 403, description = "`password_change_required`", body = ProblemBody),
-        (status = 413, description = "`body_too_large`", body = ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
-        (status = 429, description = "`too_many_requests`, with `Retry-After`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn set_question(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+        (status = 204, description = "The question is set"), ErrorsOf<SetSecurityQuestion>))]
+pub async fn set_question(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: SetQuestionRequest = call.json()?;
-    let current = Current::parse(&asked.current_password)?;
-    let chosen = NewQuestion { question: asked.question, answer: asked.answer };
-    let chosen = chosen.check().map_err(|(member, rule)| Problem::invalid(member, rule))?;
-
-    let (session, account) = call.session(&deps.store, deps.ambient.now()).await?;
+    let current = TypedPassword::parse("current_password", &asked.current_password)?;
+    let chosen = NewQuestion { question: asked.question, answer: asked.answer }.check()?;
     let failure = Action::SecurityQuestionChangeFail;
-    let counted = current.check(deps, call, (&session, &account), failure).await?;
-
-    let question = chosen.keep(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?;
-    let event = deps.event(call, &account, Action::SecurityQuestionChange)?;
-    if deps.store.set_question(&account, &question, &event, counted.as_ref()).await?.is_written() {
-        return Ok(Answer::empty());
-    }
-    Err(Problem::unavailable("setting a security question", "the account changed meanwhile"))
+    until_written("setting a security question", || async {
+        let holder = holder(&deps.store, call, &deps.ambient).await?;
+        let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
+        let old = &holder.account;
+        let question = chosen.hash(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?;
+        let event = deps.event(call, old, Action::SecurityQuestionChange)?;
+        let changed = Changed { old, new: &old.with_question(question) };
+        let outcome = deps.store.set_question(changed, &event, counted.as_ref()).await?;
+        Ok::<_, Problem>(outcome.is_written().then(Reply::empty))
+    })
+    .await
 }

@@ -5,21 +5,21 @@
 
 use std::collections::BTreeMap;
 
-use rekey::account::{Account, MailStatus};
-use rekey::aws::Environment;
-use rekey::clock::{Ambient, NoRandomness};
-use rekey::config::{ConfigError, Lookup};
-use rekey::event::{Action, Actor, Event};
-use rekey::identifier::Email;
+use rekey::domain::account::{Account, MailStatus};
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::identifier::Email;
+use rekey::domain::ticket::{MailFate, Ticket};
 use rekey::mail::tags::{Addressed, Tags};
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::{Ambient, NoRandomness};
+use rekey::platform::config::{ConfigError, Lookup};
+use rekey::store::accounts::Changed;
+use rekey::store::error::StoreError;
 use rekey::store::mail::Undelivered;
-use rekey::store::{Store, StoreError};
-use rekey::ticket::{MailFate, Ticket};
+use rekey::store::race::until_written;
+use rekey::store::transact::Store;
 use serde::Deserialize;
 use serde_json::Value;
-
-/// Rounds of losing to another event.
-const ROUNDS: usize = 5;
 
 /// What the function works with.
 pub struct Deps {
@@ -46,9 +46,6 @@ pub enum Failure {
     /// No id could be drawn.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
-    /// Others kept writing.
-    #[error("the ticket or the account kept changing")]
-    Contended,
 }
 
 /// The detail of an event of SES, as far as it is of use here.
@@ -103,86 +100,91 @@ impl News {
 pub async fn handler(deps: &Deps, event: Value) -> Result<(), Failure> {
     let detail =
         event.get("detail").cloned().and_then(|detail| serde_json::from_value::<Detail>(detail).ok());
-    let understood =
-        detail.and_then(|detail| Some((News::of(&detail)?, Tags::read(&detail.mail.tags)?, detail.mail)));
-    let Some((news, tags, mail)) = understood else {
+    let understood = detail.and_then(|detail| {
+        let news = News::of(&detail)?;
+        Some((news, Report { tags: Tags::read(&detail.mail.tags)?, destination: detail.mail.destination }))
+    });
+    let Some((news, report)) = understood else {
         tracing::info!(event = "mail_event_ignored");
         return Ok(());
     };
-    for addressed in &tags.addressed {
-        tell(deps, news, &tags, &mail.destination, addressed).await?;
+    for addressed in &report.tags.addressed {
+        news.record(deps, &report, *addressed).await?;
     }
-    tracing::info!(event = "mail_event", fate = news.fate.as_str(), outbox = tags.outbox.to_string());
+    tracing::info!(event = "mail_event", fate = news.fate.as_str(), outbox = report.tags.outbox.to_string());
     Ok(())
 }
 
-async fn tell(
-    deps: &Deps,
-    news: News,
-    tags: &Tags,
-    destination: &[String],
-    &(id, ticket): &Addressed,
-) -> Result<(), Failure> {
-    if news.fate == MailFate::Delivered {
-        return match ticket {
-            Some(ticket) => Ok(deps.store.record_delivered(id, ticket).await?),
-            None => Ok(()),
-        };
+impl News {
+    /// Remembers the news with an account that the mail was for, and with the ticket that it carried.
+    async fn record(self, deps: &Deps, report: &Report, addressed: Addressed) -> Result<(), Failure> {
+        let Addressed { account: id, ticket } = addressed;
+        if self.fate == MailFate::Delivered {
+            return match ticket {
+                Some(ticket) => Ok(deps.store.record_delivered(id, ticket).await?),
+                None => Ok(()),
+            };
+        }
+        until_written("recording what became of a mail", || async {
+            let found = find(deps, addressed).await?;
+            let Some(Found { account, ticket }) =
+                found.filter(|found| found.account.practice == report.tags.practice)
+            else {
+                return Ok::<_, Failure>(Some(()));
+            };
+            let ticket = ticket.filter(|ticket| ticket.mail < Some(self.fate));
+            // An address that staff have corrected since is not to be blamed for the former one.
+            let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
+            if ticket.is_none() && status.is_none() {
+                return Ok(Some(()));
+            }
+            let event = self.event(deps, report, &account)?;
+            let event = Event { ticket: ticket.as_ref().map(|ticket| ticket.id), ..event };
+            let marked = status.map(|status| account.with_mail(status));
+            let undelivered = Undelivered {
+                fate: self.fate,
+                account: marked.as_ref().map(|new| Changed { old: &account, new }),
+                ticket: ticket.as_ref(),
+                event: &event,
+            };
+            Ok(deps.store.record_undelivered(&undelivered).await?.is_written().then_some(()))
+        })
+        .await
     }
-    for _ in 0..ROUNDS {
-        let Some((account, ticket)) = find(deps, &(id, ticket)).await? else { return Ok(()) };
-        if account.practice != tags.practice {
-            return Ok(());
-        }
-        let ticket = ticket.filter(|ticket| ticket.mail < Some(news.fate));
-        // An address that staff have corrected since is not to be blamed for the former one.
-        let status = news.status.filter(|status| went_to(&account, destination) && *status > account.mail);
-        if ticket.is_none() && status.is_none() {
-            return Ok(());
-        }
-        let event = event(deps, news, tags, &account, ticket.as_ref())?;
-        let undelivered = Undelivered {
-            fate: news.fate,
-            account: &account,
-            status,
-            ticket: ticket.as_ref(),
-            event: &event,
-        };
-        if deps.store.record_undelivered(&undelivered).await?.is_written() {
-            return Ok(());
-        }
+
+    fn event(self, deps: &Deps, report: &Report, account: &Account) -> Result<Event, NoRandomness> {
+        let complained = self.fate == MailFate::Complained;
+        let action = if complained { Action::MailComplained } else { Action::MailBounced };
+        let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
+        Ok(event.of(account.id, account.portal).with_outbox(report.tags.outbox))
     }
-    Err(Failure::Contended)
 }
 
-/// Both as they are now. The ticket may be gone, long after.
-async fn find(
-    deps: &Deps,
-    &(account, ticket): &Addressed,
-) -> Result<Option<(Account, Option<Ticket>)>, StoreError> {
+/// The mail that an event is about.
+struct Report {
+    tags: Tags,
+    destination: Vec<String>,
+}
+
+impl Report {
+    fn went_to(&self, account: &Account) -> bool {
+        let address = account.email.as_ref().map(Email::mailbox);
+        address.is_some_and(|address| self.destination.iter().any(|to| to.eq_ignore_ascii_case(&address)))
+    }
+}
+
+/// An account and its ticket, as they are now. The ticket may be gone, long after.
+struct Found {
+    account: Account,
+    ticket: Option<Ticket>,
+}
+
+async fn find(deps: &Deps, Addressed { account, ticket }: Addressed) -> Result<Option<Found>, StoreError> {
     if let Some(ticket) = ticket
-        && let Some((ticket, account)) = deps.store.find_ticket_with_account(account, ticket).await?
+        && let Some(found) = deps.store.find_ticket_with_account(account, ticket).await?
     {
-        return Ok(Some((account, Some(ticket))));
+        return Ok(Some(Found { account: found.account, ticket: Some(found.ticket) }));
     }
-    Ok(deps.store.find_account(account).await?.map(|account| (account, None)))
-}
-
-fn went_to(account: &Account, destination: &[String]) -> bool {
-    let address = account.email.as_ref().map(Email::mailbox);
-    address.is_some_and(|address| destination.iter().any(|to| to.eq_ignore_ascii_case(&address)))
-}
-
-fn event(
-    deps: &Deps,
-    news: News,
-    tags: &Tags,
-    account: &Account,
-    ticket: Option<&Ticket>,
-) -> Result<Event, NoRandomness> {
-    let action = if news.fate == MailFate::Complained { Action::MailComplained } else { Action::MailBounced };
-    let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
-    let mut event = event.of(account.id, account.portal).with_outbox(tags.outbox);
-    event.ticket = ticket.map(|ticket| ticket.id);
-    Ok(event)
+    let account = deps.store.find_account(account).await?;
+    Ok(account.map(|account| Found { account, ticket: None }))
 }

@@ -1,23 +1,24 @@
 //! Issuing: few self-service tickets open at once, each request's ticket made once.
 
-use rekey::account::Account;
-use rekey::clock::Timestamp;
-use rekey::event::{Action, Actor};
-use rekey::ids::{AccountId, TicketId};
-use rekey::outbox::{Errand, Outbox};
-use rekey::practice::Practice;
-use rekey::store::tickets::Issued;
-use rekey::ticket::{self, Issuer, Kind, Purpose, Standing, State, Ticket};
+use rekey::domain::account::Account;
+use rekey::domain::event::{Action, Actor};
+use rekey::domain::issuer::Issuer;
+use rekey::domain::outbox::OutboxKind;
+use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, Ticket, id_for_code};
+use rekey::platform::clock::Timestamp;
+use rekey::platform::ids::{AccountId, TicketId};
+use rekey::secrets::derivation::Derivation;
+use rekey::store::race::until_written;
+use rekey::store::tickets::TicketList;
 
-use crate::{Deps, Failure};
+use crate::Failure;
+use crate::delivery::Delivery;
 
 /// Links by self-service that may be open for an account at once. With its one code that makes three tickets (T7), and
 /// neither kind can keep the other out.
 const MOST_LINKS: usize = 2;
 /// Codes' tickets that may be open at once. Every request has a code of its own; all of them lead to this ticket.
 const MOST_CODES: usize = 1;
-/// Rounds of losing to another mailer before the record is delivered again.
-const ROUNDS: usize = 5;
 
 /// What kind of ticket is asked for, by whom, and until when it can be used.
 #[derive(Clone, Copy)]
@@ -29,12 +30,13 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// A link, which invites whoever has never set a password, however they asked (F6).
-    pub(crate) fn link(practice: &Practice, account: &Account, issuer: Issuer, now: Timestamp) -> Self {
+    pub(crate) fn link(delivery: Delivery<'_>, account: &Account, issuer: Issuer) -> Self {
+        let policy = &delivery.practice.policy;
         let life = match Purpose::of(account) {
-            Purpose::Reset => practice.policy.link_ttl(),
-            Purpose::Invitation => practice.policy.invitation_ttl(),
+            Purpose::Reset => policy.link_ttl(),
+            Purpose::Invitation => policy.invitation_ttl(),
         };
-        Self { kind: Kind::of_link(account), issuer, valid_until: now + life }
+        Self { kind: Kind::of_link(account), issuer, valid_until: delivery.deps.ambient.now() + life }
     }
 
     /// A code.
@@ -46,59 +48,55 @@ impl Wanted {
         self.kind == Kind::VerificationCode
     }
 
-    /// The id of the ticket that an outbox item leads to.
-    fn id(self, outbox: &Outbox) -> TicketId {
-        if self.is_code() { TicketId::of_code(outbox.id) } else { TicketId::from(outbox.id) }
+    /// The id of the ticket that the outbox item leads to.
+    fn id(self, delivery: Delivery<'_>) -> TicketId {
+        let item = delivery.item.id;
+        if self.is_code() { id_for_code(item) } else { TicketId::from(item) }
     }
 }
 
 /// The ticket that an account gets for an outbox item: the one it already got, a new one, or, when enough are open, the
 /// newest of those again. `None` when the one it got has been used or voided since.
 pub(crate) async fn ticket_for(
-    deps: &Deps,
-    outbox: &Outbox,
+    delivery: Delivery<'_>,
     account: &Account,
     wanted: Wanted,
 ) -> Result<Option<Ticket>, Failure> {
-    for _ in 0..ROUNDS {
-        let now = deps.ambient.now();
-        let seen = deps.store.list_tickets(account.id).await?;
-        if let Some(ticket) = already(&seen, outbox, account, wanted, now) {
-            let open = Some(ticket).filter(|ticket| ticket.standing(account, now) == Standing::Open);
-            return match open {
+    let store = &delivery.deps.store;
+    until_written("issuing a ticket", || async {
+        let now = delivery.deps.ambient.now();
+        let seen = store.list_tickets(account.id).await?;
+        let is_open = |ticket: &Ticket| ticket.standing(account, now) == Standing::Open;
+        let newest_or_own = || newest(&seen, wanted, is_open);
+        if let Some(ticket) = issued_for(&seen, wanted.id(delivery)).or_else(newest_or_own) {
+            return match Some(ticket).filter(|ticket| is_open(ticket)) {
                 Some(ticket) if ticket.digest.is_none() && !wanted.is_code() => {
-                    arm(deps, outbox, ticket).await.map(Some)
+                    with_link(delivery, ticket).await.map(|ticket| ticket.map(Some))
                 }
-                open => Ok(open),
+                open => Ok(Some(open.cloned())),
             };
         }
-        let ticket = draw(deps, outbox, account, wanted, now).await?;
-        let (action, actor) = (Action::AuthnTokenCreated, actor_of(wanted.issuer));
-        let mut event =
-            deps.event(outbox, action, actor)?.of(account.id, account.portal).with_ticket(ticket.id);
+        let ticket = new_ticket(delivery, account, wanted).await?;
+        let event = delivery.event(Action::AuthnTokenCreated, actor_of(wanted.issuer))?;
+        let mut event = event.of(account.id, account.portal).with_ticket(ticket.id);
         event.by = ticket.by;
-        if deps.store.create_ticket(&ticket, &seen, &event).await?.is_written() {
-            return Ok(Some(ticket));
-        }
-    }
-    Err(Failure::Contended)
+        let created = store.create_ticket(&ticket, &seen, &event).await?.is_written();
+        Ok::<_, Failure>(created.then_some(Some(ticket)))
+    })
+    .await
 }
 
-/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one.
-async fn arm(deps: &Deps, outbox: &Outbox, ticket: Ticket) -> Result<Ticket, Failure> {
-    let derivation = deps.derivation.get().await?;
-    let key = derivation.current_id();
-    let token = ticket::derive(derivation, key, &outbox.nonce, ticket.account, ticket.id)?;
-    let armed = Ticket {
-        digest: Some(token.digest()),
-        nonce: outbox.nonce,
-        derivation_key: key.to_owned(),
-        ..ticket
-    };
-    // Another mailer came first: its token may be of another key. The record comes again and finds it.
-    if deps.store.arm_link(&armed).await? { Ok(armed) } else { Err(Failure::Contended) }
+/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one. `None` when another
+/// mailer has given it one of another key meanwhile.
+async fn with_link(delivery: Delivery<'_>, ticket: &Ticket) -> Result<Option<Ticket>, Failure> {
+    let keys = delivery.deps.derivation.get().await?;
+    let derivation = Derivation::with_current_key(keys, &delivery.item.nonce)?;
+    let Some(with_token) = ticket.with_link(&derivation) else { return Ok(None) };
+    let written = delivery.deps.store.record_link(ticket, &with_token).await?;
+    Ok(written.then_some(with_token))
 }
 
+/// Who issues, as events say it.
 pub(crate) const fn actor_of(issuer: Issuer) -> Actor {
     match issuer {
         Issuer::SelfService => Actor::Anonymous,
@@ -108,71 +106,42 @@ pub(crate) const fn actor_of(issuer: Issuer) -> Actor {
 }
 
 /// The member of staff who asks.
-pub(crate) const fn by(outbox: &Outbox) -> Option<AccountId> {
-    match outbox.errand {
-        Errand::Link { by, .. } => by,
+pub(crate) const fn asked_by(delivery: Delivery<'_>) -> Option<AccountId> {
+    match delivery.item.kind {
+        OutboxKind::Link { by, .. } => by,
         _ => None,
     }
 }
 
-fn already(
-    seen: &Issued,
-    outbox: &Outbox,
-    account: &Account,
-    wanted: Wanted,
-    now: Timestamp,
-) -> Option<Ticket> {
-    let own = wanted.id(outbox);
-    if let Some(ticket) = seen.tickets.iter().find(|ticket| ticket.id == own) {
-        return Some(ticket.clone());
-    }
-    let is_open = |ticket: &&Ticket| {
-        let alike = (ticket.kind == Kind::VerificationCode) == wanted.is_code();
-        alike && ticket.issuer == Issuer::SelfService && ticket.standing(account, now) == Standing::Open
-    };
-    let open: Vec<&Ticket> = seen.tickets.iter().filter(is_open).collect();
-    // One more would let a flood of requests pile up tickets; the newest again lets the person in all the same.
-    let most = if wanted.is_code() { MOST_CODES } else { MOST_LINKS };
-    let newest = open.last().filter(|_| wanted.issuer == Issuer::SelfService && open.len() >= most);
-    newest.map(|ticket| (*ticket).clone())
+/// The ticket that an earlier delivery of the record has issued, or that staff have.
+fn issued_for(seen: &TicketList, id: TicketId) -> Option<&Ticket> {
+    seen.tickets.iter().find(|ticket| ticket.id == id)
 }
 
-async fn draw(
-    deps: &Deps,
-    outbox: &Outbox,
-    account: &Account,
-    wanted: Wanted,
-    now: Timestamp,
-) -> Result<Ticket, Failure> {
-    let derivation = deps.derivation.get().await?;
-    let (id, key) = (wanted.id(outbox), derivation.current_id());
-    let digest = match wanted.kind {
+/// The newest ticket of the kind by self-service, when as many are open as may be. One more would let a flood of requests pile
+/// up tickets; the newest again lets the person in all the same.
+fn newest(seen: &TicketList, wanted: Wanted, is_open: impl Fn(&Ticket) -> bool) -> Option<&Ticket> {
+    let counts = |ticket: &&Ticket| {
+        let alike = (ticket.kind == Kind::VerificationCode) == wanted.is_code();
+        alike && ticket.issuer == Issuer::SelfService && is_open(ticket)
+    };
+    let open: Vec<&Ticket> = seen.tickets.iter().filter(counts).collect();
+    let most = if wanted.is_code() { MOST_CODES } else { MOST_LINKS };
+    open.last().filter(|_| wanted.issuer == Issuer::SelfService && open.len() >= most).copied()
+}
+
+async fn new_ticket(delivery: Delivery<'_>, account: &Account, wanted: Wanted) -> Result<Ticket, Failure> {
+    let Wanted { kind, issuer, valid_until } = wanted;
+    let keys = delivery.deps.derivation.get().await?;
+    let derivation = Derivation::with_current_key(keys, &delivery.item.nonce)?;
+    let id = wanted.id(delivery);
+    let digest = match kind {
         // A code's ticket has no token until the code is entered.
         Kind::VerificationCode | Kind::TemporaryPassword => None,
-        Kind::ResetLink | Kind::Invitation => {
-            Some(ticket::derive(derivation, key, &outbox.nonce, account.id, id)?.digest())
-        }
+        Kind::ResetLink | Kind::Invitation => Some(derivation.link_token(account.id, id).digest()),
     };
-    Ok(Ticket {
-        id,
-        account: account.id,
-        practice: account.practice.clone(),
-        portal: account.portal,
-        kind: wanted.kind,
-        issuer: wanted.issuer,
-        digest,
-        nonce: outbox.nonce,
-        derivation_key: key.to_owned(),
-        credential_version: account.credential_version,
-        state: State::Issued,
-        issued_at: now,
-        valid_until: wanted.valid_until,
-        answers: 0,
-        mail: None,
-        opened_at: None,
-        by: by(outbox),
-        reason: None,
-        used_at: None,
-        used_with: None,
-    })
+    let grant = Grant { kind, issuer, issued_at: delivery.deps.ambient.now(), valid_until };
+    let derivation_key = derivation.key_id().to_owned();
+    let ticket = Ticket::new(id, account, grant, delivery.item.nonce);
+    Ok(Ticket { digest, derivation_key, by: asked_by(delivery), ..ticket })
 }

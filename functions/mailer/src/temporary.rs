@@ -1,53 +1,77 @@
 //! A temporary password that staff have issued: made and mailed here, where nobody who asks for it can see it.
 
-use rekey::account::Account;
-use rekey::event::{Action, Actor, Event, Reason};
-use rekey::ids::TicketId;
-use rekey::mail::compose::{Kind as Mail, Letter, Link};
-use rekey::outbox::Outbox;
-use rekey::practice::Practice;
-use rekey::temporary::TemporaryPassword;
-use rekey::ticket::{Standing, Ticket};
+use rekey::domain::account::Account;
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::ticket::{Standing, Ticket};
+use rekey::mail::compose::{Kind, Letter, Link};
+use rekey::mail::tags::Addressed;
+use rekey::platform::ids::TicketId;
+use rekey::secrets::derivation::Derivation;
+use rekey::secrets::temporary::TemporaryPassword;
+use rekey::store::accounts::Changed;
+use rekey::store::race::{Round, until_written_from};
 
-use crate::{Deps, Failure, letter, send};
+use crate::Failure;
+use crate::delivery::Delivery;
+
+/// A temporary password that works from now on.
+struct Mailable {
+    password: TemporaryPassword,
+    ticket: Ticket,
+    account: Account,
+}
 
 /// Mails it to the address on the account, unless its ticket has been taken back or replaced meanwhile.
 pub(crate) async fn send_temporary(
-    deps: &Deps,
-    outbox: &Outbox,
-    practice: &Practice,
+    delivery: Delivery<'_>,
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
     let Some(to) = &account.email else {
-        let event = deps.event(outbox, Action::RecoveryRefused, Actor::System)?;
+        let event = delivery.event(Action::RecoveryRefused, Actor::System)?;
         return Ok(vec![event.of(account.id, account.portal).because(Reason::NoAddress)]);
     };
-    let Some(ticket) = find(deps, outbox, account).await? else { return Ok(Vec::new()) };
-    let derivation = deps.derivation.get().await?;
-    // Redelivered, it is the same as before, whichever key is the current one now.
-    let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
-    let key = key.unwrap_or_else(|| derivation.current_id()).to_owned();
-    let password = TemporaryPassword::derive(derivation, &key, &outbox.nonce, account.id, ticket.id)?;
-    let armed = Ticket { nonce: outbox.nonce, derivation_key: key, ..ticket };
-    // What is mailed must work when it arrives.
-    if !deps.store.arm_temporary(&armed, account, &password.digest(account.id, armed.id)).await? {
-        return Err(Failure::Contended);
-    }
-    let url = practice.portals.of(account.portal).url.as_str();
-    let links = [Link { username: account.username.as_str(), url }];
-    let grouped = password.grouped();
-    let mail = letter(Mail::TemporaryPassword, outbox, practice, account, &links);
-    let mail = Letter { code: Some(&grouped), valid_until: Some(armed.valid_until.to_jiff()), ..mail };
-    send(deps, outbox, practice, to, &mail, vec![(account.id, Some(armed.id))]).await?;
-    let event = deps.event(outbox, Action::MailSent, Actor::System)?;
-    deps.store.record_sent(&armed, &event.of(account.id, account.portal).with_ticket(armed.id)).await?;
+    let Some(Mailable { password, ticket, account }) = mailable(delivery, account).await? else {
+        return Ok(Vec::new());
+    };
+    let links = [Link { username: account.username.as_str(), url: delivery.portal_url(&account) }];
+    let (code, valid_until) = (password.grouped(), Some(ticket.valid_until.to_jiff()));
+    let letter = delivery.letter(Kind::TemporaryPassword, &account, &links);
+    let letter = Letter { code: Some(&code), valid_until, ..letter };
+    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: Some(ticket.id) }]).await?;
+    let event = delivery.sent(&account)?.with_ticket(ticket.id);
+    delivery.deps.store.record_sent(&ticket, &event).await?;
     Ok(Vec::new())
 }
 
-/// The ticket of an outbox item, while it is good.
-async fn find(deps: &Deps, outbox: &Outbox, account: &Account) -> Result<Option<Ticket>, Failure> {
-    let issued = deps.store.list_tickets(account.id).await?;
-    let own = issued.tickets.into_iter().find(|ticket| ticket.id == TicketId::from(outbox.id));
-    Ok(own.filter(|ticket| ticket.standing(account, deps.ambient.now()) == Standing::Open))
+/// Derives the password and tells those who compare it: what is mailed must work when it arrives. `None` when its ticket is no
+/// longer good. When another change came first, the account is read again.
+async fn mailable(delivery: Delivery<'_>, account: &Account) -> Result<Option<Mailable>, Failure> {
+    let store = &delivery.deps.store;
+    let keys = delivery.deps.derivation.get().await?;
+    until_written_from("mailing a temporary password", account.clone(), |account| async move {
+        let Some(ticket) = find_ticket(delivery, &account).await? else { return Ok(Round::Written(None)) };
+        // Redelivered, it is the same as before, whichever key is the current one now.
+        let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
+        let key = key.unwrap_or_else(|| keys.current_id());
+        let derivation = Derivation::with_key(keys, key, &delivery.item.nonce)?;
+        let password = derivation.temporary_password(account.id, ticket.id);
+        if let Some(derived) = ticket.with_temporary_password(&derivation) {
+            let new = account.with_temporary_digest(password.digest(account.id, ticket.id));
+            let changed = Changed { old: &account, new: &new };
+            if store.record_temporary(&ticket, &derived, changed).await? {
+                return Ok(Round::Written(Some(Mailable { password, ticket: derived, account: new })));
+            }
+        }
+        let now = store.find_account(account.id).await?;
+        Ok::<_, Failure>(Round::Outrun(now.unwrap_or(account)))
+    })
+    .await
+}
+
+/// The ticket of the outbox item, while it is good.
+async fn find_ticket(delivery: Delivery<'_>, account: &Account) -> Result<Option<Ticket>, Failure> {
+    let seen = delivery.deps.store.list_tickets(account.id).await?;
+    let own = seen.tickets.into_iter().find(|ticket| ticket.id == TicketId::from(delivery.item.id));
+    Ok(own.filter(|ticket| ticket.standing(account, delivery.deps.ambient.now()) == Standing::Open))
 }

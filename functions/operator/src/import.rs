@@ -1,14 +1,14 @@
 //! Importing accounts from JSON Lines: each line by itself, again and again without harm.
 
-use rekey::account::{
-    Account, Assignment, MailStatus, Question, Role, Setup, check_locale, check_name, check_role, is_line,
-};
-use rekey::event::Action;
-use rekey::identifier::{Email, Identifier, Username};
-use rekey::ids::AccountId;
-use rekey::password::PasswordHash;
-use rekey::practice::{Portal, Practice, Slug};
-use rekey::question::NewQuestion;
+use rekey::domain::account::{Account, Assignment, NewAccount, Role, Setup, check_role};
+use rekey::domain::event::Action;
+use rekey::domain::identifier::{Email, Identifier, Username};
+use rekey::domain::practice::check_locale;
+use rekey::domain::practice::{Portal, Practice, Slug};
+use rekey::domain::question::NewQuestion;
+use rekey::domain::question::Question;
+use rekey::domain::text::{check_name, is_line};
+use rekey::secrets::password::PasswordHash;
 use serde::{Deserialize, Serialize};
 
 use crate::{Deps, OperatorError, practice};
@@ -106,8 +106,8 @@ pub(crate) async fn import_accounts(
     let practice = practice(deps, slug).await?;
     let mut imported = Imported::default();
     for (index, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let (username, outcome) = import_line(deps, &practice, text).await;
-        let (status, error) = match outcome {
+        let Outcome { username, status } = import_line(deps, &practice, text).await;
+        let (status, error) = match status {
             Ok(status) => (status, None),
             Err(error) => (Status::Failed, Some(error)),
         };
@@ -121,20 +121,24 @@ pub(crate) async fn import_accounts(
     Ok(imported)
 }
 
-async fn import_line(
-    deps: &Deps,
-    practice: &Practice,
-    text: &str,
-) -> (Option<String>, Result<Status, String>) {
+/// What came of one line of the file.
+struct Outcome {
+    /// As far as it could be read.
+    username: Option<String>,
+    status: Result<Status, String>,
+}
+
+async fn import_line(deps: &Deps, practice: &Practice, text: &str) -> Outcome {
     let mut deserializer = serde_json::Deserializer::from_str(text);
+    let unreadable = |why: String| Outcome { username: None, status: Err(why) };
     let line: Line = match serde_path_to_error::deserialize(&mut deserializer) {
         Ok(line) if deserializer.end().is_ok() => line,
-        Ok(_) => return (None, Err("there is more than one JSON object in the line".to_owned())),
+        Ok(_) => return unreadable("there is more than one JSON object in the line".to_owned()),
         // serde's message may quote the value; a password hash must not come back in an answer.
-        Err(error) => return (None, Err(format!("{} cannot be read", error.path()))),
+        Err(error) => return unreadable(format!("{} cannot be read", error.path())),
     };
-    let username = line.username.as_str().to_owned();
-    (Some(username), create(deps, practice, line).await)
+    let username = Some(line.username.as_str().to_owned());
+    Outcome { username, status: create(deps, practice, line).await }
 }
 
 async fn create(deps: &Deps, practice: &Practice, line: Line) -> Result<Status, String> {
@@ -163,13 +167,15 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         (None, true) => Setup::Invited,
         (None, false) => Setup::NotInvited,
     };
-    Ok(Account {
-        id: AccountId::from(deps.ambient.ulid().map_err(|error| error.to_string())?),
+    let new = NewAccount {
         practice: practice.slug.clone(),
         portal: line.portal,
         username: line.username,
-        email: line.email,
         display_name: line.display_name,
+    };
+    let account = Account::new(&deps.ambient, new).map_err(|error| error.to_string())?;
+    Ok(Account {
+        email: line.email,
         record_email: line.record_email,
         locale: line.locale,
         active: line.active,
@@ -178,16 +184,9 @@ async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account
         role: line.role,
         setup,
         password,
-        temporary: None,
-        frozen_at: None,
-        credential_version: 1,
-        session_epoch: 1,
         question,
-        mail: MailStatus::Ok,
         caseload,
-        associations: Vec::new(),
-        revision: 0,
-        created_at: deps.ambient.now(),
+        ..account
     })
 }
 
@@ -221,7 +220,7 @@ async fn caseload(
 }
 
 async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {
-    let chosen = asked.check().map_err(|(member, rule)| format!("security_question.{member}: {rule}"))?;
+    let chosen = asked.check().map_err(|error| error.within("security_question").to_string())?;
     let peppers = deps.peppers.get().await.map_err(|error| error.to_string())?;
-    chosen.keep(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
+    chosen.hash(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
 }

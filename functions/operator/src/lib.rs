@@ -4,18 +4,21 @@
 //! hashes with them. A line that cannot be imported is answered with its reason and hinders no other.
 
 use lambda_runtime::Diagnostic;
-use rekey::account::{Account, MailStatus, Role, Setup, check_locale, check_name};
-use rekey::aws::Environment;
-use rekey::clock::{Ambient, NoRandomness};
-use rekey::config::{ConfigError, Lookup};
-use rekey::event::{Action, Actor, Event};
-use rekey::identifier::{Email, Username};
-use rekey::ids::AccountId;
-use rekey::keyring::LazyKeyring;
-use rekey::outbox::{Errand, Outbox};
-use rekey::password::Hasher;
-use rekey::practice::{Portal, Practice, SettingError, Slug};
-use rekey::store::{Store, StoreError};
+use rekey::domain::account::{Account, NewAccount, Role, Setup};
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::identifier::{Email, Username};
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::practice::check_locale;
+use rekey::domain::practice::{Portal, Practice, SettingError, Slug};
+use rekey::domain::text::check_name;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::{Ambient, NoRandomness};
+use rekey::platform::config::{ConfigError, Lookup};
+use rekey::platform::ids::AccountId;
+use rekey::secrets::keyring::LazyKeyring;
+use rekey::secrets::password::Hasher;
+use rekey::store::error::StoreError;
+use rekey::store::transact::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -129,7 +132,7 @@ pub enum Created {
 /// # Errors
 /// [`OperatorError`], whose text says what to correct.
 pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorError> {
-    let invocation: Invocation = rekey::http::read(invocation)
+    let invocation: Invocation = rekey::http::call::read(invocation)
         .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))?;
     let answer = match invocation {
         Invocation::CreatePractice(asked) => serde_json::to_value(create_practice(deps, &asked).await?),
@@ -173,34 +176,21 @@ async fn create_administrator(
         .map_err(|rule| OperatorError::Invalid(format!("display_name: {rule}")))?;
     check_locale(asked.locale.as_deref())
         .map_err(|rule| OperatorError::Invalid(format!("locale: {rule}")))?;
-    let account = Account {
-        id: AccountId::from(deps.ambient.ulid()?),
+    let new = NewAccount {
         practice: asked.practice,
         portal: Portal::Staff,
         username: asked.username,
-        email: Some(asked.email),
         display_name: asked.display_name,
-        record_email: None,
+    };
+    let account = Account {
+        email: Some(asked.email),
         locale: asked.locale,
-        active: true,
-        representative: false,
-        refused: false,
         role: Some(Role::Admin),
         setup: Setup::Invited,
-        password: None,
-        temporary: None,
-        frozen_at: None,
-        credential_version: 1,
-        session_epoch: 1,
-        question: None,
-        mail: MailStatus::Ok,
-        caseload: Vec::new(),
-        associations: Vec::new(),
-        revision: 0,
-        created_at: deps.ambient.now(),
+        ..Account::new(&deps.ambient, new)?
     };
-    let errand = Errand::Link { account: account.id, by: None };
-    let invitation = Outbox::new(&deps.ambient, &account.practice, errand, None)?;
+    let kind = OutboxKind::Link { account: account.id, by: None };
+    let invitation = OutboxItem::new(&deps.ambient, &account.practice, kind, None)?;
     let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
     let event = event.with_outbox(invitation.id);
     let written = deps.store.create_account(&account, &event, Some(&invitation)).await?.is_written();

@@ -2,13 +2,13 @@
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use operator::{Deps, handler};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
-use rekey::config::environment;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
+use rekey::platform::config::environment;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    rekey::telemetry::start();
+    rekey::platform::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
     run(service_fn(async |event: LambdaEvent<_>| handler(&deps, event.payload).await)).await
 }

@@ -1,14 +1,14 @@
 //! Wires `reset-password`: configuration, clients, the runtime.
 
 use lambda_http::{Error, run, service_fn};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
-use rekey::config::environment;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
+use rekey::platform::config::environment;
 use reset_password::{Deps, handler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    rekey::telemetry::start();
+    rekey::platform::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
     run(service_fn(async |request| Ok::<_, Error>(handler(&deps, request).await))).await
 }

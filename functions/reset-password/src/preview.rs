@@ -1,16 +1,21 @@
 //! `POST /v1/password/reset/preview`.
 
 use lambda_http::http::StatusCode;
-use rekey::account::Setup;
-use rekey::http::problem::{Problem, ProblemBody, chain};
-use rekey::http::{Answer, Call};
-use rekey::practice::{PasswordPolicy, Slug, Support};
-use rekey::secret::Secret;
-use rekey::ticket::Purpose;
+use rekey::domain::practice::{PasswordPolicy, Slug, Support};
+use rekey::domain::ticket::Purpose;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::platform::error::chain;
+use rekey::secrets::secret::Secret;
+use rekey::store::accounts::Changed;
+use rekey::store::tickets::TicketOfAccount;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Deps, look, open};
+use crate::Deps;
+use crate::ticket::{must_be_open, open_ticket, parse_token};
 
 /// What a holder shows to learn what a token is for.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,33 +54,40 @@ pub struct PracticeFacts {
     pub support: Support,
 }
 
+/// `POST /v1/password/reset/preview`.
+pub struct PreviewReset;
+
+impl Operation for PreviewReset {
+    const CALLER: Caller = Caller::Anyone;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[
+        JSON_BODY,
+        &[ErrorCode::InvalidToken, ErrorCode::ExpiredToken, ErrorCode::UsedToken, ErrorCode::RevokedToken],
+    ];
+}
+
 /// Tells the holder of a token what it is for. Consumes nothing, however often it is called. Staff see that an invitation
 /// was opened.
-#[utoipa::path(post, path = "/v1/password/reset/preview", operation_id = "previewReset", tag = "recovery", security(()),
+#[utoipa::path(post, path = "/v1/password/reset/preview", impl_for = PreviewReset, operation_id = "previewReset", tag = "recovery", security(()),
     request_body = PreviewRequest,
     responses(
-        (status = 200, body = Preview),
-        (status = 400, description = "`malformed_json`, `invalid_request`", body = ProblemBody),
-        (status = 404, description = "`invalid_token`", body = ProblemBody),
-        (status = 410, description = "`expired_token`, `used_token`, `revoked_token`", body = ProblemBody),
-        (status = 413, description = "`body_too_large`", body = ProblemBody),
-        (status = 415, description = "`unsupported_media_type`", body = ProblemBody),
-        (status = 503, description = "`unavailable`", body = ProblemBody)))]
-pub async fn preview(deps: &Deps, call: &Call) -> Result<Answer, Problem> {
+        (status = 200, body = Preview), ErrorsOf<PreviewReset>))]
+pub async fn preview_reset(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: PreviewRequest = call.json()?;
     let now = deps.ambient.now();
-    let (ticket, account) = look(deps, &asked.token).await?;
-    open(&ticket, &account, now)?;
-    if matches!(account.setup, Setup::NotInvited | Setup::Invited) {
+    let found = open_ticket(deps, &parse_token(&asked.token)?).await?;
+    must_be_open(&found, now)?;
+    let TicketOfAccount { ticket, account } = found;
+    if let Some(started) = account.started() {
         // Staff see that the account's owner has begun. It changes nothing for the holder, so it is no reason to refuse them either.
-        if let Err(error) = deps.store.record_started(account.id).await {
+        let changed = Changed { old: &account, new: &started };
+        if let Err(error) = deps.store.record_started(changed).await {
             tracing::warn!(event = "started_not_recorded", cause = chain(&error));
         }
     }
-    let practice = deps.practice(&ticket.practice, now).await?;
+    let practice = deps.practices.of(&deps.store, &ticket.practice, now).await?;
     let question =
         account.asked_question(&practice.policy, ticket.issuer).map(|question| question.question.clone());
-    Answer::json(
+    Reply::json(
         StatusCode::OK,
         &Preview {
             purpose: Purpose::of(&account),

@@ -3,21 +3,25 @@
 //! A sign-in takes two round trips and one Argon2id, whether or not an account has the identifier (F1). It is counted as a
 //! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2); success takes it back.
 
-use lambda_http::http::Method as Verb;
 use lambda_http::{Body, Request, Response};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
-use rekey::config::{ConfigError, Lookup};
-use rekey::event::{Action, Actor, Event};
-use rekey::http::problem::{Code, Problem};
-use rekey::http::{Call, respond};
-use rekey::keyring::LazyKeyring;
-use rekey::password::Hasher;
-use rekey::practice::Slug;
-use rekey::store::Store;
+use rekey::domain::account::Account;
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::http::call::Call;
+use rekey::http::problem::Problem;
+use rekey::http::route::respond;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
+use rekey::platform::config::{ConfigError, Lookup};
+use rekey::secrets::keyring::LazyKeyring;
+use rekey::secrets::password::Hasher;
 use rekey::store::practices::PracticeCache;
+use rekey::store::transact::Store;
 
-pub mod holder;
+pub mod account;
+mod attempt;
+mod device;
+pub mod end;
+pub mod list;
 pub mod sign_in;
 
 /// What the function works with.
@@ -46,32 +50,22 @@ impl Deps {
         })
     }
 
-    fn event(&self, call: &Call, practice: &Slug, action: Action, actor: Actor) -> Result<Event, Problem> {
-        Ok(Event::new(&self.ambient, practice, action, actor)?.from_address(call.address))
+    fn holder_event(&self, call: &Call, account: &Account, action: Action) -> Result<Event, Problem> {
+        let event = Event::new(&self.ambient, &account.practice, action, Actor::Holder)?;
+        Ok(event.of(account.id, account.portal).from_address(call.address))
     }
 }
 
+rekey::routes!(Deps:
+    sign_in::CreateSession => sign_in::create_session,
+    list::ListSessions => list::list_sessions,
+    end::EndOtherSessions => end::end_other_sessions,
+    end::SignOut => end::sign_out,
+    end::EndSession => end::end_session,
+    account::GetAccount => account::get_account,
+);
+
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(request, async |call| match call.segments().as_slice() {
-        ["v1", "sessions"] => match *call.method(&[Verb::POST, Verb::GET, Verb::DELETE])? {
-            Verb::POST => sign_in::create_session(deps, call).await,
-            Verb::DELETE => holder::end_others(deps, call).await,
-            _ => holder::list_sessions(deps, call).await,
-        },
-        ["v1", "sessions", "current"] => {
-            call.method(&[Verb::DELETE])?;
-            holder::sign_out(deps, call).await
-        }
-        ["v1", "sessions", id] => {
-            call.method(&[Verb::DELETE])?;
-            holder::end_session(deps, call, id).await
-        }
-        ["v1", "account"] => {
-            call.method(&[Verb::GET])?;
-            holder::get_account(deps, call).await
-        }
-        _ => Err(Problem::new(Code::NotFound)),
-    })
-    .await
+    respond(&ROUTES, deps, request).await
 }

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
-use crate::demo;
 use crate::options::Options;
 
 /// Says what is going on, on a line of its own.
@@ -22,15 +21,13 @@ pub fn print(text: &str) {
     let _: std::io::Result<()> = write!(std::io::stdout(), "{text}");
 }
 
-/// Where everything is, once everything answers.
-pub fn ready(options: &Options) {
+/// Where everything is and how to sign in, once everything answers.
+pub fn ready(options: &Options, practices: &str, password: &str) {
     let Options { api_port, dynamodb_port, mail_port, .. } = options;
     let state = options.data.as_ref().map_or_else(
         || "in memory; it ends with this process (keep it with --data DIR)".to_owned(),
         |folder| format!("in {}", folder.display()),
     );
-    let practices = demo::slugs().join(", ");
-    let password = demo::PASSWORD;
     print(&format!(
         "
 Rekey is ready.

@@ -56,13 +56,19 @@ async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), S
             options.api_port
         ));
         let api = Api::new(options.api_port, false)?;
-        return serve(&api, options, (pump, services.mailbox.clone()), workspace.functions()?).await;
+        return serve(
+            &api,
+            options,
+            Sources { pump, mailbox: services.mailbox.clone() },
+            workspace.functions()?,
+        )
+        .await;
     };
     say("starting cargo lambda watch");
     let group = functions.insert(cargo_lambda::watch(&workspace, &program, options)?);
     let api = Api::new(options.api_port, true)?;
     tokio::select! {
-        result = serve(&api, options, (pump, services.mailbox.clone()), workspace.functions()?) => result,
+        result = serve(&api, options, Sources { pump, mailbox: services.mailbox.clone() }, workspace.functions()?) => result,
         () = loopback::relay(options.api_port) => Ok(()),
         ended = group.wait() => Err(match ended {
             Ok(status) => format!("cargo lambda watch has ended by itself ({status}); its reason is above"),
@@ -85,23 +91,25 @@ async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<O
     Ok(Some(program))
 }
 
+/// What functions are invoked for besides requests: records of the table's stream, and what SES reports.
+struct Sources {
+    pump: Pump,
+    mailbox: Mailbox,
+}
+
 /// Once the API listens: the demo practices, every function once, the pump, and the news that all is ready.
-async fn serve(
-    api: &Api,
-    options: &Options,
-    (pump, mailbox): (Pump, Mailbox),
-    functions: Vec<String>,
-) -> Result<(), String> {
+async fn serve(api: &Api, options: &Options, stream: Sources, functions: Vec<String>) -> Result<(), String> {
+    let Sources { pump, mailbox } = stream;
     api.listening().await;
     say("starting the functions and the demo practices");
     demo::seed(api).await?;
     for function in functions.iter().filter(|function| *function != "operator") {
         api.warm(function).await?;
     }
-    let pumping = pump.run(tell);
+    let pumping = pump.run(say_notice);
     let ready = async {
         api.answers("/v1/practices/agency").await?;
-        ready(options);
+        ready(options, &demo::slugs().join(", "), demo::PASSWORD);
         std::future::pending::<Result<(), String>>().await
     };
     tokio::select! {
@@ -111,7 +119,7 @@ async fn serve(
     }
 }
 
-fn tell(notice: Notice) {
+fn say_notice(notice: Notice) {
     match notice {
         Notice::Failed { error, retry_in } => {
             complain(format_args!("a mail waits, again in {:.1} s: {error}", retry_in.as_secs_f32()));
@@ -149,13 +157,14 @@ impl Services {
         let in_data = |name: &str| options.data.as_ref().map(|folder| folder.join(name));
         let file = in_data("dynamodb.sqlite");
         let dynamodb = dynamodb::start(here(options.dynamodb_port), file.as_deref()).await;
-        let dynamodb = dynamodb.map_err(|error| taken(&error, "--dynamodb-port", options.dynamodb_port))?;
+        let dynamodb =
+            dynamodb.map_err(|error| port_error(&error, "--dynamodb-port", options.dynamodb_port))?;
         let client = dynamodb::client(dynamodb.url());
         dynamodb::create_table(&client, TABLE).await.map_err(|error| error.to_string())?;
         let secrets = secrets(in_data("keys.json").as_deref())?;
         let mailbox = Mailbox::new();
         let mail = services::start(here(options.mail_port), mailbox.clone(), secrets).await;
-        let mail = mail.map_err(|error| taken(&error, "--mail-port", options.mail_port))?;
+        let mail = mail.map_err(|error| port_error(&error, "--mail-port", options.mail_port))?;
         say(format_args!("DynamoDB is at {}, the mailbox at {}", dynamodb.url(), mail.url()));
         Ok(Self { dynamodb, mailbox, _mail: mail })
     }
@@ -186,10 +195,10 @@ fn here(port: u16) -> SocketAddr {
 
 async fn check_free(port: u16, flag: &str) -> Result<(), String> {
     let listener = tokio::net::TcpListener::bind(here(port)).await;
-    listener.map(drop).map_err(|error| taken(&error, flag, port))
+    listener.map(drop).map_err(|error| port_error(&error, flag, port))
 }
 
-fn taken(error: &io::Error, flag: &str, port: u16) -> String {
+fn port_error(error: &io::Error, flag: &str, port: u16) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => format!("port {port} is taken: choose another with {flag} PORT"),
         _ => format!("port {port} ({flag}): {error}"),

@@ -89,7 +89,9 @@ pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) -> Resu
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(definitions()?))
         .set_key_schema(Some(vec![key("pk", KeyType::Hash)?, key("sk", KeyType::Range)?]))
-        .set_global_secondary_indexes(Some(INDEXES.map(index).into_iter().collect::<Result<_, _>>()?))
+        .set_global_secondary_indexes(Some(
+            INDEXES.map(|(name, leader)| index(name, leader)).into_iter().collect::<Result<_, _>>()?,
+        ))
         .stream_specification(stream()?);
     match request.send().await {
         Ok(_) => {}
@@ -134,7 +136,7 @@ fn definitions() -> Result<Vec<AttributeDefinition>, Error> {
     ["pk", "sk"].into_iter().chain(INDEXES.map(|(_, leader)| leader)).map(attribute).collect()
 }
 
-fn index((name, leader): (&str, &str)) -> Result<GlobalSecondaryIndex, Error> {
+fn index(name: &str, leader: &str) -> Result<GlobalSecondaryIndex, Error> {
     let whole = Projection::builder().projection_type(ProjectionType::All).build();
     let keys = vec![key(leader, KeyType::Hash)?, key("sk", KeyType::Range)?];
     built(

@@ -242,7 +242,7 @@ impl Pump {
         }
         let records = self.reader.page(lane).await?;
         let moved = !records.is_empty() || lane.closed;
-        lane.take(&records);
+        lane.take_page(&records);
         if moved {
             self.keep_place(index).await?;
         }
@@ -255,7 +255,7 @@ impl Pump {
             return Ok(false);
         };
         let answer = (self.deliver)(event).await;
-        let settled = self.lanes[index].queue.settle(answer, self.max_attempts);
+        let settled = self.lanes[index].queue.record_answer(answer, self.max_attempts);
         drained.invocations += 1;
         drained.delivered += settled.delivered;
         drained.dead += settled.dead.len();
@@ -268,7 +268,7 @@ impl Pump {
         let lane = &self.lanes[index];
         match (&mut self.checkpoint, lane.place()) {
             (Some(checkpoint), Some(place)) => {
-                checkpoint.keep(self.reader.stream(), &lane.shard, place).await
+                checkpoint.keep_place(self.reader.stream(), &lane.shard, place).await
             }
             _ => Ok(()),
         }

@@ -13,17 +13,22 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{finish, header, retry_after};
-use crate::clock::NoRandomness;
-use crate::keyring::KeyError;
-use crate::password::HashError;
-use crate::practice::SettingError;
-use crate::store::StoreError;
+use crate::domain::permission::Forbidden;
+use crate::domain::practice::SettingError;
+use crate::domain::text::InvalidMember;
+use crate::domain::typed_password::PasswordRefused;
+use crate::http::headers::{finish, header, retry_after};
+use crate::platform::clock::NoRandomness;
+use crate::platform::error::chain;
+use crate::platform::wire::name_of;
+use crate::secrets::keyring::KeyError;
+use crate::secrets::password::HashError;
+use crate::store::error::StoreError;
 
 /// Every error a caller can meet. Stable: programs branch on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub enum ErrorCode {
     /// The body is no JSON.
     MalformedJson,
     /// A member or header is missing, unknown or of the wrong kind.
@@ -94,11 +99,27 @@ pub enum Code {
     Internal,
 }
 
-impl Code {
+impl ErrorCode {
     /// As in the API.
-    fn name(self) -> String {
-        let name = serde_json::to_value(self).ok();
-        name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    pub fn name(self) -> String {
+        name_of(&self)
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> StatusCode {
+        self.table().0
+    }
+
+    /// The members or headers that a problem of this code carries besides, for the contract document.
+    pub const fn carries(self) -> &'static [&'static str] {
+        match self {
+            Self::TooManyRequests => &["Retry-After"],
+            Self::InvalidCode | Self::WrongAnswer => &["attempts_left"],
+            Self::QuestionNotSet => &["support"],
+            Self::WeakPassword => &["reasons"],
+            Self::InvalidSetting => &["detail"],
+            _ => &[],
+        }
     }
 
     /// The one table: status, and what a person may read.
@@ -163,7 +184,7 @@ impl Code {
 
 /// An error on its way to a caller, with its cause on its way to the log.
 pub struct Problem {
-    code: Code,
+    code: ErrorCode,
     detail: Option<String>,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -180,7 +201,7 @@ pub struct ProblemBody {
     /// The HTTP status.
     pub status: u16,
     /// What a program reads.
-    pub code: Code,
+    pub code: ErrorCode,
     /// What is wrong with this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -192,40 +213,40 @@ pub struct ProblemBody {
 
 impl Problem {
     /// With the code's own words.
-    pub fn new(code: Code) -> Self {
+    pub fn new(code: ErrorCode) -> Self {
         Self { code, detail: None, members: Map::new(), headers: Vec::new(), cause: None }
     }
 
     /// 400: the member must be otherwise.
     pub fn invalid(member: &str, rule: &str) -> Self {
-        Self { detail: Some(format!("{member}: {rule}")), ..Self::new(Code::InvalidRequest) }
+        Self { detail: Some(format!("{member}: {rule}")), ..Self::new(ErrorCode::InvalidRequest) }
     }
 
     /// 422: the setting must be otherwise.
     pub fn setting(error: &SettingError) -> Self {
-        Self { detail: Some(error.to_string()), ..Self::new(Code::InvalidSetting) }
+        Self { detail: Some(error.to_string()), ..Self::new(ErrorCode::InvalidSetting) }
     }
 
     /// 429 until so many seconds have passed.
     pub fn too_many(seconds: u64) -> Self {
-        let mut problem = Self::new(Code::TooManyRequests);
+        let mut problem = Self::new(ErrorCode::TooManyRequests);
         problem.headers.extend(retry_after(seconds));
         problem
     }
 
     /// 401 for a missing or ended session.
     pub fn no_session() -> Self {
-        Self::new(Code::InvalidSession).with_header(WWW_AUTHENTICATE, "Bearer")
+        Self::new(ErrorCode::InvalidSession).with_header(WWW_AUTHENTICATE, "Bearer")
     }
 
     /// 500, with what was being done and why it failed.
     pub fn internal(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { cause: Some((doing, cause.into())), ..Self::new(Code::Internal) }
+        Self { cause: Some((doing, cause.into())), ..Self::new(ErrorCode::Internal) }
     }
 
     /// 503, with what was being done and why it failed.
     pub fn unavailable(doing: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let mut problem = Self { cause: Some((doing, cause.into())), ..Self::new(Code::Unavailable) };
+        let mut problem = Self { cause: Some((doing, cause.into())), ..Self::new(ErrorCode::Unavailable) };
         problem.headers.extend(retry_after(1));
         problem
     }
@@ -250,7 +271,7 @@ impl Problem {
     }
 
     /// The code.
-    pub const fn code(&self) -> Code {
+    pub const fn code(&self) -> ErrorCode {
         self.code
     }
 
@@ -291,14 +312,6 @@ impl Problem {
     }
 }
 
-/// An error and everything below it, in one line.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
 impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Problem({:?}, {:?}, {:?})", self.code, self.detail, self.cause)
@@ -309,6 +322,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Broken { .. } => Self::internal("reading an item", error),
+            StoreError::Outrun { doing } => Self::unavailable(doing, error),
             StoreError::Unavailable { .. } => Self::unavailable("calling the store", error),
         }
     }
@@ -317,6 +331,27 @@ impl From<StoreError> for Problem {
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         Self::unavailable("getting keys", error)
+    }
+}
+
+impl From<InvalidMember> for Problem {
+    fn from(error: InvalidMember) -> Self {
+        Self::invalid(&error.member, &error.rule)
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(_: Forbidden) -> Self {
+        Self::new(ErrorCode::Forbidden)
+    }
+}
+
+impl From<PasswordRefused> for Problem {
+    fn from(error: PasswordRefused) -> Self {
+        match error {
+            PasswordRefused::Weak(reasons) => Self::new(ErrorCode::WeakPassword).with("reasons", reasons),
+            PasswordRefused::Hash(error) => error.into(),
+        }
     }
 }
 

@@ -4,17 +4,17 @@
 //! or an address from changing the shape of a mail. It never sends, never reads a clock, never looks anything up,
 //! and never puts a secret, a name or an address into a subject.
 
-use std::sync::LazyLock;
-
-use jiff::civil::Weekday;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{
-    AutoEscape, Environment, Output, State, UndefinedBehavior, Value, context, escape_formatter,
-};
+use minijinja::{Value, context};
 use serde::Serialize;
+
+mod moment;
+mod template;
+
+use moment::write_moment;
+use template::render;
 
 /// The language a mail is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Kind {
     /// A notice that the password was changed.
     PasswordChanged,
     /// To the practice: an account's owner has said that a change was not theirs.
-    Repudiated,
+    Frozen,
 }
 
 impl Kind {
@@ -68,7 +68,7 @@ impl Kind {
             Self::TemporaryPassword => "temporary_password",
             Self::Invitation => "invitation",
             Self::PasswordChanged => "password_changed",
-            Self::Repudiated => "repudiated",
+            Self::Frozen => "frozen",
         }
     }
 
@@ -79,7 +79,7 @@ impl Kind {
 
     /// Whether the mail carries what ends, and so must say when.
     fn has_end(self) -> bool {
-        !matches!(self, Self::PasswordChanged | Self::Repudiated)
+        !matches!(self, Self::PasswordChanged | Self::Frozen)
     }
 }
 
@@ -123,7 +123,7 @@ pub struct Letter<'a> {
     /// The code or the temporary password, grouped for reading.
     pub code: Option<&'a str>,
     /// Of a [`Kind::PasswordChanged`]: the link that says "this wasn't me".
-    pub repudiate_url: Option<&'a str>,
+    pub freeze_url: Option<&'a str>,
     /// When the links or the code end; a notice needs none.
     pub valid_until: Option<Timestamp>,
     /// When the request was made or the password was changed.
@@ -169,10 +169,11 @@ pub enum ComposeError {
 pub fn compose(letter: &Letter<'_>) -> Result<Composed, ComposeError> {
     check(letter)?;
     let facts = Value::from(Serde(Facts::of(letter)));
-    let subject = without_controls(render(letter, "subject.txt", &facts)?.trim());
+    let folder = format!("{}/{}", letter.kind.folder(), letter.language.code());
+    let subject = without_controls(render(&folder, "subject.txt", &facts)?.trim());
     let facts = context! { subject => subject.as_str(), ..facts };
-    let text = render(letter, "body.txt", &facts)?;
-    let html = render(letter, "body.html", &facts)?;
+    let text = render(&folder, "body.txt", &facts)?;
+    let html = render(&folder, "body.html", &facts)?;
     Ok(Composed { subject, text, html })
 }
 
@@ -187,11 +188,11 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_code() && letter.code.is_none() {
         return Err(ComposeError::NoCode);
     }
-    if letter.kind == Kind::PasswordChanged && letter.repudiate_url.is_none() {
+    if letter.kind == Kind::PasswordChanged && letter.freeze_url.is_none() {
         return Err(ComposeError::NoLink);
     }
     let mut urls =
-        letter.links.iter().map(|link| link.url).chain([letter.portal_url]).chain(letter.repudiate_url);
+        letter.links.iter().map(|link| link.url).chain([letter.portal_url]).chain(letter.freeze_url);
     if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
 }
 
@@ -229,7 +230,7 @@ struct Facts<'a> {
     portal_url: &'a str,
     links: Vec<LinkFacts<'a>>,
     code: Option<&'a str>,
-    repudiate_url: Option<&'a str>,
+    freeze_url: Option<&'a str>,
     at: String,
     valid_until: Option<String>,
 }
@@ -258,7 +259,7 @@ impl<'a> Facts<'a> {
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
             code: letter.code,
-            repudiate_url: letter.repudiate_url,
+            freeze_url: letter.freeze_url,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),
         }
@@ -275,177 +276,6 @@ impl<'a> LinkFacts<'a> {
     fn of(link: &Link<'a>) -> Self {
         Self { username: without_controls(link.username), url: link.url }
     }
-}
-
-/// The moment as people say it, to the minute. Seconds are dropped, not rounded: an end never looks later than it is.
-fn write_moment(moment: &Zoned, language: Language) -> String {
-    let day_and_time = match language {
-        Language::English => moment.strftime("%A, %B %-d, %Y at %-I:%M %p").to_string(),
-        Language::Spanish => write_spanish(moment),
-    };
-    format!("{day_and_time} {}", zone_abbreviation(moment))
-}
-
-/// Such as `sábado 21 de noviembre de 2026 a las 6:35 p. m.`, which reads on after `el`.
-fn write_spanish(moment: &Zoned) -> String {
-    let (weekday, month) = (spanish_weekday(moment.weekday()), spanish_month(moment.month()));
-    let (day, year) = (moment.day(), moment.year());
-    let hour = if moment.hour() % 12 == 0 { 12 } else { moment.hour() % 12 };
-    let article = if hour == 1 { "la" } else { "las" };
-    let half = if moment.hour() < 12 { "a. m." } else { "p. m." };
-    format!("{weekday} {day} de {month} de {year} a {article} {hour}:{:02} {half}", moment.minute())
-}
-
-fn spanish_weekday(weekday: Weekday) -> &'static str {
-    match weekday {
-        Weekday::Monday => "lunes",
-        Weekday::Tuesday => "martes",
-        Weekday::Wednesday => "miércoles",
-        Weekday::Thursday => "jueves",
-        Weekday::Friday => "viernes",
-        Weekday::Saturday => "sábado",
-        Weekday::Sunday => "domingo",
-    }
-}
-
-fn spanish_month(month: i8) -> &'static str {
-    match month {
-        1 => "enero",
-        2 => "febrero",
-        3 => "marzo",
-        4 => "abril",
-        5 => "mayo",
-        6 => "junio",
-        7 => "julio",
-        8 => "agosto",
-        9 => "septiembre",
-        10 => "octubre",
-        11 => "noviembre",
-        _ => "diciembre",
-    }
-}
-
-/// `EST`, or `UTC-03` for the many zones whose abbreviation is a bare offset that nobody would recognise.
-fn zone_abbreviation(moment: &Zoned) -> String {
-    let info = moment.time_zone().to_offset_info(moment.timestamp());
-    let abbreviation = info.abbreviation();
-    if abbreviation.starts_with(['+', '-']) { format!("UTC{abbreviation}") } else { abbreviation.to_owned() }
-}
-
-/// Names every template once, so that its name and its place on disk cannot differ.
-macro_rules! embed {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("templates/", $name)))),+]
-    };
-}
-
-/// Every template: its name, and its source.
-static TEMPLATES: &[(&str, &str)] = embed![
-    "layout.txt",
-    "layout.html",
-    "button.html",
-    "code.html",
-    "contact/en.txt",
-    "contact/en.html",
-    "contact/es.txt",
-    "contact/es.html",
-    "reset_link/en/subject.txt",
-    "reset_link/en/body.txt",
-    "reset_link/en/body.html",
-    "reset_link/es/subject.txt",
-    "reset_link/es/body.txt",
-    "reset_link/es/body.html",
-    "verification_code/en/subject.txt",
-    "verification_code/en/body.txt",
-    "verification_code/en/body.html",
-    "verification_code/es/subject.txt",
-    "verification_code/es/body.txt",
-    "verification_code/es/body.html",
-    "temporary_password/en/subject.txt",
-    "temporary_password/en/body.txt",
-    "temporary_password/en/body.html",
-    "temporary_password/es/subject.txt",
-    "temporary_password/es/body.txt",
-    "temporary_password/es/body.html",
-    "invitation/en/subject.txt",
-    "invitation/en/body.txt",
-    "invitation/en/body.html",
-    "invitation/es/subject.txt",
-    "invitation/es/body.txt",
-    "invitation/es/body.html",
-    "password_changed/en/subject.txt",
-    "password_changed/en/body.txt",
-    "password_changed/en/body.html",
-    "password_changed/es/subject.txt",
-    "password_changed/es/body.txt",
-    "password_changed/es/body.html",
-    "repudiated/en/subject.txt",
-    "repudiated/en/body.txt",
-    "repudiated/en/body.html",
-    "repudiated/es/subject.txt",
-    "repudiated/es/body.txt",
-    "repudiated/es/body.html",
-];
-
-/// Built once; a template is parsed when it is first used, so a cold start parses only what it sends.
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(escape_for);
-    environment.set_formatter(write_value);
-    environment.set_syntax(whole_line_tags());
-    environment.set_loader(|name| Ok(find_template(name)));
-    environment
-});
-
-/// A tag on a line of its own leaves no empty line behind, so the templates can be laid out like the mail.
-fn whole_line_tags() -> SyntaxConfig {
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    // Only changed delimiters can fail to build, and these are the usual ones.
-    syntax.build().unwrap_or_default()
-}
-
-fn find_template(name: &str) -> Option<String> {
-    TEMPLATES.iter().find(|(known, _)| *known == name).map(|(_, source)| (*source).to_owned())
-}
-
-fn render(letter: &Letter<'_>, part: &str, facts: &Value) -> Result<String, minijinja::Error> {
-    let name = format!("{}/{}/{part}", letter.kind.folder(), letter.language.code());
-    ENVIRONMENT.get_template(&name)?.render(facts)
-}
-
-/// HTML is escaped; text and subjects are not.
-fn escape_for(name: &str) -> AutoEscape {
-    match name.rsplit_once('.') {
-        Some((_, "html")) => AutoEscape::Html,
-        _ => AutoEscape::None,
-    }
-}
-
-/// Writes a value into the mail. The engine's own escaping also rewrites every `/`: correct HTML, but then an
-/// address no longer stands in the source as it is, and simple mail programs look for it there.
-fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
-    let plain = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe());
-    match plain {
-        Some(text) => Ok(out.write_str(&escape_html(text))?),
-        None => escape_formatter(out, state, value),
-    }
-}
-
-fn escape_html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::{AccountId, OutboxId, TicketId};
-use crate::practice::Slug;
+use crate::domain::practice::Slug;
+use crate::platform::ids::{AccountId, OutboxId, TicketId};
 
 /// Accounts in one tag.
 const TOGETHER: usize = 4;
@@ -15,7 +15,13 @@ const OUTBOX: &str = "outbox";
 const ACCOUNTS: &str = "accounts";
 
 /// An account that a mail was for, and the ticket that it carried for it, if it did.
-pub type Addressed = (AccountId, Option<TicketId>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addressed {
+    /// The account.
+    pub account: AccountId,
+    /// Its ticket.
+    pub ticket: Option<TicketId>,
+}
 
 /// What the tags of a mail say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub struct Tags {
 impl Tags {
     /// As SES takes them: name and value.
     pub fn write(&self) -> Vec<(String, String)> {
-        let one = |(account, ticket): &Addressed| match ticket {
+        let one = |Addressed { account, ticket }: &Addressed| match ticket {
             Some(ticket) => format!("{account}_{ticket}"),
             None => account.to_string(),
         };
@@ -56,7 +62,7 @@ impl Tags {
                     Some((account, ticket)) => (account, Some(ticket.parse().ok()?)),
                     None => (one, None),
                 };
-                addressed.push((account.parse().ok()?, ticket));
+                addressed.push(Addressed { account: account.parse().ok()?, ticket });
             }
         }
         Some(Self {
@@ -76,7 +82,9 @@ mod tests {
         Tags {
             practice: Slug::parse("cedar-clinic").expect("a slug"),
             outbox: OutboxId::from_bytes([9; 16]),
-            addressed: (0..count).map(|n| (AccountId::from_bytes([n; 16]), ticket(n))).collect(),
+            addressed: (0..count)
+                .map(|n| Addressed { account: AccountId::from_bytes([n; 16]), ticket: ticket(n) })
+                .collect(),
         }
     }
 

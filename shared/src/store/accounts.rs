@@ -1,54 +1,126 @@
 //! Accounts and the logins that lead to them.
 
-use std::collections::HashMap;
+use crate::domain::account::{Account, Login, Setup};
+use crate::domain::event::Event;
+use crate::domain::identifier::Identifier;
+use crate::domain::limit::Subject;
+use crate::domain::outbox::OutboxItem;
+use crate::domain::practice::{Portal, Slug};
+use crate::platform::ids::{AccountId, TicketId};
+use crate::store::conditions::{actor, open_account_of, same_account};
+use crate::store::directory::{caseload_writes, directory_writes};
+use crate::store::error::StoreError;
+use crate::store::events::put_event;
+use crate::store::items;
+use crate::store::keys;
+use crate::store::limits::forget_sign_ins;
+use crate::store::outbox::put_outbox_item;
+use crate::store::transact::{Outcome, Page, Store};
+use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
 
-use aws_sdk_dynamodb::types::builders::{ConditionCheckBuilder, UpdateBuilder};
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
-};
+/// An account that changes: as it was read, and as it becomes.
+#[derive(Clone, Copy)]
+pub struct Changed<'a> {
+    /// As it was read.
+    pub old: &'a Account,
+    /// As it becomes: what one of the functions of `domain::account` has made of it.
+    pub new: &'a Account,
+}
 
-use super::items::{self, attribute, number, text};
-use super::keys::{self, Key};
-use super::{Item, Outcome, Store, StoreError};
-use crate::account::{Account, Login, Question, Setup};
-use crate::event::Event;
-use crate::identifier::Identifier;
-use crate::ids::{AccountId, TicketId};
-use crate::limit::Subject;
-use crate::outbox::Outbox;
-use crate::password::PasswordHash;
-use crate::practice::{Portal, Slug};
-use crate::token::Digest;
+/// When an account's change is written: what must still be as it was read.
+#[derive(Clone, Copy)]
+pub(super) enum Guard {
+    /// Everything that decides anything: what staff have edited, passwords, sessions, and what became of the mail to the address.
+    Unchanged,
+    /// The account is open, with the password and the sessions that it had.
+    Open,
+    /// The same, and no other temporary password has been issued: it would be lost.
+    OpenWithTemporary,
+    /// This ticket's temporary password is still the account's.
+    TemporaryOf(TicketId),
+    /// No link of the account has been opened and no password set.
+    SetUp,
+    /// The address, and what is known of the mail to it.
+    Address,
+}
 
-/// The members of an account that staff may change, with those that follow from them. A password they can only take away.
-const EDITED: [&str; 18] = [
-    "email",
-    "display_name",
-    "record_email",
-    "locale",
-    "active",
-    "representative",
-    "refused",
-    "role",
-    "setup",
-    "mail",
-    "caseload",
-    "associations",
-    "password",
-    "temporary",
-    "frozen_at",
-    "credential_version",
-    "session_epoch",
-    "revision",
-];
-/// The members of a login: all that it copies.
-const COPIED: [&str; 5] = ["password", "temporary", "credential_version", "session_epoch", "open"];
-/// May recover, with the password that it had.
-const OPEN: &str = "credential_version = :version AND active = :true AND refused = :false";
-/// The same, with the sessions that it had.
-const OPEN_AND_UNCHANGED: &str =
-    "credential_version = :version AND session_epoch = :epoch AND active = :true AND refused = :false";
+impl Guard {
+    fn on_account(self, old: &Account) -> Condition {
+        let same = || same_account(old.credential_version, old.session_epoch);
+        match self {
+            Self::Unchanged => {
+                let versions = equals("credential_version", old.credential_version)
+                    .and(equals("session_epoch", old.session_epoch))
+                    .and(equals("revision", old.revision));
+                // A rehash raises none of the three, and would be missing in the copy of a new address; a mail that comes back
+                // meanwhile is of the address that was.
+                versions.and(equals("mail", old.mail)).and(match &old.password {
+                    Some(password) => equals("password", password),
+                    None => lacks("password"),
+                })
+            }
+            Self::Open => same(),
+            Self::OpenWithTemporary => same().and(match &old.temporary {
+                Some(temporary) => equals("temporary.ticket", temporary.ticket),
+                None => lacks("temporary"),
+            }),
+            Self::TemporaryOf(ticket) => equals("temporary.ticket", ticket),
+            Self::SetUp => one_of("setup", [Setup::NotInvited, Setup::Invited]),
+            Self::Address => equals("mail", old.mail).and(equals("email", &old.email)),
+        }
+    }
+
+    fn on_login(self, old: &Account) -> Condition {
+        match self {
+            Self::TemporaryOf(ticket) => equals("temporary.ticket", ticket),
+            _ => equals("account", old.id),
+        }
+    }
+}
+
+/// Everything that an account's change writes, derived from what differs: the account itself, if it is still as guarded; each
+/// copy that sign-in reads; its places in the directory and on caseloads.
+pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
+    let Changed { old, new } = changed;
+    let on_account = Write::difference(&keys::account(new.id), old, new).only_if(guard.on_account(old));
+    let mut writes = vec![on_account];
+    writes.extend(login_writes(changed, guard));
+    writes.extend(directory_writes(Some(old), new));
+    writes.extend(caseload_writes(Some(old), new));
+    writes
+}
+
+/// The logins of an account, where what they copy has changed or a name or address has.
+fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
+    let (before, after) = (old.identifiers(), new.identifiers());
+    let gone = before.iter().filter(|identifier| !after.contains(identifier));
+    let mut writes: Vec<Write> =
+        gone.map(|identifier| Write::delete(&keys::login(old, identifier))).collect();
+    let (old_login, new_login) = (old.login(), new.login());
+    for identifier in &after {
+        let key = keys::login(new, identifier);
+        if !before.contains(identifier) {
+            writes.push(Write::create(&key, &new_login, None));
+        } else if old_login != new_login {
+            writes.push(Write::difference(&key, &old_login, &new_login).only_if(guard.on_login(old)));
+        }
+    }
+    writes
+}
+
+/// A condition: the account is open and as its login said, and the ticket, if one is given, its temporary password's.
+pub(super) fn check_login(login: &Login, ticket: Option<TicketId>) -> Write {
+    let same = same_account(login.credential_version, login.session_epoch);
+    Write::check(&keys::account(login.account)).only_if(match ticket {
+        None => same,
+        Some(ticket) => same.and(equals("temporary.ticket", ticket)),
+    })
+}
+
+/// A condition: the account is open and of the given credential version.
+pub(super) fn check_open(id: AccountId, credential_version: u64) -> Write {
+    Write::check(&keys::account(id)).only_if(open_account_of(credential_version))
+}
 
 impl Store {
     /// Everything that an identifier leads to: one login of a username, one of each account that shares an address.
@@ -59,9 +131,7 @@ impl Store {
         identifier: &Identifier,
     ) -> Result<Vec<Login>, StoreError> {
         let pk = keys::logins(practice, portal, identifier);
-        let call = self.client.query().table_name(&self.table).consistent_read(true);
-        let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
-        let answer = call.send().await.map_err(|error| StoreError::failed("Query", &error))?;
+        let answer = self.query_page(Range::of(&pk), Page::default()).await?;
         answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
     }
 
@@ -76,336 +146,65 @@ impl Store {
         &self,
         account: &Account,
         event: &Event,
-        invitation: Option<&Outbox>,
+        invitation: Option<&OutboxItem>,
     ) -> Result<Outcome, StoreError> {
-        let mut writes = vec![self.put_new(&keys::account(account.id), account)?];
-        for identifier in account.identifiers() {
-            writes.push(self.put_new(&keys::login(account, &identifier), &account.login())?);
-        }
-        writes.extend(self.directory_writes(None, account)?);
-        writes.extend(self.caseload_writes(None, account)?);
-        writes.push(self.put_event(event)?);
-        if let Some(invitation) = invitation {
-            writes.push(self.put_outbox(invitation)?);
-        }
+        let mut writes = vec![Write::create(&keys::account(account.id), account, None)];
+        let login = account.login();
+        let logins = account.identifiers().into_iter().map(|identifier| keys::login(account, &identifier));
+        writes.extend(logins.map(|key| Write::create(&key, &login, None)));
+        writes.extend(directory_writes(None, account));
+        writes.extend(caseload_writes(None, account));
+        writes.push(put_event(event));
+        writes.extend(invitation.map(put_outbox_item));
         self.transact(writes).await
     }
 
-    fn put_new(&self, key: &Key, value: &impl serde::Serialize) -> Result<TransactWriteItem, StoreError> {
-        self.put_once(items::write(key, value, None)?)
-    }
-
-    /// A delete, whether or not there is something, as part of a transaction.
-    pub(super) fn remove(&self, key: &Key) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder().table_name(&self.table).set_key(Some(key.attributes())).build();
-        let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
-
-    /// A put that never replaces.
-    pub(super) fn put_once(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = put.condition_expression("attribute_not_exists(pk)").build();
-        let put = put.map_err(|error| StoreError::unavailable("building a put", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// The writes of a new password, and of a security question set with it: on the account, if it is still as given, and on
-    /// each copy that sign-in reads. With `ending`, the credential version and the session epoch rise, which voids every
-    /// ticket and session; a temporary password is gone, and so is what froze the account, and its question where that is to go.
-    pub(super) fn password_writes(
-        &self,
-        account: &Account,
-        password: &PasswordHash,
-        (question, drops_question): (Option<&Question>, bool),
-        ending: bool,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let raise = u64::from(ending);
-        let (version, epoch) = (account.credential_version + raise, account.session_epoch + raise);
-        let setup = attribute(if ending { &Setup::SignedUp } else { &account.setup })?;
-        let hash = attribute(password)?;
-        let set = "password = :password, credential_version = :new_version, session_epoch = :new_epoch";
-        let values = |update: UpdateBuilder| {
-            update
-                .expression_attribute_values(":password", hash.clone())
-                .expression_attribute_values(":new_version", number(version))
-                .expression_attribute_values(":new_epoch", number(epoch))
-                .set_expression_attribute_names(
-                    ending.then(|| HashMap::from([("#temporary".to_owned(), "temporary".to_owned())])),
-                )
-        };
-        let also = if question.is_some() { ", question = :question" } else { "" };
-        let without = if ending { " REMOVE #temporary" } else { "" };
-        let dropped = drops_question && question.is_none();
-        let thaw = match (ending, dropped) {
-            (true, true) => ", frozen_at, question",
-            (true, false) => ", frozen_at",
-            (false, _) => "",
-        };
-        let mut on_account = same_temporary(values(self.update(&keys::account(account.id))), account)
-            .update_expression(format!("SET {set}, setup = :setup{also}{without}{thaw}"))
-            .expression_attribute_values(":setup", setup);
-        if let Some(question) = question {
-            on_account = on_account.expression_attribute_values(":question", attribute(question)?);
-        }
-        let mut writes = vec![update(on_account)?];
-        for identifier in account.identifiers() {
-            let on_login = values(self.update(&keys::login(account, &identifier)));
-            let on_login = on_login
-                .update_expression(format!("SET {set}, #open = :open{without}"))
-                .condition_expression("account = :account")
-                .expression_attribute_names("#open", "open")
-                .expression_attribute_values(":open", true_())
-                .expression_attribute_values(":account", text(&account.id));
-            writes.push(update(on_login)?);
-        }
-        Ok(writes)
-    }
-
-    /// A condition: the account is open and as its login said, and the ticket, if one is given, its temporary password's.
-    pub(super) fn check_login(
-        &self,
-        login: &Login,
-        ticket: Option<TicketId>,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let check = self.check_account(login.account, login.credential_version);
-        let check = check.expression_attribute_values(":epoch", number(login.session_epoch));
-        finish(match ticket {
-            None => check.condition_expression(OPEN_AND_UNCHANGED),
-            Some(ticket) => check
-                .condition_expression(format!("{OPEN_AND_UNCHANGED} AND #temporary.ticket = :ticket"))
-                .expression_attribute_names("#temporary", "temporary")
-                .expression_attribute_values(":ticket", text(&ticket)),
-        })
-    }
-
-    /// A condition: the account is open and of the given credential version.
-    pub(super) fn check_open(&self, id: AccountId, version: u64) -> Result<TransactWriteItem, StoreError> {
-        finish(self.check_account(id, version).condition_expression(OPEN))
-    }
-
-    /// A condition: a member of staff may still do what they may.
-    fn check_actor(&self, actor: &Account) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::account(actor.id).attributes()))
-            .condition_expression(
-                "#role = :role AND session_epoch = :epoch AND active = :true AND refused = :false",
-            )
-            .expression_attribute_names("#role", "role")
-            .expression_attribute_values(":role", attribute(&actor.role)?)
-            .expression_attribute_values(":epoch", number(actor.session_epoch))
-            .expression_attribute_values(":true", true_())
-            .expression_attribute_values(":false", false_());
-        finish(check)
-    }
-
-    fn check_account(&self, id: AccountId, version: u64) -> ConditionCheckBuilder {
-        ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::account(id).attributes()))
-            .expression_attribute_values(":version", number(version))
-            .expression_attribute_values(":true", true_())
-            .expression_attribute_values(":false", false_())
-    }
-
-    /// Writes what a member of staff has changed of accounts, each if it is still as given, with everything that follows from
-    /// it: logins, directory, caseloads. All of it or nothing, and nothing when the one who does it has been closed, signed out
-    /// or given another role meanwhile: two administrators cannot undo each other at once.
+    /// Writes what a member of staff has changed of accounts. All of it or nothing, and nothing when the one who does it has
+    /// been closed, signed out or given another role meanwhile: two administrators cannot undo each other at once.
+    ///
+    /// | Write | Condition |
+    /// |---|---|
+    /// | check the account of who does it, unless it is changed itself | same role and session epoch, open |
+    /// | each account, with what differs | revision, credential version, session epoch, password and `mail` as read |
+    /// | each of its logins that differs: changed, put, or removed | it is the account's; there is none; none |
+    /// | its entries in the directory and on caseloads that differ | none |
+    /// | put the event | there is none |
     pub async fn update_accounts(
         &self,
-        actor: &Account,
-        changed: &[(&Account, &Account)],
+        staff: &Account,
+        changed: &[Changed<'_>],
         event: &Event,
     ) -> Result<Outcome, StoreError> {
         let mut writes = Vec::new();
-        if changed.iter().all(|(old, _)| old.id != actor.id) {
-            writes.push(self.check_actor(actor)?);
+        if changed.iter().all(|changed| changed.old.id != staff.id) {
+            writes.push(Write::check(&keys::account(staff.id)).only_if(actor(staff)));
         }
-        for (old, new) in changed {
-            writes.push(self.edit(old, new)?);
-            writes.extend(self.login_writes(old, new)?);
-            writes.extend(self.directory_writes(Some(old), new)?);
-            writes.extend(self.caseload_writes(Some(old), new)?);
+        for changed in changed {
+            writes.extend(account_writes(*changed, Guard::Unchanged));
         }
-        writes.push(self.put_event(event)?);
+        writes.push(put_event(event));
         self.transact(writes).await
     }
 
-    /// What staff have changed. Everything else stays as it is now, whoever has written it since the account was read; but a
-    /// password set since, or a session ended, is a change to look at.
-    pub(super) fn edit(&self, old: &Account, new: &Account) -> Result<TransactWriteItem, StoreError> {
-        let (before, after) = (
-            items::write(&keys::account(old.id), old, None)?,
-            items::write(&keys::account(new.id), new, None)?,
-        );
-        // A rehash raises none of the three, and would be missing in the copy of a new address.
-        let kept = before.get("password");
-        let same = if kept.is_some() { "#kept = :kept" } else { "attribute_not_exists(#kept)" };
-        let write = differences(self.update(&keys::account(new.id)), &before, &after, &EDITED)
-            .condition_expression(format!(
-                "revision = :revision AND credential_version = :version AND session_epoch = :epoch \
-                 AND mail = :mail AND {same}"
-            ))
-            // A mail that comes back meanwhile is of the address that was.
-            .expression_attribute_values(":mail", attribute(&old.mail)?)
-            .expression_attribute_names("#kept", "password")
-            .expression_attribute_values(":revision", number(old.revision))
-            .expression_attribute_values(":version", number(old.credential_version))
-            .expression_attribute_values(":epoch", number(old.session_epoch));
-        update(
-            kept.into_iter()
-                .fold(write, |write, kept| write.expression_attribute_values(":kept", kept.clone())),
-        )
+    /// Remembers that an invitation was opened, unless the set-up has come further meanwhile.
+    pub async fn record_started(&self, changed: Changed<'_>) -> Result<(), StoreError> {
+        self.transact(account_writes(changed, Guard::SetUp)).await.map(|_| ())
     }
 
-    /// The logins of an account, where what they copy has changed or the address has.
-    pub(super) fn login_writes(
-        &self,
-        old: &Account,
-        new: &Account,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let (before, after) = (old.identifiers(), new.identifiers());
-        let mut writes = Vec::new();
-        for gone in before.iter().filter(|identifier| !after.contains(identifier)) {
-            writes.push(self.remove(&keys::login(old, gone))?);
-        }
-        for identifier in &after {
-            let key = keys::login(new, identifier);
-            if !before.contains(identifier) {
-                writes.push(self.put_new(&key, &new.login())?);
-            } else if old.login() != new.login() {
-                let (before, after) =
-                    (items::write(&key, &old.login(), None)?, items::write(&key, &new.login(), None)?);
-                let copy = differences(self.update(&key), &before, &after, &COPIED)
-                    .condition_expression("account = :account")
-                    .expression_attribute_values(":account", text(&new.id));
-                writes.push(update(copy)?);
-            }
-        }
-        Ok(writes)
-    }
-
-    /// Tells the account and its logins which temporary password has been mailed, as part of a transaction: if the ticket is
-    /// still the account's.
-    pub(super) fn temporary_writes(
-        &self,
-        account: &Account,
-        ticket: TicketId,
-        digest: &Digest,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let logins = account.identifiers().into_iter().map(|identifier| keys::login(account, &identifier));
-        let keys = std::iter::once(keys::account(account.id)).chain(logins);
-        let tell = |key: Key| {
-            let write = self.update(&key).update_expression("SET #temporary.digest = :digest");
-            let write = write.condition_expression("#temporary.ticket = :ticket");
-            let write = write.expression_attribute_names("#temporary", "temporary");
-            let write = write.expression_attribute_values(":ticket", text(&ticket));
-            update(write.expression_attribute_values(":digest", attribute(digest)?))
-        };
-        keys.map(tell).collect()
-    }
-
-    /// Remembers that an invitation was opened, if its account is not set up yet.
-    pub async fn record_started(&self, id: AccountId) -> Result<(), StoreError> {
-        let write = self
-            .update(&keys::account(id))
-            .update_expression("SET setup = :started")
-            .condition_expression("setup IN (:not_invited, :invited)")
-            .expression_attribute_values(":started", attribute(&Setup::Started)?)
-            .expression_attribute_values(":not_invited", attribute(&Setup::NotInvited)?)
-            .expression_attribute_values(":invited", attribute(&Setup::Invited)?);
-        self.transact(vec![update(write)?]).await.map(|_| ())
-    }
-
-    /// Sets the security question, if the account is still as given, and forgets the failures that led to it.
+    /// Sets the security question and forgets the failures of the name that led to it. Refused when the account is not open and
+    /// as read.
     pub async fn set_question(
         &self,
-        account: &Account,
-        question: &Question,
+        changed: Changed<'_>,
         event: &Event,
         limit: Option<&Subject>,
     ) -> Result<Outcome, StoreError> {
-        let write = unchanged(self.update(&keys::account(account.id)), account)
-            .update_expression("SET question = :question")
-            .expression_attribute_values(":question", attribute(question)?);
-        let mut writes = vec![update(write)?, self.put_event(event)?];
-        if let Some(limit) = limit {
-            writes.push(self.clear_sign_in(limit)?);
-        }
+        let mut writes = account_writes(changed, Guard::Open);
+        writes.push(put_event(event));
+        writes.extend(limit.map(forget_sign_ins));
         self.transact(writes).await
     }
-
-    /// An update of an item of this table, whose old self comes back when its condition fails.
-    pub(super) fn update(&self, key: &Key) -> UpdateBuilder {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(key.attributes()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
 }
 
-/// Sets and removes what of the given members differs.
-fn differences(write: UpdateBuilder, before: &Item, after: &Item, members: &[&str]) -> UpdateBuilder {
-    let (mut set, mut remove) = (Vec::new(), Vec::new());
-    let mut write = write;
-    for (place, member) in members.iter().enumerate() {
-        if before.get(*member) == after.get(*member) {
-            continue;
-        }
-        write = write.expression_attribute_names(format!("#m{place}"), *member);
-        if let Some(value) = after.get(*member) {
-            set.push(format!("#m{place} = :m{place}"));
-            write = write.expression_attribute_values(format!(":m{place}"), value.clone());
-        } else {
-            remove.push(format!("#m{place}"));
-        }
-    }
-    let clause = |word: &str, members: &[String]| {
-        if members.is_empty() { String::new() } else { format!("{word} {} ", members.join(", ")) }
-    };
-    write.update_expression(format!("{}{}", clause("SET", &set), clause("REMOVE", &remove)))
-}
-
-/// Only if the account is open and as given.
-fn unchanged(write: UpdateBuilder, account: &Account) -> UpdateBuilder {
-    write
-        .condition_expression(OPEN_AND_UNCHANGED)
-        .expression_attribute_values(":version", number(account.credential_version))
-        .expression_attribute_values(":epoch", number(account.session_epoch))
-        .expression_attribute_values(":true", true_())
-        .expression_attribute_values(":false", false_())
-}
-
-/// Only if the account is open and as given, and no other temporary password has been issued: it would be lost.
-fn same_temporary(write: UpdateBuilder, account: &Account) -> UpdateBuilder {
-    let write = unchanged(write, account).expression_attribute_names("#temporary", "temporary");
-    match &account.temporary {
-        None => {
-            write.condition_expression(format!("{OPEN_AND_UNCHANGED} AND attribute_not_exists(#temporary)"))
-        }
-        Some(temporary) => write
-            .condition_expression(format!("{OPEN_AND_UNCHANGED} AND #temporary.ticket = :ticket"))
-            .expression_attribute_values(":ticket", text(&temporary.ticket)),
-    }
-}
-
-/// Finishes a condition as part of a transaction.
-fn finish(check: ConditionCheckBuilder) -> Result<TransactWriteItem, StoreError> {
-    let check = check.build().map_err(|error| StoreError::unavailable("building a check", error))?;
-    Ok(TransactWriteItem::builder().condition_check(check).build())
-}
-
-fn true_() -> AttributeValue {
-    AttributeValue::Bool(true)
-}
-
-fn false_() -> AttributeValue {
-    AttributeValue::Bool(false)
-}
-
-/// Finishes an update as part of a transaction.
-pub(super) fn update(builder: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
-    let update = builder.build().map_err(|error| StoreError::unavailable("building an update", error))?;
-    Ok(TransactWriteItem::builder().update(update).build())
-}
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,20 @@
 //! Codes: mailed once, guessed at a few times, exchanged once.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-
-use super::accounts::update;
-use super::items::{self, attribute, number, text, time};
-use super::{Outcome, Store, StoreError, keys};
-use crate::clock::Timestamp;
-use crate::code::{ATTEMPTS, Holder, Mailed};
-use crate::event::Event;
-use crate::ids::OutboxId;
-use crate::outbox::Outbox;
-use crate::question;
-use crate::ticket::State;
-use crate::token::Digest;
+use crate::domain::challenge::{ATTEMPTS, Holder, Mailed};
+use crate::domain::event::Event;
+use crate::domain::outbox::OutboxItem;
+use crate::domain::ticket::State;
+use crate::platform::clock::Timestamp;
+use crate::platform::ids::OutboxId;
+use crate::secrets::token::Digest;
+use crate::store::accounts::check_open;
+use crate::store::conditions::{has_answers_left, may_become};
+use crate::store::error::StoreError;
+use crate::store::events::put_event;
+use crate::store::items;
+use crate::store::keys;
+use crate::store::transact::{Outcome, Store};
+use crate::store::write::{Write, above, below, differs, equals, has, has_size, lacks};
 
 /// One account that an entered code opens.
 pub struct Opening<'a> {
@@ -22,6 +24,18 @@ pub struct Opening<'a> {
     pub digest: Digest,
     /// What is recorded.
     pub event: Event,
+}
+
+/// Everything that is written when a right code is exchanged.
+pub struct CodeExchange<'a> {
+    /// The request that the code was entered for.
+    pub request: OutboxId,
+    /// The accounts that it opens.
+    pub openings: &'a [Opening<'a>],
+    /// When.
+    pub now: Timestamp,
+    /// Until when the tokens can be used.
+    pub until: Timestamp,
 }
 
 /// What came of a right code.
@@ -41,17 +55,14 @@ impl Store {
     /// identifiers only.
     pub async fn record_mailed(
         &self,
-        request: &Outbox,
+        request: &OutboxItem,
         seen: &[Mailed],
         mailed: &Mailed,
     ) -> Result<bool, StoreError> {
-        let call = self.client.update_item().set_key(Some(keys::outbox(request).attributes()));
-        let call = call
-            .update_expression("SET challenge.mailed = list_append(challenge.mailed, :mailed)")
-            .condition_expression("size(challenge.mailed) = :seen")
-            .expression_attribute_values(":mailed", AttributeValue::L(vec![attribute(mailed)?]))
-            .expression_attribute_values(":seen", number(seen.len()));
-        Ok(self.update_alone(call).await?.is_ok())
+        let write = Write::update(&keys::outbox_item(request))
+            .append("challenge.mailed", mailed)
+            .only_if(has_size("challenge.mailed", seen.len()));
+        Ok(self.update_alone(write).await?.is_written())
     }
 
     /// Counts a code that was entered for a request before it is compared, and answers the request. `None` when none is
@@ -63,46 +74,38 @@ impl Store {
         id: OutboxId,
         mark: Digest,
         now: Timestamp,
-    ) -> Result<Option<Outbox>, StoreError> {
+    ) -> Result<Option<OutboxItem>, StoreError> {
         let key = keys::request(id);
-        let call = self.client.update_item().set_key(Some(key.attributes()));
-        let call = call
-            .update_expression("SET challenge.attempts = challenge.attempts + :one, challenge.latest = :mark")
-            .condition_expression(
-                "challenge.valid_until > :now AND challenge.attempts < :most \
-                 AND attribute_not_exists(challenge.entered_at) \
-                 AND (attribute_not_exists(challenge.latest) OR challenge.latest <> :mark)",
-            )
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":mark", attribute(&mark)?)
-            .expression_attribute_values(":now", time(now))
-            .expression_attribute_values(":most", number(ATTEMPTS));
-        let (Ok(item) | Err(Some(item))) = self.update_alone(call).await? else { return Ok(None) };
-        let request: Outbox = items::read(&key.pk, item)?;
+        let open = above("challenge.valid_until", now)
+            .and(below("challenge.attempts", ATTEMPTS))
+            .and(lacks("challenge.entered_at"))
+            .and(lacks("challenge.latest").or(differs("challenge.latest", mark)));
+        let write =
+            Write::update(&key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
+        let Some(item) = self.update_alone(write).await?.into_item() else { return Ok(None) };
+        let request: OutboxItem = items::read(&key.pk, item)?;
         let counted = request.challenge().is_some_and(|challenge| challenge.latest == Some(mark));
         Ok(Some(request).filter(|_| counted))
     }
 
-    /// Exchanges a right code for tokens that are good until `until`: everything or nothing, and once.
-    pub async fn exchange_code(
-        &self,
-        request: OutboxId,
-        openings: &[Opening<'_>],
-        (now, until): (Timestamp, Timestamp),
-    ) -> Result<Exchange, StoreError> {
-        let entered = self
-            .update(&keys::request(request))
-            .update_expression("SET challenge.entered_at = :now")
-            .condition_expression(
-                "attribute_exists(challenge) AND attribute_not_exists(challenge.entered_at)",
-            )
-            .expression_attribute_values(":now", time(now));
-        let mut writes = vec![update(entered)?];
-        for opening in openings {
-            writes.push(self.arm_ticket(opening, until)?);
+    /// Exchanges a right code for tokens: everything or nothing, and once.
+    ///
+    /// | Write | Condition |
+    /// |---|---|
+    /// | the request is marked as entered | it is a request for a code, and was not entered |
+    /// | each account's ticket gets the digest of its token, and its new end | `issued` or `sent`, of the credential version that the code was mailed for, with answers left |
+    /// | check each account | of that credential version, active, not refused |
+    /// | put an event for each | there is none |
+    pub async fn exchange_code(&self, exchange: &CodeExchange<'_>) -> Result<Exchange, StoreError> {
+        let entered = Write::update(&keys::request(exchange.request))
+            .set("challenge.entered_at", exchange.now)
+            .only_if(has("challenge").and(lacks("challenge.entered_at")));
+        let mut writes = vec![entered];
+        for opening in exchange.openings {
+            writes.push(open_ticket_of(opening, exchange.until));
             // The code dies with a password set since it was mailed, and with its account.
-            writes.push(self.check_open(opening.holder.account, opening.holder.credential_version)?);
-            writes.push(self.put_event(&opening.event)?);
+            writes.push(check_open(opening.holder.account, opening.holder.credential_version));
+            writes.push(put_event(&opening.event));
         }
         let refused = match self.transact(writes).await? {
             Outcome::Written => return Ok(Exchange::Done),
@@ -112,26 +115,16 @@ impl Store {
             return Ok(Exchange::Spent);
         }
         let is_void = |place: &usize| (1..=2).any(|write| refused.old(3 * place + write).is_some());
-        Ok(Exchange::Void((0..openings.len()).filter(is_void).collect()))
+        Ok(Exchange::Void((0..exchange.openings.len()).filter(is_void).collect()))
     }
+}
 
-    /// Gives a ticket the token that its code is exchanged for.
-    fn arm_ticket(&self, opening: &Opening<'_>, until: Timestamp) -> Result<TransactWriteItem, StoreError> {
-        let holder = opening.holder;
-        let write = self
-            .update(&keys::ticket(holder.account, holder.ticket))
-            .update_expression("SET digest = :digest, valid_until = :until")
-            .condition_expression(
-                "#state IN (:issued, :sent) AND credential_version = :version \
-                 AND (attribute_not_exists(answers) OR answers < :most)",
-            )
-            .expression_attribute_values(":most", number(question::ATTEMPTS))
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":digest", attribute(&opening.digest)?)
-            .expression_attribute_values(":until", time(until))
-            .expression_attribute_values(":issued", text(State::Issued.as_str()))
-            .expression_attribute_values(":sent", text(State::Sent.as_str()))
-            .expression_attribute_values(":version", number(holder.credential_version));
-        update(write)
-    }
+/// Gives a ticket the token that its code is exchanged for.
+fn open_ticket_of(opening: &Opening<'_>, until: Timestamp) -> Write {
+    let holder = opening.holder;
+    let same_version = equals("credential_version", holder.credential_version);
+    Write::update(&keys::ticket(holder.account, holder.ticket))
+        .set("digest", opening.digest)
+        .set("valid_until", until)
+        .only_if(may_become(State::Used).and(same_version).and(has_answers_left()))
 }

@@ -2,19 +2,19 @@
 //!
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
-//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::practice::Practice) | operator, accounts |
-//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::account::Account) | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
-//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::account::Login) | as the account, without mail-events |
-//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::account::Login) | as the account |
-//! | Directory | `FIND#slug#portal` | an [entry](crate::directory::entries) | `account` | as the account |
+//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, accounts |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::domain::account::Account) | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
+//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | as the account, without mail-events |
+//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | as the account |
+//! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | as the account |
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts |
-//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
+//! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
-//! | Request | `REQUEST#id` | `REQUEST` | [`Outbox`](crate::outbox::Outbox) | forgot-password, mailer (codes, done), verify-code (attempts) |
-//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`Outbox`](crate::outbox::Outbox) | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
-//! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::notice::Notice) | mailer, reset-password (used) |
-//! | Session | `SESSION#account id` | session id | [`Session`](crate::session::Session) | sessions, change-password (its own), whoever checks one (last use) |
-//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::event::Event), and its place in three indexes: `practice_log`, `actor_log`, `action_log` | every function, only ever put |
+//! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`](crate::domain::outbox::OutboxItem) | forgot-password, mailer (codes, done), verify-code (attempts) |
+//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`](crate::domain::outbox::OutboxItem) | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
+//! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
+//! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password (its own), whoever checks one (last use) |
+//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::domain::event::Event), and its place in three indexes: `practice_log`, `actor_log`, `action_log` | every function, only ever put |
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `CODE` | the same of requests for a code | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same of answers to an account's question | reset-password |
@@ -27,13 +27,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::account::Account;
-use crate::event::{Action, Event};
-use crate::identifier::Identifier;
-use crate::ids::{AccountId, OutboxId, SessionId, TicketId};
-use crate::limit::Subject;
-use crate::outbox::Outbox;
-use crate::practice::{Portal, Slug};
+use crate::domain::account::Account;
+use crate::domain::event::{Action, Event};
+use crate::domain::identifier::Identifier;
+use crate::domain::limit::Subject;
+use crate::domain::outbox::OutboxItem;
+use crate::domain::practice::{Portal, Slug};
+use crate::platform::ids::{AccountId, OutboxId, SessionId, TicketId};
 
 /// Where an item is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub fn notice(account: AccountId, id: OutboxId) -> Key {
 }
 
 /// Of an outbox item: a public request, or a change's.
-pub fn outbox(outbox: &Outbox) -> Key {
-    if outbox.is_request() { request(outbox.id) } else { Key::new(format!("OUTBOX#{}", outbox.id), "OUTBOX") }
+pub fn outbox_item(item: &OutboxItem) -> Key {
+    if item.is_request() { request(item.id) } else { Key::new(format!("OUTBOX#{}", item.id), "OUTBOX") }
 }
 
 /// Of a public request.
@@ -174,32 +174,39 @@ pub enum Log {
     Action(Slug, Action),
 }
 
+/// Where a log is read.
+pub(super) struct LogPlace {
+    /// The index; the table itself when there is none.
+    pub(super) index: Option<&'static str>,
+    /// The attribute that names the log's partition.
+    pub(super) name: &'static str,
+    /// Its value.
+    pub(super) partition: String,
+}
+
 impl Log {
-    /// The index, if it is one; the attribute that leads it; the attribute's value.
-    pub(super) fn place(&self) -> (Option<&'static str>, &'static str, String) {
-        match self {
+    pub(super) fn place(&self) -> LogPlace {
+        let (index, name, partition) = match self {
             Self::Account(account) => (None, "pk", events(*account)),
             Self::Practice(practice) => (Some("practice-log"), "practice_log", format!("LOG#{practice}")),
             Self::Actor(practice, who) => (Some("actor-log"), "actor_log", format!("ACTOR#{practice}#{who}")),
             Self::Action(practice, action) => {
                 (Some("action-log"), "action_log", format!("ACTION#{practice}#{}", action.name()))
             }
-        }
+        };
+        LogPlace { index, name, partition }
     }
 }
 
 /// The attributes that put an event into its practice's logs: of events alone, so that the indexes hold nothing else.
-pub(super) fn logs(event: &Event) -> [(&'static str, String); 3] {
+pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
     let practice = || event.practice.clone();
     let logs = [
         Log::Practice(practice()),
         Log::Actor(practice(), event.who()),
         Log::Action(practice(), event.action),
     ];
-    logs.map(|log| {
-        let (_, name, key) = log.place();
-        (name, key)
-    })
+    logs.map(|log| log.place())
 }
 
 /// Of the counter of recoveries.

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-
-use super::{Item, Outcome, Store, StoreError, items, keys};
-use crate::clock::Timestamp;
-use crate::event::Event;
-use crate::practice::{Practice, Slug};
+use crate::domain::event::Event;
+use crate::domain::practice::{Practice, Slug};
+use crate::platform::clock::Timestamp;
+use crate::store::error::StoreError;
+use crate::store::events::put_event;
+use crate::store::items::{self, Item, number_of};
+use crate::store::keys;
+use crate::store::transact::{Outcome, Store};
+use crate::store::write::{Write, equals, lacks, present};
 
 /// How long a policy may be out of date in a warm function.
 const REMEMBERED: Duration = Duration::from_mins(1);
@@ -22,42 +25,41 @@ impl Store {
         self.get(&keys::practice(slug)).await
     }
 
-    /// A practice as it is now, and what [`Store::update_practice`] must find unchanged.
-    pub async fn find_settings(&self, slug: &Slug) -> Result<Option<(Practice, i64)>, StoreError> {
+    /// A practice as it is now, with its revision.
+    pub async fn find_settings(&self, slug: &Slug) -> Result<Option<Settings>, StoreError> {
         let key = keys::practice(slug);
-        let item = self.get_item(&key).await?;
         let read = |item: Item| {
-            let revision = items::number_of(&item, "revision").unwrap_or_default();
-            Ok((items::read(&key.pk, item)?, revision))
+            let revision = number_of(&item, "revision").unwrap_or_default();
+            Ok(Settings { practice: items::read(&key.pk, item)?, revision })
         };
-        item.map(read).transpose()
+        self.get_item(&key).await?.map(read).transpose()
     }
 
-    /// Replaces a practice's settings and records it. Refused when somebody else has replaced them since.
+    /// Replaces a practice's settings and records it. Refused when somebody else has replaced them since revision `was`.
     pub async fn update_practice(
         &self,
         practice: &Practice,
-        revision: i64,
+        was: i64,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        let mut item = items::write(&keys::practice(&practice.slug), practice, None)?;
-        item.insert("revision".to_owned(), items::number(revision + 1));
-        let put = Put::builder().table_name(&self.table).set_item(Some(item));
-        let put = put
-            .condition_expression(
-                "attribute_exists(pk) AND (revision = :revision OR attribute_not_exists(revision))",
-            )
-            .expression_attribute_values(":revision", items::number(revision))
-            .build();
-        let put = put.map_err(|error| StoreError::unavailable("building a put", error))?;
-        self.transact(vec![TransactWriteItem::builder().put(put).build(), self.put_event(event)?]).await
+        let unchanged = present().and(equals("revision", was).or(lacks("revision")));
+        let put = Write::put(&keys::practice(&practice.slug), practice, None).with("revision", was + 1);
+        self.transact(vec![put.only_if(unchanged), put_event(event)]).await
     }
 
     /// Makes a practice. Refused when the slug is taken.
     pub async fn create_practice(&self, practice: &Practice, event: &Event) -> Result<Outcome, StoreError> {
-        let item = items::write(&keys::practice(&practice.slug), practice, None)?;
-        self.transact(vec![self.put_once(item)?, self.put_event(event)?]).await
+        let put = Write::create(&keys::practice(&practice.slug), practice, None);
+        self.transact(vec![put, put_event(event)]).await
     }
+}
+
+/// A practice as it is stored now.
+pub struct Settings {
+    /// The practice.
+    pub practice: Practice,
+    /// Raised by every change: what [`Store::update_practice`] must find unchanged.
+    pub revision: i64,
 }
 
 /// Practices that a warm function has read within the last minute.
@@ -82,6 +84,15 @@ impl PracticeCache {
         }
         known.insert(slug.clone(), (now, practice.clone()));
         Ok(Some(practice))
+    }
+
+    /// The practice of an account or a ticket, which there must be.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when it is gone.
+    pub async fn of(&self, store: &Store, slug: &Slug, now: Timestamp) -> Result<Arc<Practice>, StoreError> {
+        let practice = self.find(store, slug, now).await?;
+        practice.ok_or_else(|| StoreError::broken(&keys::practice(slug).pk, "it is gone"))
     }
 
     /// The practice that a caller named. `None` for what is no slug, too.

@@ -1,20 +1,23 @@
 //! Sessions: checked in one round trip, ended at once.
 
-use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
-
-use super::accounts::update;
-use super::items::{self, attribute, number, text, time};
-use super::{Outcome, Store, StoreError, keys};
-use crate::account::{Account, Login};
-use crate::clock::{Timestamp, days};
-use crate::event::Event;
-use crate::ids::{AccountId, SessionId};
-use crate::limit::Subject;
-use crate::outbox::Outbox;
-use crate::password::PasswordHash;
-use crate::session::Session;
-use crate::ticket::Issuer;
-use crate::token::Token;
+use crate::domain::account::{Account, Login};
+use crate::domain::event::Event;
+use crate::domain::limit::Subject;
+use crate::domain::outbox::OutboxItem;
+use crate::domain::session::Session;
+use crate::platform::clock::{Timestamp, days};
+use crate::platform::ids::{AccountId, SessionId};
+use crate::secrets::token::Token;
+use crate::store::accounts::{Changed, Guard, account_writes, check_login};
+use crate::store::error::StoreError;
+use crate::store::events::put_event;
+use crate::store::items;
+use crate::store::keys;
+use crate::store::limits::forget_sign_ins;
+use crate::store::outbox::put_outbox_item;
+use crate::store::tickets::use_temporary;
+use crate::store::transact::{Outcome, Store, Updated};
+use crate::store::write::{Range, Write, above, equals, present};
 
 /// What a sign-in writes.
 pub struct SignIn<'a> {
@@ -26,41 +29,47 @@ pub struct SignIn<'a> {
     pub event: &'a Event,
     /// The counter that ends with it.
     pub limit: &'a Subject,
-    /// The account and its password hashed anew, when it was kept with older parameters.
-    pub rehash: Option<(&'a Account, &'a PasswordHash)>,
+    /// The account with its password hashed anew, when that was kept with older parameters.
+    pub rehashed: Option<Changed<'a>>,
 }
 
 /// Everything that is written when a session's holder changes the password.
 pub struct PasswordChange<'a> {
     /// The session that stays.
     pub session: &'a Session,
-    /// The account, as it was read.
-    pub account: &'a Account,
-    /// The new password.
-    pub password: &'a PasswordHash,
+    /// The account, as it was read and with the new password.
+    pub changed: Changed<'a>,
     /// What is recorded.
     pub event: &'a Event,
     /// What the account's owner is mailed.
-    pub confirmation: &'a Outbox,
+    pub confirmation: &'a OutboxItem,
     /// The counters of sign-in failures that end with it.
     pub limits: &'a [Subject],
 }
 
 impl Store {
     /// Makes a session, if the account is open and as its login said. One that begins with a temporary password uses that up.
+    ///
+    /// | Write | Condition |
+    /// |---|---|
+    /// | check the account, or replace an outdated hash on it and on its logins | open, credential version and session epoch of the login; with a temporary password, that ticket's |
+    /// | with a temporary password: its ticket becomes `used` | `issued` or `sent`, its time not over |
+    /// | put the session | there is none |
+    /// | put the event | there is none |
+    /// | delete the counter of failures | |
     pub async fn create_session(&self, sign_in: &SignIn<'_>) -> Result<Outcome, StoreError> {
         let session = sign_in.session;
-        let key = keys::session(session.account, session.id);
-        let mut writes = match sign_in.rehash {
-            Some((account, password)) => self.password_writes(account, password, (None, false), false)?,
-            None => vec![self.check_login(sign_in.login, session.ticket)?],
+        let mut writes = match sign_in.rehashed {
+            Some(changed) => account_writes(changed, Guard::OpenWithTemporary),
+            None => vec![check_login(sign_in.login, session.ticket)],
         };
         if let Some(ticket) = session.ticket {
-            writes.push(self.use_temporary(session.account, ticket, session.created_at)?);
+            writes.push(use_temporary(session.account, ticket, session.created_at));
         }
-        writes.push(self.put_once(items::write(&key, session, Some(session.valid_until + days(1)))?)?);
-        writes.push(self.put_event(sign_in.event)?);
-        writes.push(self.clear_sign_in(sign_in.limit)?);
+        let ends = Some(session.valid_until + days(1));
+        writes.push(Write::create(&keys::session(session.account, session.id), session, ends));
+        writes.push(put_event(sign_in.event));
+        writes.push(forget_sign_ins(sign_in.limit));
         self.transact(writes).await
     }
 
@@ -78,70 +87,59 @@ impl Store {
 
     async fn touch(&self, token: &Token, now: Timestamp) -> Result<Option<Session>, StoreError> {
         let key = keys::session(token.account, SessionId::from(token.subject));
-        let digest = attribute(&token.digest())?;
-        let call = self.client.update_item().set_key(Some(key.attributes()));
-        let call = call
-            .update_expression("SET seen_at = :now, idle_until = idle_millis + :now")
-            .condition_expression("digest = :digest AND idle_until > :now AND valid_until > :now")
-            .expression_attribute_values(":now", time(now))
-            .expression_attribute_values(":digest", digest);
-        let touched = self.update_alone(call).await?;
-        touched.ok().map(|item| items::read(&key.pk, item)).transpose()
+        let good =
+            equals("digest", token.digest()).and(above("idle_until", now)).and(above("valid_until", now));
+        let touch = Write::update(&key).set("seen_at", now).set_sum("idle_until", "idle_millis", now);
+        match self.update_alone(touch.only_if(good)).await? {
+            Updated::Written(item) => Ok(Some(items::read(&key.pk, item)?)),
+            Updated::Refused(_) => Ok(None),
+        }
     }
 
-    /// Sets a password that a session's holder has chosen, if the account is still as given: every other session ends, every
+    /// Sets a password that a session's holder has chosen, if the account is still as read: every other session ends, every
     /// ticket is void, and this session can do everything.
+    ///
+    /// | Write | Condition |
+    /// |---|---|
+    /// | the account gets the hash; a temporary password goes, and what froze the account; credential version and session epoch rise | both as read, no other temporary password issued since, open |
+    /// | each login of the account gets the same | it is this account's |
+    /// | the session gets the new epoch, and is no longer bound to a temporary password | the epoch as read |
+    /// | put the event | there is none |
+    /// | put the `OUTBOX` item of the confirmation | there is none |
+    /// | delete the sign-in counters of the account's names | |
     pub async fn change_password(&self, change: &PasswordChange<'_>) -> Result<Outcome, StoreError> {
-        let (session, account) = (change.session, change.account);
-        // A temporary password is the practice's help.
-        let dropped = session.ticket.is_some() && account.drops_question(Issuer::Staff);
-        let keep = self
-            .update(&keys::session(account.id, session.id))
-            .update_expression("SET #epoch = :new_epoch REMOVE #ticket")
-            .condition_expression("digest = :digest AND #epoch = :epoch")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_names("#ticket", "ticket")
-            .expression_attribute_values(":new_epoch", number(account.session_epoch + 1))
-            .expression_attribute_values(":epoch", number(account.session_epoch))
-            .expression_attribute_values(":digest", attribute(&session.digest)?);
-        let mut writes = self.password_writes(account, change.password, (None, dropped), true)?;
-        writes.push(update(keep)?);
-        writes.push(self.put_event(change.event)?);
-        writes.push(self.put_outbox(change.confirmation)?);
-        for subject in change.limits {
-            writes.push(self.clear_sign_in(subject)?);
-        }
+        let mut writes = account_writes(change.changed, Guard::OpenWithTemporary);
+        writes.push(keep_session(change.session, change.changed.new));
+        writes.push(put_event(change.event));
+        writes.push(put_outbox_item(change.confirmation));
+        writes.extend(change.limits.iter().map(forget_sign_ins));
         self.transact(writes).await
     }
 
-    /// Ends every session of an account but one, if the account is still as given.
-    pub async fn keep_session(
+    /// Ends every session of an account but one, if the account is still as read.
+    ///
+    /// | Write | Condition |
+    /// |---|---|
+    /// | the session gets the new epoch | the epoch as read |
+    /// | the account's session epoch rises | everything as read |
+    /// | each login of the account gets the same | it is this account's |
+    /// | put the event | there is none |
+    pub async fn end_other_sessions(
         &self,
-        account: &Account,
-        session: &Session,
+        kept: &Session,
+        changed: Changed<'_>,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        let new = Account { session_epoch: account.session_epoch + 1, ..account.clone() };
-        let keep = self
-            .update(&keys::session(account.id, session.id))
-            .update_expression("SET #epoch = :new_epoch")
-            .condition_expression("#epoch = :epoch")
-            .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_values(":new_epoch", number(new.session_epoch))
-            .expression_attribute_values(":epoch", number(account.session_epoch));
-        let mut writes = vec![update(keep)?, self.edit(account, &new)?];
-        writes.extend(self.login_writes(account, &new)?);
-        writes.push(self.put_event(event)?);
+        let mut writes = vec![keep_session(kept, changed.new)];
+        writes.extend(account_writes(changed, Guard::Unchanged));
+        writes.push(put_event(event));
         self.transact(writes).await
     }
 
     /// An account's sessions that have not been cleaned up.
     pub async fn list_sessions(&self, account: AccountId) -> Result<Vec<Session>, StoreError> {
         let pk = keys::sessions(account);
-        let call = self.client.query().table_name(&self.table).consistent_read(true);
-        let call = call.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(&pk));
-        let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let items = items.map_err(|error| StoreError::failed("Query", &error))?;
+        let items = self.query_all(Range::of(&pk)).await?;
         items.into_iter().map(|item| items::read(&pk, item)).collect()
     }
 
@@ -152,11 +150,14 @@ impl Store {
         id: SessionId,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        let key = keys::session(account, id).attributes();
-        let delete = Delete::builder().table_name(&self.table).set_key(Some(key));
-        let delete = delete.condition_expression("attribute_exists(pk)").build();
-        let delete = delete.map_err(|error| StoreError::unavailable("building a delete", error))?;
-        let delete = TransactWriteItem::builder().delete(delete).build();
-        self.transact(vec![delete, self.put_event(event)?]).await
+        let delete = Write::delete(&keys::session(account, id)).only_if(present());
+        self.transact(vec![delete, put_event(event)]).await
     }
+}
+
+/// Keeps a session when its account's change ends all others.
+fn keep_session(session: &Session, account: &Account) -> Write {
+    let as_read = equals("epoch", session.epoch).and(equals("digest", session.digest));
+    let key = keys::session(session.account, session.id);
+    Write::difference(&key, session, &session.kept_with(account)).only_if(as_read)
 }

@@ -1,6 +1,6 @@
 //! An agency resets a client's portal password from the face sheet; the client changes it on the portal.
 
-use rekey::clock::days;
+use rekey::platform::clock::days;
 use serde_json::json;
 
 use crate::support::event::HttpEvent;
@@ -107,5 +107,5 @@ async fn agency_portal() {
 }
 
 async fn staff_id(app: &TestApp, slug: &str, username: &str) -> String {
-    app.account_of(slug, rekey::practice::Portal::Staff, username).await.id.to_string()
+    app.account_of(slug, rekey::domain::practice::Portal::Staff, username).await.id.to_string()
 }

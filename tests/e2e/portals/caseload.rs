@@ -65,7 +65,7 @@ async fn caseload_portal() {
     tells(&own_log(app, &session).await, &["Password changed by jane", "Portal login by jane"]);
 
     // Whom the worker does not look after is out of reach.
-    let other = app.account_of("caseload", rekey::practice::Portal::Client, "sam").await.id;
+    let other = app.account_of("caseload", rekey::domain::practice::Portal::Client, "sam").await.id;
     let path = format!("{ACCOUNTS}/{other}/temporary-password");
     assert_eq!(staff.send(HttpEvent::new("POST", &path)).await.status, 404);
 }

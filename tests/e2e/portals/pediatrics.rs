@@ -46,7 +46,7 @@ async fn pediatric_practice() {
     // Confirm the login email, or update it; reset: a link good for 48 hours is mailed there.
     let parent = edit(&staff, &parent, json!({"email": "sam.rivera@pediatrics.test"})).await;
     let link =
-        json!({"expires_at": "2026-11-25T18:34:30Z", "deliver": "email", "reason": "Asked at the desk"});
+        json!({"expires_at": "2026-11-25T18:34:30Z", "deliver": "email", "reason": "Asked at the member"});
     post(&staff, &path_of(&parent, "/links"), Some(link)).await;
     let mail = portals.mail_to("sam.rivera@pediatrics.test").await;
     app.clock.advance(ALMOST_48_HOURS);

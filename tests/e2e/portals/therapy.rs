@@ -1,6 +1,6 @@
 //! A therapy practice invites by mail, and recovers by code or by a link with a chosen end.
 
-use rekey::clock::days;
+use rekey::platform::clock::days;
 use serde_json::json;
 
 use crate::support::{NEW_PASSWORD, PASSWORD, code_in, token_in};
@@ -36,7 +36,7 @@ async fn therapy_practice() {
     // They sign in with address and password.
     assert_eq!(portals.sign_in("staff", "robin@therapy.test", PASSWORD).await.status, 201);
 
-    // Self-service, at both doors: the address, a code by mail, the new password.
+    // Self-service, at both portals: the address, a code by mail, the new password.
     for (portal, address) in [("staff", "robin@therapy.test"), ("client", "jane@therapy.test")] {
         let asked = portals.forgot(portal, address).await.json();
         assert_eq!(asked["method"], "code");

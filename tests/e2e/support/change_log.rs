@@ -7,8 +7,8 @@ use super::staff::StaffMember;
 
 pub const CHANGES: &str = "/v1/admin/changes";
 
-pub async fn changes(desk: &StaffMember<'_>, query: &str) -> Vec<Value> {
-    let reply = desk.send(HttpEvent::new("GET", CHANGES).query(query)).await;
+pub async fn changes(member: &StaffMember<'_>, query: &str) -> Vec<Value> {
+    let reply = member.send(HttpEvent::new("GET", CHANGES).query(query)).await;
     assert_eq!(reply.status, 200, "{query}: {reply:?}");
     reply.json()["events"].as_array().unwrap().clone()
 }

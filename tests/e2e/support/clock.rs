@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use rekey::clock::{Clock, Timestamp};
+use rekey::platform::clock::{Clock, Timestamp};
 
 /// Stands at 2026-11-21 18:35:30 UTC until it is moved. Each reading is one millisecond later, so that ids sort.
 pub struct TestClock(AtomicI64);

@@ -1,6 +1,6 @@
 //! Everything that Rekey does, done once: what permissions and reads are held against.
 
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;

@@ -1,6 +1,6 @@
 //! How long the help of staff lasts, and what they see of it.
 
-use rekey::ids::AccountId;
+use rekey::platform::ids::AccountId;
 use serde_json::Value;
 
 use super::staff::{ACCOUNTS, StaffMember};
@@ -9,8 +9,8 @@ use super::staff::{ACCOUNTS, StaffMember};
 pub const TOMORROW: &str = "2026-11-22T18:00:00Z";
 pub const IN_FIVE_DAYS: &str = "2026-11-26T12:00:00+02:00";
 
-pub async fn tickets(desk: &StaffMember<'_>, id: AccountId) -> Vec<Value> {
-    let reply = desk.get(&format!("{ACCOUNTS}/{id}/tickets")).await;
+pub async fn tickets(member: &StaffMember<'_>, id: AccountId) -> Vec<Value> {
+    let reply = member.get(&format!("{ACCOUNTS}/{id}/tickets")).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()["tickets"].as_array().unwrap().clone()
 }

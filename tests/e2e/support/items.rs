@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use rekey::account::Account;
-use rekey::event::Event;
-use rekey::identifier::Identifier;
-use rekey::ids::AccountId;
-use rekey::practice::{Portal, Slug};
+use rekey::domain::account::Account;
+use rekey::domain::event::Event;
+use rekey::domain::identifier::Identifier;
+use rekey::domain::practice::{Portal, Slug};
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use super::TestApp;

@@ -30,7 +30,7 @@ impl Write for OwnThread {
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let subscriber = rekey::telemetry::subscriber(|| OwnThread, LevelFilter::TRACE);
+        let subscriber = rekey::platform::telemetry::subscriber(|| OwnThread, LevelFilter::TRACE);
         tracing::subscriber::set_global_default(subscriber).unwrap();
     });
 }

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 /// What a function said to AWS.
 #[derive(Clone, Debug)]
@@ -47,6 +48,29 @@ struct Rule {
     fault: Fault,
 }
 
+/// A call that waits, so that another can come first.
+#[derive(Clone)]
+pub struct Held {
+    function: &'static str,
+    operation: &'static str,
+    /// Calls that pass before it.
+    passing: usize,
+    reached: Arc<Semaphore>,
+    released: Arc<Semaphore>,
+}
+
+impl Held {
+    /// Ends when the function has made the call.
+    pub async fn reached(&self) {
+        self.reached.acquire().await.unwrap().forget();
+    }
+
+    /// Lets the call go on.
+    pub fn release(&self) {
+        self.released.add_permits(1);
+    }
+}
+
 /// Clones are the same seam.
 #[derive(Clone, Default)]
 pub struct Seam(Arc<Mutex<State>>);
@@ -55,6 +79,7 @@ pub struct Seam(Arc<Mutex<State>>);
 struct State {
     said: Vec<Said>,
     rules: Vec<Rule>,
+    held: Vec<Held>,
 }
 
 impl Seam {
@@ -67,6 +92,28 @@ impl Seam {
     /// The next calls of an operation by a function fail.
     pub fn inject(&self, function: &'static str, operation: &'static str, times: usize, fault: Fault) {
         self.0.lock().unwrap().rules.push(Rule { function, operation, left: times, fault });
+    }
+
+    /// A call of an operation by a function waits until it is released; so many before it pass.
+    pub fn hold(&self, function: &'static str, operation: &'static str, passing: usize) -> Held {
+        let (reached, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let held = Held { function, operation, passing, reached, released };
+        self.0.lock().unwrap().held.push(held.clone());
+        held
+    }
+
+    fn held(&self, function: &str, request: &HttpRequest) -> Option<Held> {
+        let target = request.headers().get("x-amz-target")?;
+        let mut state = self.0.lock().unwrap();
+        let at = state
+            .held
+            .iter_mut()
+            .position(|held| held.function == function && held.operation == operation(target))?;
+        if state.held[at].passing == 0 {
+            return Some(state.held.remove(at));
+        }
+        state.held[at].passing -= 1;
+        None
     }
 
     /// No call fails any more.
@@ -152,6 +199,15 @@ impl std::fmt::Debug for Seam {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if let Some(held) = self.seam.held(self.function, &request) {
+            let (inner, seam, function) = (self.inner.clone(), self.seam.clone(), self.function);
+            return HttpConnectorFuture::new(async move {
+                held.reached.add_permits(1);
+                held.released.acquire().await.unwrap().forget();
+                seam.hear(function, &request);
+                inner.call(request).await
+            });
+        }
         let Some((fault, body)) = self.seam.hear(self.function, &request) else {
             return self.inner.call(request);
         };

@@ -6,12 +6,13 @@ use std::thread;
 
 use futures::future::BoxFuture;
 use lambda_http::{Body, Request, Response};
-use rekey::aws::Environment;
-use rekey::clock::Ambient;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
 use rekey_local::dynamodb;
 use rekey_local::pump::Pump;
 use serde_json::Value;
 
+use super::routes::function_of;
 use super::seam::Seam;
 
 /// Every function, wired as its `main` does.
@@ -67,34 +68,6 @@ impl Functions {
             _ => Box::pin(sessions::handler(&self.sessions, request)),
         };
         response.await
-    }
-}
-
-/// The watch router's and the template's answer to the same question; `deployment` holds them together.
-pub fn function_of(path: &str) -> &'static str {
-    match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", ".well-known", "change-password"]
-        | ["", "v1", "password", "forgot"]
-        | ["", "v1", "practices", _] => "forgot-password",
-        ["", "v1", "password", "verify-code"] => "verify-code",
-        ["", "v1", "password", "change"] | ["", "v1", "security-question"] => "change-password",
-        [
-            "",
-            "v1",
-            "admin",
-            "accounts",
-            _,
-            "links" | "temporary-password" | "invitation" | "tickets" | "sessions",
-            ..,
-        ] => "admin-link",
-        ["", "v1", "activity"]
-        | ["", "v1", "admin", "changes"]
-        | ["", "v1", "admin", "accounts", _, "activity"] => "activity",
-        ["", "v1", "admin", "practice"] | ["", "v1", "admin", "accounts", ..] => "accounts",
-        ["", "v1", "password", "repudiate" | "reset"] | ["", "v1", "password", "reset", "preview"] => {
-            "reset-password"
-        }
-        _ => "sessions",
     }
 }
 

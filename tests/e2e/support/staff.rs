@@ -1,7 +1,7 @@
 //! A member of staff at work, through the admin routes.
 
-use rekey::ids::AccountId;
-use rekey::practice::Portal;
+use rekey::domain::practice::Portal;
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;

@@ -22,7 +22,7 @@ impl TestApp {
         token_in(&messages[0])
     }
 
-    /// Asks for a code at a door of a practice and answers the request's id.
+    /// Asks for a code at a portal of a practice and answers the request's id.
     pub async fn forgot_by_code(&self, practice: &str, portal: &str, identifier: &str) -> String {
         let body =
             json!({"practice": practice, "portal": portal, "identifier": identifier, "method": "code"});

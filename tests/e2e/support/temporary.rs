@@ -1,20 +1,20 @@
 //! Temporary passwords, as staff issue them and their holders change them.
 
-use rekey::ids::AccountId;
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;
 use super::staff::{ACCOUNTS, StaffMember};
 use super::{Reply, TestApp, temporary_in};
 
-pub async fn issue(desk: &StaffMember<'_>, id: AccountId, body: Option<Value>) -> Reply {
+pub async fn issue(member: &StaffMember<'_>, id: AccountId, body: Option<Value>) -> Reply {
     let event = HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/temporary-password"));
-    desk.send(body.iter().fold(event, HttpEvent::json)).await
+    member.send(body.iter().fold(event, HttpEvent::json)).await
 }
 
 /// Issues one for a client and takes it from the mail.
-pub async fn mailed(app: &TestApp, desk: &StaffMember<'_>, username: &str) -> String {
-    let reply = issue(desk, app.account(username).await.id, None).await;
+pub async fn mailed(app: &TestApp, member: &StaffMember<'_>, username: &str) -> String {
+    let reply = issue(member, app.account(username).await.id, None).await;
     assert_eq!(reply.status, 202, "{reply:?}");
     assert_eq!(app.deliver().await.dead, 0);
     temporary_in(&app.mailbox.messages()[0])

@@ -15,14 +15,13 @@ pub(super) fn events(message: &Message) -> Vec<Value> {
     let bounce = |kind: &str, sub_type: &str| {
         let recipients: Vec<Value> = to.iter().map(|to| json!({"emailAddress": to})).collect();
         let detail = json!({"bounceType": kind, "bounceSubType": sub_type, "bouncedRecipients": recipients});
-        event(message, &to, "Email Bounced", "Bounce", ("bounce", detail))
+        event(message, &to, &BOUNCE, detail)
     };
-    let delivered =
-        || event(message, &to, "Email Delivered", "Delivery", ("delivery", json!({"recipients": to})));
+    let delivered = || event(message, &to, &DELIVERY, json!({"recipients": to}));
     let complained = || {
         let recipients: Vec<Value> = to.iter().map(|to| json!({"emailAddress": to})).collect();
         let detail = json!({"complainedRecipients": recipients, "complaintFeedbackType": "abuse"});
-        event(message, &to, "Email Complaint Received", "Complaint", ("complaint", detail))
+        event(message, &to, &COMPLAINT, detail)
     };
     match to.iter().find_map(|to| simulated(to)) {
         Some("bounce") => vec![bounce("Permanent", "General")],
@@ -39,13 +38,21 @@ fn simulated(address: &str) -> Option<&str> {
     domain.eq_ignore_ascii_case(SIMULATOR).then(|| local.split('+').next().unwrap_or(local))
 }
 
-fn event(
-    message: &Message,
-    to: &[&str],
-    detail_type: &str,
-    kind: &str,
-    (member, detail): (&str, Value),
-) -> Value {
+/// A kind of event, as SES and `EventBridge` call it.
+struct Kind {
+    detail_type: &'static str,
+    event_type: &'static str,
+    /// The member that has its detail.
+    member: &'static str,
+}
+
+const BOUNCE: Kind = Kind { detail_type: "Email Bounced", event_type: "Bounce", member: "bounce" };
+const DELIVERY: Kind = Kind { detail_type: "Email Delivered", event_type: "Delivery", member: "delivery" };
+const COMPLAINT: Kind =
+    Kind { detail_type: "Email Complaint Received", event_type: "Complaint", member: "complaint" };
+
+fn event(message: &Message, to: &[&str], kind: &Kind, detail: Value) -> Value {
+    let Kind { detail_type, event_type, member } = kind;
     let mut tags: serde_json::Map<String, Value> =
         message.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
     if let Some(set) = message.headers.get("X-SES-CONFIGURATION-SET") {
@@ -55,10 +62,10 @@ fn event(
         "timestamp": message.received_at, "messageId": message.id, "source": message.from, "destination": to,
         "tags": tags,
     });
-    let mut body = json!({"eventType": kind, "mail": mail});
-    body[member] = detail;
+    let mut body = json!({"eventType": event_type, "mail": mail});
+    body[*member] = detail;
     json!({
-        "version": "0", "id": format!("{}-{kind}", message.id), "detail-type": detail_type, "source": "aws.ses",
+        "version": "0", "id": format!("{}-{event_type}", message.id), "detail-type": detail_type, "source": "aws.ses",
         "account": "123456789012", "time": message.received_at, "region": "us-east-1", "resources": [],
         "detail": body,
     })

@@ -41,7 +41,7 @@ impl Checkpoint {
     }
 
     /// Keeps a shard's place. The file is replaced as a whole, so that it is never half written.
-    pub(super) async fn keep(&mut self, stream: &str, shard: &str, place: &str) -> Result<(), Error> {
+    pub(super) async fn keep_place(&mut self, stream: &str, shard: &str, place: &str) -> Result<(), Error> {
         if self.places.stream != stream {
             self.places = Places { stream: stream.to_owned(), shards: BTreeMap::new() };
         }

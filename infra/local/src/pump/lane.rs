@@ -52,7 +52,7 @@ impl Lane {
     }
 
     /// Takes in a page. The queue must be empty.
-    pub(super) fn take(&mut self, page: &[Read]) {
+    pub(super) fn take_page(&mut self, page: &[Read]) {
         self.done.clone_from(&self.read);
         for read in page {
             if let Some(record) = &read.record {

@@ -88,7 +88,7 @@ impl Queue {
     }
 
     /// Takes in the answer to [`Self::batch`].
-    pub(super) fn settle(&mut self, answer: Result<Value, String>, max_attempts: u32) -> Settled {
+    pub(super) fn record_answer(&mut self, answer: Result<Value, String>, max_attempts: u32) -> Settled {
         let size = self.batch.min(self.waiting.len());
         let failed = match answer {
             Err(error) => Some(Failed::All(error)),

@@ -14,7 +14,7 @@ const KINDS: [Kind; 6] = [
     Kind::TemporaryPassword,
     Kind::Invitation,
     Kind::PasswordChanged,
-    Kind::Repudiated,
+    Kind::Frozen,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
@@ -40,7 +40,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         time_zone: "America/New_York",
         links: &[JANE],
         code: Some("1234 5678"),
-        repudiate_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
+        freeze_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),
     }

@@ -28,7 +28,7 @@ fn failed(sequences: &[&str]) -> Result<Value, String> {
 fn batches_have_ten_records_at_most() {
     let mut queue = queue(12);
     assert_eq!(batch(&queue), (1..=10).collect::<Vec<_>>());
-    assert_eq!(queue.settle(failed(&[]), 3).delivered, 10);
+    assert_eq!(queue.record_answer(failed(&[]), 3).delivered, 10);
     assert_eq!(batch(&queue), [11, 12]);
     assert_eq!(queue.last_done().map(String::as_str), Some("10"));
 }
@@ -36,11 +36,11 @@ fn batches_have_ten_records_at_most() {
 #[test]
 fn everything_from_the_first_failure_on_comes_again() {
     let mut queue = queue(5);
-    let settled = queue.settle(failed(&["4", "2"]), 3);
+    let settled = queue.record_answer(failed(&["4", "2"]), 3);
     assert_eq!(settled.delivered, 1);
     assert_eq!(batch(&queue), [2, 3, 4, 5]);
     assert!(queue.last_error().is_some());
-    assert_eq!(queue.settle(failed(&[]), 3).delivered, 4);
+    assert_eq!(queue.record_answer(failed(&[]), 3).delivered, 4);
     assert_eq!(queue.last_error(), None);
 }
 
@@ -48,15 +48,15 @@ fn everything_from_the_first_failure_on_comes_again() {
 fn only_a_named_record_is_blamed() {
     let mut queue = queue(3);
     for _ in 0..2 {
-        assert_eq!(queue.settle(failed(&["1"]), 3), Settled::default());
+        assert_eq!(queue.record_answer(failed(&["1"]), 3), Settled::default());
     }
-    let settled = queue.settle(failed(&["1"]), 3);
+    let settled = queue.record_answer(failed(&["1"]), 3);
     assert_eq!(
         settled.dead.iter().map(|letter| (&letter.record, letter.attempts)).collect::<Vec<_>>(),
         [(&json!(1), 3)]
     );
     assert_eq!(batch(&queue), [2, 3]);
-    assert_eq!(queue.settle(failed(&["2"]), 3), Settled::default(), "its neighbours have not failed");
+    assert_eq!(queue.record_answer(failed(&["2"]), 3), Settled::default(), "its neighbours have not failed");
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn an_error_brings_everything_again_in_halves() {
     let mut sizes = Vec::new();
     for _ in 0..5 {
         sizes.push(batch(&queue).len());
-        assert_eq!(queue.settle(Err("down".to_owned()), 9).delivered, 0);
+        assert_eq!(queue.record_answer(Err("down".to_owned()), 9).delivered, 0);
     }
     assert_eq!(sizes, [10, 5, 3, 2, 1]);
     assert_eq!(queue.failures(), 5);
-    queue.settle(failed(&[]), 9);
+    queue.record_answer(failed(&[]), 9);
     assert_eq!((queue.failures(), batch(&queue).len()), (0, 9), "one success, and batches are whole again");
 }
 
@@ -80,14 +80,14 @@ fn an_error_condemns_a_record_that_is_alone() {
     while dead.is_empty() {
         let poisoned = batch(&queue).contains(&1);
         assert!(poisoned, "the first is delivered until it is given up");
-        dead = queue.settle(Err("crash".to_owned()), 2).dead;
+        dead = queue.record_answer(Err("crash".to_owned()), 2).dead;
     }
     assert_eq!(
         (dead.len(), &dead[0].record, dead[0].attempts, dead[0].error.as_str()),
         (1, &json!(1), 2, "crash")
     );
     assert_eq!(batch(&queue), [2]);
-    assert_eq!(queue.settle(failed(&[]), 2).delivered, 1);
+    assert_eq!(queue.record_answer(failed(&[]), 2).delivered, 1);
     assert!(queue.is_empty());
 }
 
@@ -96,7 +96,7 @@ fn an_answer_that_names_nothing_is_success() {
     for answer in
         [json!(null), json!({}), json!({"batchItemFailures": null}), json!({"batchItemFailures": []})]
     {
-        assert_eq!(queue(3).settle(Ok(answer.clone()), 3).delivered, 3, "{answer}");
+        assert_eq!(queue(3).record_answer(Ok(answer.clone()), 3).delivered, 3, "{answer}");
     }
 }
 
@@ -111,7 +111,7 @@ fn an_answer_that_cannot_be_read_is_failure() {
         json!({"batchItemFailures": [{"itemIdentifier": "99"}]}),
     ] {
         let mut queue = queue(1);
-        assert_eq!(queue.settle(Ok(answer.clone()), 3).delivered, 0, "{answer}");
+        assert_eq!(queue.record_answer(Ok(answer.clone()), 3).delivered, 0, "{answer}");
         assert!(queue.last_error().is_some(), "{answer}");
     }
 }

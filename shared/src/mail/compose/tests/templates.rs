@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::{ComposeError, ENVIRONMENT, Kind, Language, Letter, Link, TEMPLATES, compose};
+use super::super::template::{ENVIRONMENT, TEMPLATES};
+use super::super::{ComposeError, Kind, Language, Letter, Link, compose};
 use super::{JANE, letter};
 
 #[test]

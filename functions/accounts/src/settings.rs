@@ -1,0 +1,143 @@
+//! `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
+
+use lambda_http::http::StatusCode;
+use rekey::domain::event::{Action, Change};
+use rekey::domain::practice::{Practice, SettingError};
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::store::practices::Settings;
+use rekey::store::race::until_written;
+use serde_json::{Map, Value};
+
+use crate::Deps;
+
+/// `GET /v1/admin/practice`.
+pub struct GetSettings;
+
+impl Operation for GetSettings {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[];
+}
+
+/// Shows the practice's settings.
+#[utoipa::path(get, path = "/v1/admin/practice", impl_for = GetSettings, operation_id = "getSettings", tag = "staff",
+    responses(
+        (status = 200, body = Practice), ErrorsOf<GetSettings>))]
+pub async fn get_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    let staff = deps.staff(call).await?;
+    // Not the remembered ones: whoever has just changed them wants to see it.
+    let settings = current(deps, &staff.practice).await?;
+    Reply::json(StatusCode::OK, &settings.practice)
+}
+
+/// `PATCH /v1/admin/practice`.
+pub struct UpdateSettings;
+
+impl Operation for UpdateSettings {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::InvalidSetting]];
+}
+
+/// Changes the practice's settings within their bounds. The other functions follow within a minute.
+#[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
+    request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings: members that are left out stay, `null` takes an optional one away"),
+    responses(
+        (status = 200, body = Practice), ErrorsOf<UpdateSettings>))]
+pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    until_written("changing settings", || async {
+        let staff = deps.staff(call).await?;
+        let patch: Map<String, Value> = call.json()?;
+        staff.must_be_admin()?;
+        let Settings { practice: old, revision } = current(deps, &staff.practice).await?;
+        let before = settings(&old)?;
+        let mut after = before.clone();
+        merge(&mut after, &Value::Object(patch));
+        let new = Practice::parse(&after).map_err(|error| Problem::setting(&error))?;
+        if new.slug != old.slug {
+            return Err(Problem::setting(&SettingError {
+                member: "slug".to_owned(),
+                rule: "never changes".to_owned(),
+            }));
+        }
+        let changes = changes(&before, &settings(&new)?, "");
+        if changes.is_empty() {
+            return Reply::json(StatusCode::OK, &old).map(Some);
+        }
+        let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
+        let written = deps.store.update_practice(&new, revision, &event).await?.is_written();
+        written.then(|| Reply::json(StatusCode::OK, &new)).transpose()
+    })
+    .await
+}
+
+async fn current(deps: &Deps, known: &Practice) -> Result<Settings, Problem> {
+    let found = deps.store.find_settings(&known.slug).await?;
+    found.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))
+}
+
+fn settings(practice: &Practice) -> Result<Value, Problem> {
+    serde_json::to_value(practice).map_err(|error| Problem::internal("writing settings", error))
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Some(target) = target.as_object_mut() else { return };
+    for (member, value) in patch {
+        if value.is_null() {
+            target.remove(member);
+        } else {
+            merge(target.entry(member).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// What differs, by dotted path; with values where they are policy, which is nobody's personal data.
+fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
+    if before == after {
+        return Vec::new();
+    }
+    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+        let mut members: Vec<&String> = before.keys().chain(after.keys()).collect();
+        members.sort();
+        members.dedup();
+        let inner = |member: &String| {
+            let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
+            let of = |object: &Map<String, Value>| object.get(member).cloned().unwrap_or_default();
+            changes(&of(before), &of(after), &path)
+        };
+        return members.into_iter().flat_map(inner).collect();
+    }
+    let shown = |value: &Value| path.starts_with("policy.").then(|| value.to_string());
+    vec![Change { member: path.to_owned(), from: shown(before), to: shown(after) }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_is_merged_as_rfc_7396_says() {
+        for (target, patch, merged) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let mut target = target;
+            merge(&mut target, &patch);
+            assert_eq!(target, merged, "{patch}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `DELETE /v1/admin/accounts/{id}/sessions`: staff end every session of an account.
+
+use rekey::domain::event::Action;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::store::accounts::Changed;
+use rekey::store::race::until_written;
+
+use crate::Deps;
+
+/// `DELETE /v1/admin/accounts/{id}/sessions`.
+pub struct EndSessions;
+
+impl Operation for EndSessions {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
+}
+
+/// Ends every session of an account.
+#[utoipa::path(delete, path = "/v1/admin/accounts/{id}/sessions", impl_for = EndSessions, operation_id = "endSessions", tag = "staff",
+    params(("id" = String, Path, description = "The account")),
+    responses(
+        (status = 204, description = "Every session has ended"), ErrorsOf<EndSessions>))]
+pub async fn end_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    until_written("ending sessions", || async {
+        let staff = deps.staff(call).await?;
+        let old = deps.find_account(&staff, call.parameter("id")).await?;
+        staff.must_manage(old.portal)?;
+        let new = old.signed_out();
+        let event = deps.event(&staff, call, Action::SessionRevoked)?.of(new.id, new.portal);
+        let changed = Changed { old: &old, new: &new };
+        let outcome = deps.store.update_accounts(&staff.account, &[changed], &event).await?;
+        Ok::<_, Problem>(outcome.is_written().then(Reply::empty))
+    })
+    .await
+}

@@ -1,0 +1,63 @@
+//! `POST /v1/admin/accounts/{id}/temporary-password`: a password by mail, good for one sign-in.
+
+use lambda_http::http::StatusCode;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::platform::clock::hours;
+use rekey::store::race::until_written;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::Deps;
+use crate::issue::{By, Issued, Issuing, Terms, find_helped};
+
+/// A temporary password to be mailed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTemporaryPassword {
+    /// How long it lives; the practice's setting when it is left out.
+    #[schema(minimum = 1, maximum = 72)]
+    pub hours: Option<u64>,
+}
+
+/// `POST /v1/admin/accounts/{id}/temporary-password`.
+pub struct CreateTemporaryPassword;
+
+impl Operation for CreateTemporaryPassword {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress]];
+}
+
+/// Mails a temporary password. One that was mailed before no longer works; by the practice's policy, neither does the current
+/// password, and every session ends. The body may be left out.
+#[utoipa::path(post, path = "/v1/admin/accounts/{id}/temporary-password", impl_for = CreateTemporaryPassword, operation_id = "createTemporaryPassword",
+    tag = "staff", params(("id" = String, Path, description = "The account")),
+    request_body = Option<NewTemporaryPassword>,
+    responses(
+        (status = 202, body = Issued), ErrorsOf<CreateTemporaryPassword>))]
+pub async fn create_temporary_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    until_written("issuing a temporary password", || async {
+        let staff = deps.staff(call).await?;
+        let asked: NewTemporaryPassword = call.json_or_default()?;
+        let account = find_helped(deps, &staff, call).await?;
+        let life = match asked.hours {
+            None => staff.practice.policy.temporary_password_ttl(),
+            Some(count @ 1..=72) => hours(count),
+            Some(_) => return Err(Problem::invalid("hours", "must be 1 to 72")),
+        };
+        let terms = Terms { valid_until: deps.ambient.now() + life, reason: None };
+        let issue = Issuing {
+            deps,
+            by: By::Staff { staff: &staff, call },
+            practice: &staff.practice,
+            account: &account,
+            terms,
+        };
+        let issued = issue.mailed_temporary_password().await?;
+        issued.map(|issued| Reply::json(StatusCode::ACCEPTED, &issued)).transpose()
+    })
+    .await
+}

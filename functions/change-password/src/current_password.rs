@@ -1,0 +1,66 @@
+//! The current password of a signed-in holder: counted, then compared.
+
+use rekey::domain::event::{Action, Event, Reason};
+use rekey::domain::identifier::Identifier;
+use rekey::domain::limit::Subject;
+use rekey::domain::typed_password::TypedPassword;
+use rekey::http::auth::Holder;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::secrets::password::Verdict;
+use rekey::store::limits::Decision;
+
+use crate::Deps;
+
+/// The current password, as a holder has typed it to change something.
+pub(crate) struct CurrentPassword<'a> {
+    pub(crate) typed: &'a TypedPassword,
+    /// How a wrong one is recorded.
+    pub(crate) failure: Action,
+}
+
+impl CurrentPassword<'_> {
+    /// Compares it with what the session began with. The counter that the right one may clear, if it was counted; a wrong one
+    /// stays counted, and is recorded. A temporary password is not counted: nobody guesses a hundred bits, and whoever keeps the
+    /// account locked must not keep its owner from using it up.
+    pub(crate) async fn check(
+        &self,
+        deps: &Deps,
+        call: &Call,
+        holder: &Holder,
+    ) -> Result<Option<Subject>, Problem> {
+        let Holder { session, account } = holder;
+        let (right, limit) = if session.ticket.is_some() {
+            (self.typed.is_temporary(account), None)
+        } else {
+            let limit = count_attempt(deps, call, holder).await?;
+            let (peppers, kept) = (deps.peppers.get().await?, account.password.as_ref());
+            (deps.hasher.verify(peppers, self.typed.password(), kept)? != Verdict::Wrong, Some(limit))
+        };
+        if right {
+            return Ok(limit);
+        }
+        let event = deps.event(call, account, self.failure)?.with_session(session.id);
+        deps.store.record_event(&event.because(Reason::WrongPassword)).await?;
+        Err(Problem::new(ErrorCode::InvalidCredentials))
+    }
+}
+
+/// Counts an attempt like a sign-in by username.
+async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<Subject, Problem> {
+    let account = &holder.account;
+    let name = Identifier::parse(account.username.as_str())
+        .map_err(|error| Problem::internal("reading a username", error))?;
+    let key = deps.limits_key.get().await?.current()?;
+    let limit = Subject::identifier(key, &account.practice, account.portal, &name);
+    // The keys come first: failing to get them must not cost an attempt.
+    deps.peppers.get().await?;
+    let now = deps.ambient.now();
+    if let Decision::Refused { retry_after, since } = deps.store.count_sign_in(&limit, now).await? {
+        let event = deps.event(call, account, Action::AuthnLoginLock)?;
+        let id = limit.wait_id(since.unwrap_or(now), now);
+        deps.store.record_event(&Event { id, ..event }).await?;
+        return Err(Problem::too_many(retry_after));
+    }
+    Ok(limit)
+}

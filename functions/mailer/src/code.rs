@@ -1,0 +1,110 @@
+//! The code of a mailbox: derived, remembered with its request, mailed.
+
+use rekey::domain::challenge::{Challenge, Holder, Mailed};
+use rekey::mail::compose::{Kind, Letter, Link};
+use rekey::secrets::code::Code;
+use rekey::secrets::derivation::Derivation;
+use rekey::store::race::{Round, until_written_from};
+
+use crate::Failure;
+use crate::delivery::Delivery;
+use crate::issue::Wanted;
+use crate::recovery::{Mailbox, Ticketed, addressed, tickets_for};
+
+/// Mails one code that serves every account of a mailbox. It is remembered before it is mailed, so that it works when it
+/// arrives.
+pub(crate) async fn send_code<'a>(
+    delivery: Delivery<'_>,
+    challenge: &mut Challenge,
+    mailbox: &Mailbox<'a>,
+) -> Result<Vec<Ticketed<'a>>, Failure> {
+    let until = challenge.valid_until;
+    let ticketed = tickets_for(delivery, mailbox, |_| Wanted::code(until)).await?;
+    let Some(first) = ticketed.first() else { return Ok(ticketed) };
+    let code = remembered_code(delivery, challenge, mailbox, &ticketed).await?.grouped();
+    let url = delivery.portal_url(first.account);
+    let links: Vec<Link<'_>> =
+        ticketed.iter().map(|ticketed| Link { username: ticketed.account.username.as_str(), url }).collect();
+    let letter = delivery.letter(Kind::VerificationCode, first.account, &links);
+    let letter = Letter { code: Some(&code), valid_until: Some(until.to_jiff()), ..letter };
+    delivery.send(&mailbox.to, &letter, addressed(&ticketed)).await?;
+    Ok(ticketed)
+}
+
+/// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another mailer has
+/// remembered one meanwhile, the request is read again.
+async fn remembered_code(
+    delivery: Delivery<'_>,
+    challenge: &mut Challenge,
+    mailbox: &Mailbox<'_>,
+    ticketed: &[Ticketed<'_>],
+) -> Result<Code, Failure> {
+    let store = &delivery.deps.store;
+    let known = std::mem::take(&mut challenge.mailed);
+    let length = challenge.length;
+    let (code, mailed) = until_written_from("remembering a code", known, |known| async move {
+        if let Some(code) = code_among(delivery, &known, mailbox, length).await? {
+            return Ok::<_, Failure>(Round::Written((code, known)));
+        }
+        let (code, mailed) = new_code(delivery, mailbox, ticketed, length).await?;
+        if store.record_mailed(delivery.item, &known, &mailed).await? {
+            return Ok(Round::Written((code, known.into_iter().chain([mailed]).collect())));
+        }
+        let request = store.find_outbox_item(delivery.item).await?;
+        let challenge = request.as_ref().and_then(|request| request.challenge());
+        Ok(Round::Outrun(challenge.map(|challenge| challenge.mailed.clone()).unwrap_or_default()))
+    })
+    .await?;
+    challenge.mailed = mailed;
+    Ok(code)
+}
+
+/// The code of the mailbox, if it is among those that were remembered.
+async fn code_among(
+    delivery: Delivery<'_>,
+    known: &[Mailed],
+    mailbox: &Mailbox<'_>,
+    length: u32,
+) -> Result<Option<Code>, Failure> {
+    let (derivation, keys) = (delivery.deps.derivation.get().await?, delivery.deps.codes.get().await?);
+    let item = delivery.item;
+    for mailed in known {
+        let derivation = Derivation::with_key(derivation, &mailed.derivation_key, &item.nonce)?;
+        let code = derivation.code(item.id, mailbox.to.as_str(), length);
+        if code.digest(keys.get(&mailed.key)?, item.id) == mailed.digest {
+            return Ok(Some(code));
+        }
+    }
+    Ok(None)
+}
+
+/// A code of now, and what is kept of it.
+async fn new_code(
+    delivery: Delivery<'_>,
+    mailbox: &Mailbox<'_>,
+    ticketed: &[Ticketed<'_>],
+    length: u32,
+) -> Result<(Code, Mailed), Failure> {
+    let (derivation, keys) = (delivery.deps.derivation.get().await?, delivery.deps.codes.get().await?);
+    let item = delivery.item;
+    let derivation = Derivation::with_current_key(derivation, &item.nonce)?;
+    let code = derivation.code(item.id, mailbox.to.as_str(), length);
+    let mailed = Mailed {
+        digest: code.digest(keys.current()?, item.id),
+        key: keys.current_id().to_owned(),
+        derivation_key: derivation.key_id().to_owned(),
+        holders: ticketed.iter().map(|ticketed| holder(delivery, ticketed)).collect(),
+    };
+    Ok((code, mailed))
+}
+
+fn holder(delivery: Delivery<'_>, Ticketed { account, ticket }: &Ticketed<'_>) -> Holder {
+    let asked = account.asked_question(&delivery.practice.policy, ticket.issuer);
+    Holder {
+        account: account.id,
+        ticket: ticket.id,
+        credential_version: account.credential_version,
+        username: account.username.as_str().to_owned(),
+        question: asked.map(|question| question.question.clone()),
+    }
+}

@@ -1,0 +1,96 @@
+//! One outbox item being dealt with: what every mail of it has in common.
+
+use rekey::domain::account::Account;
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::identifier::Email;
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::practice::Practice;
+use rekey::mail::compose::{Kind, Language, Letter, Link, Support, compose};
+use rekey::mail::tags::{Addressed, Tags};
+use rekey::platform::clock::NoRandomness;
+
+use crate::{Deps, Failure};
+
+/// An outbox item, and whose practice it is of.
+#[derive(Clone, Copy)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) item: &'a OutboxItem,
+    pub(crate) practice: &'a Practice,
+}
+
+impl Delivery<'_> {
+    /// An event that the item leads to.
+    pub(crate) fn event(&self, action: Action, actor: Actor) -> Result<Event, NoRandomness> {
+        item_event(self.deps, self.item, action, actor)
+    }
+
+    /// SES has taken a mail to an account.
+    pub(crate) fn sent(&self, account: &Account) -> Result<Event, NoRandomness> {
+        Ok(self.event(Action::MailSent, Actor::System)?.of(account.id, account.portal))
+    }
+
+    /// A letter in the account's language and the practice's name.
+    pub(crate) fn letter<'a>(
+        &'a self,
+        kind: Kind,
+        account: &'a Account,
+        links: &'a [Link<'a>],
+    ) -> Letter<'a> {
+        let practice = self.practice;
+        let support = &practice.support;
+        Letter {
+            kind,
+            language: Language::from_locale(account.locale.as_deref().unwrap_or(&practice.locale)),
+            practice_name: &practice.name,
+            support: Support {
+                email: support.email.as_ref().map(Email::as_str),
+                phone: support.phone.as_deref(),
+                url: support.url.as_deref(),
+            },
+            portal_url: self.portal_url(account),
+            time_zone: &practice.time_zone,
+            links,
+            code: None,
+            freeze_url: None,
+            valid_until: None,
+            at: self.item.at.to_jiff(),
+        }
+    }
+
+    /// Where an account's owner signs in.
+    pub(crate) fn portal_url(&self, account: &Account) -> &str {
+        &self.practice.portals.of(account.portal).url
+    }
+
+    /// Hands a letter to SES.
+    pub(crate) async fn send(
+        &self,
+        to: &Email,
+        letter: &Letter<'_>,
+        addressed: Vec<Addressed>,
+    ) -> Result<(), Failure> {
+        let tags = Tags { practice: self.practice.slug.clone(), outbox: self.item.id, addressed };
+        let sender = self.practice.sender.as_ref();
+        self.deps.postbox.send(to, sender, &compose(letter)?, &tags).await?;
+        tracing::info!(event = "mail_sent", outbox = self.item.id.to_string());
+        Ok(())
+    }
+}
+
+/// An event that an outbox item leads to.
+pub(crate) fn item_event(
+    deps: &Deps,
+    item: &OutboxItem,
+    action: Action,
+    actor: Actor,
+) -> Result<Event, NoRandomness> {
+    let event = Event::new(&deps.ambient, &item.practice, action, actor)?.with_outbox(item.id);
+    // Where a member of staff works is in the event of what they did, and not in what follows from it.
+    let by_staff =
+        matches!(item.kind, OutboxKind::Link { by: Some(_), .. } | OutboxKind::TemporaryPassword { .. });
+    Ok(match &item.ip {
+        Some(ip) if !by_staff => event.from_address(ip),
+        _ => event,
+    })
+}

@@ -1,0 +1,142 @@
+//! A recovery or an invitation: who gets which mail.
+
+use rekey::domain::account::Account;
+use rekey::domain::challenge::Challenge;
+use rekey::domain::event::{Action, Event, Reason};
+use rekey::domain::identifier::Email;
+use rekey::domain::issuer::Issuer;
+use rekey::domain::ticket::{Purpose, Ticket};
+use rekey::mail::compose::{Kind, Letter, Link};
+use rekey::mail::tags::Addressed;
+use rekey::platform::clock::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+use crate::code::send_code;
+use crate::delivery::Delivery;
+use crate::issue::{self, Wanted};
+
+/// An account of a mailbox with its ticket.
+pub(crate) struct Ticketed<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) ticket: Ticket,
+}
+
+/// The accounts that share a mailbox.
+pub(crate) struct Mailbox<'a> {
+    pub(crate) to: Email,
+    pub(crate) accounts: Vec<&'a Account>,
+}
+
+/// One mail that serves every account that shares the mailbox (F5), to the address on the accounts (F3): a link for each, or
+/// one code.
+pub(crate) async fn recover(
+    delivery: Delivery<'_>,
+    accounts: &[Account],
+    issuer: Issuer,
+) -> Result<Vec<Event>, Failure> {
+    let (mut events, mut able) = (Vec::new(), Vec::new());
+    let mut challenge = delivery.item.challenge().cloned();
+    for account in accounts {
+        match obstacle(account, challenge.as_ref(), delivery.deps.ambient.now()) {
+            Some(reason) => {
+                let event = delivery.event(Action::RecoveryRefused, issue::actor_of(issuer))?;
+                let mut event = event.of(account.id, account.portal).because(reason);
+                event.by = issue::asked_by(delivery);
+                events.push(event);
+            }
+            None => able.push(account),
+        }
+    }
+    for mailbox in mailboxes(able) {
+        let ticketed = match &mut challenge {
+            Some(challenge) if !all_new(&mailbox.accounts) => {
+                send_code(delivery, challenge, &mailbox).await?
+            }
+            _ => send_links(delivery, &mailbox, issuer).await?,
+        };
+        for Ticketed { account, ticket } in &ticketed {
+            let event = delivery.sent(account)?.with_ticket(ticket.id);
+            delivery.deps.store.record_sent(ticket, &event).await?;
+        }
+    }
+    Ok(events)
+}
+
+/// Spellings of an address that lead to the same accounts may still be different mailboxes.
+fn mailboxes(accounts: Vec<&Account>) -> Vec<Mailbox<'_>> {
+    let mut mailboxes: Vec<Mailbox<'_>> = Vec::new();
+    for account in accounts {
+        let Some(to) = &account.email else { continue };
+        match mailboxes.iter_mut().find(|mailbox| mailbox.to == *to) {
+            Some(mailbox) => mailbox.accounts.push(account),
+            None => mailboxes.push(Mailbox { to: to.clone(), accounts: vec![account] }),
+        }
+    }
+    mailboxes
+}
+
+/// Whoever has nothing to recover yet is invited again, by link, however they asked (F6).
+fn all_new(accounts: &[&Account]) -> bool {
+    accounts.iter().all(|account| Purpose::of(account) == Purpose::Invitation)
+}
+
+/// Why an account gets no mail. Nobody outside is told.
+fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) -> Option<Reason> {
+    if !account.is_open() {
+        return Some(Reason::AccountClosed);
+    }
+    if account.email.is_none() {
+        return Some(Reason::NoAddress);
+    }
+    // A code's life begins with its request, for known and unknown identifiers alike: a mail that comes after it is no help.
+    let late = challenge.is_some_and(|challenge| challenge.valid_until <= now);
+    (late && Purpose::of(account) == Purpose::Reset).then_some(Reason::Expired)
+}
+
+/// A ticket for each account of a mailbox that can get one.
+pub(crate) async fn tickets_for<'a>(
+    delivery: Delivery<'_>,
+    mailbox: &Mailbox<'a>,
+    wanted: impl Fn(&Account) -> Wanted,
+) -> Result<Vec<Ticketed<'a>>, Failure> {
+    let mut ticketed = Vec::with_capacity(mailbox.accounts.len());
+    for account in &mailbox.accounts {
+        let ticket = issue::ticket_for(delivery, account, wanted(account)).await?;
+        ticketed.extend(ticket.map(|ticket| Ticketed { account, ticket }));
+    }
+    Ok(ticketed)
+}
+
+async fn send_links<'a>(
+    delivery: Delivery<'_>,
+    mailbox: &Mailbox<'a>,
+    issuer: Issuer,
+) -> Result<Vec<Ticketed<'a>>, Failure> {
+    let ticketed = tickets_for(delivery, mailbox, |account| Wanted::link(delivery, account, issuer)).await?;
+    let Some(first) = ticketed.first() else { return Ok(ticketed) };
+    let keys = delivery.deps.derivation.get().await?;
+    let mut urls = Vec::with_capacity(ticketed.len());
+    for Ticketed { account, ticket } in &ticketed {
+        urls.push(Zeroizing::new(delivery.practice.link(account.portal, &ticket.token(keys)?.expose())));
+    }
+    let links: Vec<Link<'_>> = ticketed
+        .iter()
+        .zip(&urls)
+        .map(|(ticketed, url)| Link { username: ticketed.account.username.as_str(), url: url.as_str() })
+        .collect();
+    let kind = if all_new(&mailbox.accounts) { Kind::Invitation } else { Kind::ResetLink };
+    let valid_until = ticketed.iter().map(|ticketed| ticketed.ticket.valid_until.to_jiff()).min();
+    let letter = Letter { valid_until, ..delivery.letter(kind, first.account, &links) };
+    delivery.send(&mailbox.to, &letter, addressed(&ticketed)).await?;
+    Ok(ticketed)
+}
+
+/// What the mail's tags say of its accounts.
+pub(crate) fn addressed(ticketed: &[Ticketed<'_>]) -> Vec<Addressed> {
+    let tagged = |ticketed: &Ticketed<'_>| Addressed {
+        account: ticketed.account.id,
+        ticket: Some(ticketed.ticket.id),
+    };
+    ticketed.iter().map(tagged).collect()
+}

@@ -1,0 +1,112 @@
+//! One attempt to set a password with a ticket.
+
+use std::time::Duration;
+
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::limit::Subject;
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::question::{self, Question};
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::platform::clock::Timestamp;
+use rekey::secrets::password::{Password, PasswordHash, Verdict};
+use rekey::secrets::token::{Digest, Token};
+use rekey::store::accounts::Changed;
+use rekey::store::tickets::{Reset, TicketOfAccount};
+
+use crate::Deps;
+
+/// How long after its use a ticket's request may be repeated.
+const REPEATABLE: Duration = Duration::from_mins(10);
+
+/// A request to set a password, with the ticket that its token leads to.
+pub(crate) struct Attempt<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) call: &'a Call,
+    pub(crate) token: &'a Token,
+    pub(crate) found: &'a TicketOfAccount,
+    pub(crate) password: &'a Password,
+    /// Of the `Idempotency-Key`.
+    pub(crate) idempotency: Option<Digest>,
+}
+
+/// What a holder sets.
+pub(crate) struct NewCredentials {
+    pub(crate) password: PasswordHash,
+    pub(crate) question: Option<Question>,
+    /// The counter of answers that ends with it.
+    pub(crate) answers: Option<Subject>,
+}
+
+impl Attempt<'_> {
+    /// The ticket was used by this very request, sent again (T5).
+    pub(crate) fn is_repeat(&self, now: Timestamp) -> bool {
+        let ticket = &self.found.ticket;
+        let lately = ticket.used_at.is_some_and(|used_at| now < used_at + REPEATABLE);
+        lately && self.idempotency.is_some() && ticket.used_with == self.idempotency
+    }
+
+    /// The same success for the same request. The key alone is not enough; a key with other passwords is no way to try them
+    /// out: misses are recorded, and count like wrong answers.
+    pub(crate) async fn repeat(&self) -> Result<Reply, Problem> {
+        let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
+        let is_current = account.is_open() && account.credential_version == ticket.credential_version + 1;
+        if !is_current || ticket.answers >= question::ATTEMPTS {
+            return Err(Problem::new(ErrorCode::UsedToken));
+        }
+        let peppers = deps.peppers.get().await?;
+        match deps.hasher.verify(peppers, self.password, account.password.as_ref())? {
+            Verdict::Wrong => {
+                deps.store.count_answer(ticket, None, deps.ambient.now()).await?;
+                let event = self.event(Action::AuthnPasswordChangeFail)?.because(Reason::WrongPassword);
+                deps.store.record_event(&event).await?;
+                Err(Problem::new(ErrorCode::IdempotencyKeyReused))
+            }
+            Verdict::Right | Verdict::RightButOutdated => Ok(Reply::empty()),
+        }
+    }
+
+    /// Records that a ticket which is no longer good was presented to set a password.
+    pub(crate) async fn record_reuse(&self, code: ErrorCode) -> Result<(), Problem> {
+        let reason = match code {
+            ErrorCode::ExpiredToken => Reason::Expired,
+            ErrorCode::UsedToken => Reason::Used,
+            _ => Reason::Revoked,
+        };
+        let event = self.event(Action::AuthnTokenReuse)?.because(reason);
+        Ok(self.deps.store.record_event(&event).await?)
+    }
+
+    /// Uses the ticket up and sets the password. `false` when another write came first.
+    pub(crate) async fn consume(&self, set: NewCredentials) -> Result<bool, Problem> {
+        let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
+        let limits = account.sign_in_subjects(deps.limits_key.get().await?.current()?);
+        // Hashing took its time; the ticket must still be open now.
+        let now = deps.ambient.now();
+        let Ok(used) = ticket.used(now, self.idempotency) else { return Ok(false) };
+        let kind = OutboxKind::PasswordChanged { account: account.id };
+        let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(self.call.address))?;
+        let event = self.event(Action::AuthnPasswordChange)?.with_outbox(confirmation.id);
+        let new = account.with_password(set.password, set.question, ticket.issuer);
+        let reset = Reset {
+            ticket,
+            used: &used,
+            changed: Changed { old: account, new: &new },
+            now,
+            event: &event,
+            confirmation: &confirmation,
+            limits: &limits,
+            answers: set.answers.as_ref(),
+        };
+        Ok(deps.store.consume_ticket(&reset).await?.is_written())
+    }
+
+    /// An event of the holder of the ticket.
+    pub(crate) fn event(&self, action: Action) -> Result<Event, Problem> {
+        let ticket = &self.found.ticket;
+        let event = Event::new(&self.deps.ambient, &ticket.practice, action, Actor::Holder)?;
+        let event = event.of(ticket.account, ticket.portal).with_ticket(ticket.id);
+        Ok(event.from_address(self.call.address))
+    }
+}

@@ -1,0 +1,275 @@
+//! One sign-in that its limit has let through.
+
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+use rekey::domain::account::{Account, Login};
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::limit::Subject;
+use rekey::domain::practice::{Portal, Practice};
+use rekey::domain::session::Session;
+use rekey::domain::typed_password::TypedPassword;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::platform::clock::Timestamp;
+use rekey::platform::ids::{AccountId, SessionId, TicketId};
+use rekey::secrets::password::Verdict;
+use rekey::secrets::temporary::Temporary;
+use rekey::secrets::token::Token;
+use rekey::store::accounts::Changed;
+use rekey::store::race::{Round, until_written_from};
+use rekey::store::sessions::SignIn;
+
+use crate::Deps;
+use crate::account::AccountFacts;
+use crate::sign_in::{NextStep, SignInAnswer};
+
+/// The most seconds that whoever signs in with a temporary password has to choose another.
+const LONGEST_CHANGE: u32 = 3600;
+
+/// Somebody who signs in.
+pub(crate) struct Attempt<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) call: &'a Call,
+    pub(crate) practice: &'a Practice,
+    pub(crate) portal: Portal,
+    pub(crate) limit: &'a Subject,
+    /// The page's, when a cookie is to carry the session.
+    pub(crate) origin: Option<String>,
+    pub(crate) typed: &'a TypedPassword,
+}
+
+/// What is compared with what was typed.
+#[derive(Clone, Copy)]
+enum Comparison {
+    Everything,
+    TemporaryAlone,
+}
+
+/// What a password that somebody typed is.
+enum Matched {
+    /// The account's.
+    Password {
+        /// Kept with older parameters, or imported.
+        outdated: bool,
+    },
+    /// The one that staff have had mailed.
+    Temporary(Temporary),
+}
+
+impl Matched {
+    const fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Self::Password { .. } => None,
+            Self::Temporary(temporary) => Some(temporary.ticket),
+        }
+    }
+}
+
+/// What came of making a session.
+enum Opened {
+    /// It is made.
+    Session(Reply),
+    /// The account is not open.
+    Closed,
+    /// The temporary password has been used or taken back.
+    Spent,
+    /// The login was out of date; this is the account.
+    Outdated(Box<Account>),
+}
+
+/// A session that is being made.
+struct NewSession {
+    session: Session,
+    token: Token,
+}
+
+impl Attempt<'_> {
+    /// Compares the password with what the login has and, when it is right, makes the session.
+    pub(crate) async fn sign_in(&self, login: Option<Login>) -> Result<Reply, Problem> {
+        self.compare(login, Comparison::Everything).await
+    }
+
+    /// The same, of a temporary password alone.
+    pub(crate) async fn sign_in_by_temporary(&self, login: Option<Login>) -> Result<Reply, Problem> {
+        self.compare(login, Comparison::TemporaryAlone).await
+    }
+
+    /// Whether the account's temporary password was typed.
+    pub(crate) fn is_temporary(&self, login: Option<&Login>) -> bool {
+        self.matched_temporary(login).is_some()
+    }
+
+    /// A login that was out of date is compared again with what the account has now.
+    async fn compare(&self, login: Option<Login>, comparison: Comparison) -> Result<Reply, Problem> {
+        until_written_from("making a session", login, |login| async move {
+            let matched = match comparison {
+                Comparison::Everything => self.matched(login.as_ref()).await?,
+                Comparison::TemporaryAlone => self.matched_temporary(login.as_ref()),
+            };
+            let (Some(found), Some(matched)) = (&login, matched) else {
+                let known = if login.is_some() { Reason::WrongPassword } else { Reason::UnknownIdentifier };
+                return Err(self.fail(login.as_ref(), known).await?);
+            };
+            if !found.open {
+                return Err(self.fail(Some(found), Reason::AccountClosed).await?);
+            }
+            if let Matched::Temporary(temporary) = &matched
+                && temporary.valid_until <= self.deps.ambient.now()
+            {
+                return Err(self.fail_expired(found, temporary).await?);
+            }
+            match self.open(found, &matched).await? {
+                Opened::Session(reply) => Ok(Round::Written(reply)),
+                Opened::Closed => Err(self.fail(Some(found), Reason::AccountClosed).await?),
+                Opened::Spent => Err(self.fail(Some(found), Reason::Revoked).await?),
+                Opened::Outdated(account) => Ok(Round::Outrun(Some(account.login()))),
+            }
+        })
+        .await
+    }
+
+    /// What a password is to a login. One Argon2id, whatever there is to compare with (F1).
+    async fn matched(&self, login: Option<&Login>) -> Result<Option<Matched>, Problem> {
+        let peppers = self.deps.peppers.get().await?;
+        let kept = login.and_then(|login| login.password.as_ref());
+        let verdict = self.deps.hasher.verify(peppers, self.typed.password(), kept);
+        // Looked at whatever the verdict: as much work, and a hash that nobody can verify any more is no obstacle to it.
+        let temporary = self.matched_temporary(login);
+        match verdict {
+            Ok(Verdict::Right) => Ok(Some(Matched::Password { outdated: false })),
+            Ok(Verdict::RightButOutdated) => Ok(Some(Matched::Password { outdated: true })),
+            Ok(Verdict::Wrong) => Ok(temporary),
+            Err(_) if temporary.is_some() => Ok(temporary),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The temporary password, if that is what was typed. As much work where there is none.
+    fn matched_temporary(&self, login: Option<&Login>) -> Option<Matched> {
+        let typed = self.typed.temporary()?;
+        let Some((account, temporary)) =
+            login.and_then(|login| Some((login.account, login.temporary.as_ref()?)))
+        else {
+            let _ = typed.digest(AccountId::from_bytes([0; 16]), TicketId::from_bytes([0; 16]));
+            return None;
+        };
+        temporary.is(account, typed).then(|| Matched::Temporary(temporary.clone()))
+    }
+
+    /// Second round trip of a right password: the session, and the account to show.
+    async fn open(&self, login: &Login, matched: &Matched) -> Result<Opened, Problem> {
+        let (outdated, rehashed) = self.rehashed(login, matched).await?.unzip();
+        let rehashed = outdated.as_ref().zip(rehashed.as_ref()).map(|(old, new)| Changed { old, new });
+        let NewSession { session, token } = self.new_session(login, matched.ticket())?;
+        let event = self.event(Some(login.account), Action::AuthnLoginSuccess, Actor::Holder)?;
+        let mut event = event.with_session(session.id);
+        event.ticket = session.ticket;
+        let sign_in = SignIn { login, session: &session, event: &event, limit: self.limit, rehashed };
+        let store = &self.deps.store;
+        let (outcome, account) =
+            tokio::join!(store.create_session(&sign_in), store.find_account(login.account));
+        let Some(account) = account? else { return Ok(Opened::Closed) };
+        if outcome?.is_written() {
+            return Ok(Opened::Session(self.reply(&session, &token, &account)?));
+        }
+        Ok(if !account.is_open() {
+            Opened::Closed
+        } else if session.ticket.is_some() && account.login() == *login {
+            Opened::Spent
+        } else {
+            Opened::Outdated(Box::new(account))
+        })
+    }
+
+    fn reply(&self, session: &Session, token: &Token, account: &Account) -> Result<Reply, Problem> {
+        let answer = SignInAnswer {
+            token: self.origin.is_none().then(|| token.expose().to_string()),
+            expires_at: session.expires_at().to_string(),
+            account: AccountFacts::of(account),
+            next: session.ticket.map(|_| NextStep::ChangePassword),
+        };
+        let reply = Reply::json(StatusCode::CREATED, &answer)?;
+        Ok(if self.origin.is_some() { reply.with_cookie(&token.expose()) } else { reply })
+    }
+
+    /// The account as it is and with its password hashed anew, when that was kept with older parameters or another pepper.
+    async fn rehashed(
+        &self,
+        login: &Login,
+        matched: &Matched,
+    ) -> Result<Option<(Account, Account)>, Problem> {
+        if !matches!(matched, Matched::Password { outdated: true }) {
+            return Ok(None);
+        }
+        let account = self.deps.store.find_account(login.account).await?;
+        let Some(account) = account.filter(|account| account.login() == *login) else { return Ok(None) };
+        let peppers = self.deps.peppers.get().await?;
+        let hash = self.deps.hasher.hash(peppers, &self.deps.ambient, self.typed.password())?;
+        let rehashed = account.rehashed(hash);
+        Ok(Some((account, rehashed)))
+    }
+
+    fn new_session(&self, login: &Login, ticket: Option<TicketId>) -> Result<NewSession, Problem> {
+        let (deps, policy) = (self.deps, &self.practice.policy);
+        let id = SessionId::from(deps.ambient.ulid()?);
+        let token = Token::new(login.account, id.to_bytes(), deps.ambient.bytes()?);
+        let now = deps.ambient.now();
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        let absolute = if ticket.is_some() {
+            policy.session_absolute.min(LONGEST_CHANGE)
+        } else {
+            policy.session_absolute
+        };
+        let session = Session {
+            id,
+            account: login.account,
+            digest: token.digest(),
+            epoch: login.session_epoch,
+            origin: self.origin.clone(),
+            ticket,
+            created_at: now,
+            seen_at: now,
+            idle_millis: i64::from(policy.session_idle) * 1000,
+            idle_until: now + seconds(policy.session_idle),
+            valid_until: now + seconds(absolute),
+            ip: self.call.address.to_string(),
+            user_agent: self.call.user_agent(),
+        };
+        Ok(NewSession { session, token })
+    }
+
+    /// The right temporary password, too late. Its holder is told, and nobody else learns anything by it.
+    async fn fail_expired(&self, login: &Login, temporary: &Temporary) -> Result<Problem, Problem> {
+        let event = self.event(Some(login.account), Action::AuthnLoginFail, Actor::Holder)?;
+        let event = event.with_ticket(temporary.ticket).because(Reason::Expired);
+        self.deps.store.record_event(&event).await?;
+        Ok(Problem::new(ErrorCode::TemporaryPasswordExpired))
+    }
+
+    /// Second round trip of a failure: the event. The failure was counted before.
+    async fn fail(&self, login: Option<&Login>, reason: Reason) -> Result<Problem, Problem> {
+        let account = login.map(|login| login.account);
+        let event = self.event(account, Action::AuthnLoginFail, Actor::Anonymous)?.because(reason);
+        self.deps.store.record_event(&event).await?;
+        Ok(Problem::new(ErrorCode::InvalidCredentials))
+    }
+
+    /// One entry for each wait, however many attempts meet it: its id follows from the failure that began the wait.
+    pub(crate) async fn record_lock(&self, login: Option<&Login>, since: Timestamp) -> Result<(), Problem> {
+        let account = login.map(|login| login.account);
+        let event = self.event(account, Action::AuthnLoginLock, Actor::Anonymous)?;
+        let event = Event { id: self.limit.wait_id(since, event.at), ..event };
+        Ok(self.deps.store.record_event(&event).await?)
+    }
+
+    fn event(&self, account: Option<AccountId>, action: Action, actor: Actor) -> Result<Event, Problem> {
+        let event = Event::new(&self.deps.ambient, &self.practice.slug, action, actor)?;
+        let event = event.from_address(self.call.address);
+        Ok(match account {
+            Some(account) => event.of(account, self.portal),
+            None => event,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! One attempt at a code that has been counted: the second round trip, whether it is right or wrong.
+
+use rekey::domain::challenge::{Challenge, Holder, Mailed, TOKEN_LIFE};
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::practice::Portal;
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::platform::clock::Timestamp;
+use rekey::secrets::token::Token;
+use rekey::store::codes::{CodeExchange, Exchange, Opening};
+
+use crate::Deps;
+
+/// A code that was entered for a request.
+pub(crate) struct Attempt<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) call: &'a Call,
+    pub(crate) request: &'a OutboxItem,
+}
+
+/// What a right code has opened.
+pub(crate) struct Verified<'a> {
+    /// The accounts of the mailbox that may still recover.
+    pub(crate) holders: Vec<&'a Holder>,
+    /// A token for each.
+    pub(crate) tokens: Vec<Token>,
+    /// Until when they can be used.
+    pub(crate) until: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// Of a wrong code: the event, of the account if the code was one account's, and what the caller is told.
+    pub(crate) async fn refuse(&self, challenge: &Challenge) -> Result<Problem, Problem> {
+        let left = challenge.attempts_left();
+        let reason = if left == 0 { Reason::LastWrongCode } else { Reason::WrongCode };
+        self.record_failure(challenge.only_holder(), reason).await?;
+        Ok(Problem::new(ErrorCode::InvalidCode).with("attempts_left", left))
+    }
+
+    /// Of a right code: a token for each account of the mailbox that may still recover.
+    pub(crate) async fn exchange<'a>(&self, mailed: &'a Mailed) -> Result<Verified<'a>, Problem> {
+        let mut holders: Vec<&Holder> = mailed.holders.iter().collect();
+        let mut reason = Reason::Revoked;
+        while !holders.is_empty() {
+            let now = self.deps.ambient.now();
+            let tokens = self.new_tokens(&holders)?;
+            let openings = self.openings(&holders, &tokens)?;
+            let until = now + TOKEN_LIFE;
+            let exchange = CodeExchange { request: self.request.id, openings: &openings, now, until };
+            match self.deps.store.exchange_code(&exchange).await? {
+                Exchange::Done => return Ok(Verified { holders, tokens, until }),
+                Exchange::Spent => {
+                    reason = Reason::Used;
+                    break;
+                }
+                Exchange::Void(void) => {
+                    let kept = holders.into_iter().enumerate().filter(|(place, _)| !void.contains(place));
+                    holders = kept.map(|(_, holder)| holder).collect();
+                }
+            }
+        }
+        self.record_failure(mailed.holders.first(), reason).await?;
+        Err(Problem::new(ErrorCode::CodeExpired))
+    }
+
+    fn new_tokens(&self, holders: &[&Holder]) -> Result<Vec<Token>, Problem> {
+        let token = |holder: &&Holder| {
+            Ok(Token::new(holder.account, holder.ticket.to_bytes(), self.deps.ambient.bytes()?))
+        };
+        holders.iter().map(token).collect()
+    }
+
+    fn openings<'a>(&self, holders: &[&'a Holder], tokens: &[Token]) -> Result<Vec<Opening<'a>>, Problem> {
+        let opening = |(holder, token): (&&'a Holder, &Token)| {
+            let event = self.event(Action::AuthnCodeSuccess, Actor::Holder)?;
+            let event = event.of(holder.account, self.portal()).with_ticket(holder.ticket);
+            Ok(Opening { holder, digest: token.digest(), event })
+        };
+        holders.iter().zip(tokens).map(opening).collect()
+    }
+
+    async fn record_failure(&self, holder: Option<&Holder>, reason: Reason) -> Result<(), Problem> {
+        let event = self.event(Action::AuthnCodeFail, Actor::Anonymous)?.because(reason);
+        let event = match holder {
+            Some(holder) => event.of(holder.account, self.portal()).with_ticket(holder.ticket),
+            None => event,
+        };
+        Ok(self.deps.store.record_event(&event).await?)
+    }
+
+    fn event(&self, action: Action, actor: Actor) -> Result<Event, Problem> {
+        let event = Event::new(&self.deps.ambient, &self.request.practice, action, actor)?;
+        Ok(event.with_outbox(self.request.id).from_address(self.call.address))
+    }
+
+    /// The portal that the request was made at.
+    fn portal(&self) -> Portal {
+        match &self.request.kind {
+            OutboxKind::Recovery { portal, .. } | OutboxKind::LimitHit { portal, .. } => *portal,
+            _ => Portal::default(),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Floor 3: what the product is about. Pure: nothing here reads a clock, the store or a request.
+
+pub mod account;
+pub mod challenge;
+pub mod directory;
+pub mod event;
+pub mod identifier;
+pub mod issuer;
+pub mod limit;
+pub mod notice;
+pub mod outbox;
+pub mod permission;
+pub mod practice;
+pub mod question;
+pub mod session;
+pub mod text;
+pub mod ticket;
+pub mod typed_password;

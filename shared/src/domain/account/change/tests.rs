@@ -1,0 +1,233 @@
+//! Every change of an account in one table: what it raises, what it voids, and which other members it touches.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::platform::clock::Timestamp;
+use crate::platform::ids::{AccountId, TicketId};
+
+fn hash(text: &str) -> PasswordHash {
+    serde_json::from_value(json!(text)).expect("a hash")
+}
+
+fn question(text: &str) -> Question {
+    Question { question: text.to_owned(), answer: hash("answer") }
+}
+
+fn temporary(n: u8) -> Temporary {
+    Temporary { ticket: TicketId::from_bytes([n; 16]), valid_until: Timestamp::from_millis(9), digest: None }
+}
+
+/// An account that has everything that a change could take away.
+fn full() -> Account {
+    let assignment = Assignment {
+        staff: AccountId::from_bytes([1; 16]),
+        role: None,
+        assigned_at: Timestamp::from_millis(1),
+    };
+    let association = Association {
+        account: AccountId::from_bytes([2; 16]),
+        relationship: "parent".to_owned(),
+        acts: true,
+    };
+    let account = json!({"id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "practice": "agency", "portal": "client", "username": "jane",
+        "email": "jane@agency.test", "display_name": "Jane", "record_email": "jane@clinic.test", "locale": "en",
+        "active": true, "representative": false, "refused": false, "setup": "signed_up", "credential_version": 10,
+        "session_epoch": 20, "revision": 30, "created_at": 0, "mail": "bounced"});
+    let account: Account = serde_json::from_value(account).expect("an account");
+    Account {
+        password: Some(hash("old")),
+        temporary: Some(temporary(1)),
+        question: Some(question("Pet?")),
+        caseload: vec![assignment],
+        associations: vec![association],
+        ..account
+    }
+}
+
+/// The members that differ, by name.
+fn touched(old: &Account, new: &Account) -> BTreeSet<String> {
+    let members = |account: &Account| match serde_json::to_value(account).expect("JSON") {
+        Value::Object(members) => members,
+        other => panic!("no object: {other}"),
+    };
+    let (old, new) = (members(old), members(new));
+    old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
+}
+
+/// A change: its name, the account before and after, how much it raises version, epoch and revision, and the other members that
+/// it touches.
+struct Row {
+    change: &'static str,
+    old: Account,
+    new: Account,
+    raises: [u64; 3],
+    touches: &'static [&'static str],
+}
+
+fn row(
+    change: &'static str,
+    old: Account,
+    change_of: impl Fn(&Account) -> Account,
+    rest: ([u64; 3], &'static [&'static str]),
+) -> Row {
+    Row { change, new: change_of(&old), old, raises: rest.0, touches: rest.1 }
+}
+
+fn patch(value: Value) -> AccountPatch {
+    serde_json::from_value(value).expect("a patch")
+}
+
+fn table() -> Vec<Row> {
+    credentials().into_iter().chain(edits()).collect()
+}
+
+/// What changes how somebody signs in.
+fn credentials() -> Vec<Row> {
+    let frozen =
+        || Account { frozen_at: Some(Timestamp::from_millis(1)), password: None, temporary: None, ..full() };
+    let new = || Account { setup: Setup::NotInvited, password: None, temporary: None, ..full() };
+    let now = Timestamp::from_millis(5);
+    vec![
+        row(
+            "password by self-service",
+            full(),
+            |a| a.with_password(hash("new"), None, Issuer::SelfService),
+            ([1, 1, 0], &["password", "temporary"]),
+        ),
+        row(
+            "password by staff's help",
+            full(),
+            |a| a.with_password(hash("new"), None, Issuer::Staff),
+            ([1, 1, 0], &["password", "temporary"]),
+        ),
+        row(
+            "password with a question",
+            new(),
+            |a| a.with_password(hash("new"), Some(question("Dish?")), Issuer::Staff),
+            ([1, 1, 0], &["password", "question", "setup"]),
+        ),
+        row(
+            "password thaws, by self-service",
+            frozen(),
+            |a| a.with_password(hash("new"), None, Issuer::SelfService),
+            ([1, 1, 0], &["frozen_at", "password"]),
+        ),
+        row(
+            "password thaws, by staff's help",
+            frozen(),
+            |a| a.with_password(hash("new"), None, Issuer::Staff),
+            ([1, 1, 0], &["frozen_at", "password", "question"]),
+        ),
+        row("rehash", full(), |a| a.rehashed(hash("new")), ([0, 0, 0], &["password"])),
+        row("question", full(), |a| a.with_question(question("Dish?")), ([0, 0, 0], &["question"])),
+        row(
+            "temporary password",
+            full(),
+            |a| a.with_temporary(temporary(2), true),
+            ([0, 1, 1], &["password", "temporary"]),
+        ),
+        row(
+            "temporary password beside the current one",
+            full(),
+            |a| a.with_temporary(temporary(2), false),
+            ([0, 0, 1], &["temporary"]),
+        ),
+        row(
+            "temporary password as the first",
+            new(),
+            |a| a.with_temporary(temporary(2), true),
+            ([0, 1, 1], &["setup", "temporary"]),
+        ),
+        row(
+            "temporary password mailed",
+            full(),
+            |a| a.with_temporary_digest(Digest::from([7; 32])),
+            ([0, 0, 0], &["temporary"]),
+        ),
+        row("invited", new(), Account::invited, ([0, 0, 1], &["setup"])),
+        row("helped again", full(), Account::invited, ([0, 0, 1], &[])),
+        row("started", new(), |a| a.started().expect("it was not"), ([0, 0, 0], &["setup"])),
+        row("signed out", full(), Account::signed_out, ([0, 1, 0], &[])),
+        row("frozen", full(), |a| a.frozen(now), ([1, 1, 1], &["frozen_at", "password", "temporary"])),
+    ]
+}
+
+/// What staff edit, and what the system notes.
+fn edits() -> Vec<Row> {
+    let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone()));
+    vec![
+        row(
+            "nothing edited",
+            full(),
+            edit(json!({"display_name": "Jane", "active": true})),
+            ([0, 0, 0], &[]),
+        ),
+        row(
+            "another name",
+            full(),
+            edit(json!({"display_name": "Janet", "representative": true})),
+            ([0, 0, 1], &["display_name", "representative"]),
+        ),
+        row(
+            "another record email",
+            full(),
+            edit(json!({"record_email": null, "locale": "es"})),
+            ([0, 0, 1], &["locale", "record_email"]),
+        ),
+        row(
+            "another address",
+            full(),
+            edit(json!({"email": "j@agency.test"})),
+            ([1, 0, 1], &["email", "mail", "temporary"]),
+        ),
+        row("no address", full(), edit(json!({"email": null})), ([1, 0, 1], &["email", "mail", "temporary"])),
+        row("closed", full(), edit(json!({"active": false})), ([1, 1, 1], &["active", "temporary"])),
+        row("refused", full(), edit(json!({"refused": true})), ([1, 1, 1], &["refused", "temporary"])),
+        row(
+            "opened again",
+            Account { active: false, ..full() },
+            edit(json!({"active": true})),
+            ([0, 0, 1], &["active"]),
+        ),
+        row("another role", full(), edit(json!({"role": "admin"})), ([0, 0, 1], &["role"])),
+        row("caseload", full(), |a| a.with_caseload(Vec::new()), ([0, 0, 1], &["caseload"])),
+        row("associations", full(), |a| a.with_associations(Vec::new()), ([0, 0, 1], &["associations"])),
+        row("mail", full(), |a| a.with_mail(MailStatus::Complained), ([0, 0, 0], &["mail"])),
+    ]
+}
+
+#[test]
+fn each_change_raises_voids_and_keeps_what_the_table_says() {
+    for Row { change, old, new, raises, touches } in table() {
+        let raised = [
+            new.credential_version - old.credential_version,
+            new.session_epoch - old.session_epoch,
+            new.revision - old.revision,
+        ];
+        assert_eq!(raised, raises, "{change}: version, epoch, revision");
+        let counters = ["credential_version", "session_epoch", "revision"];
+        let others: Vec<String> =
+            touched(&old, &new).into_iter().filter(|name| !counters.contains(&name.as_str())).collect();
+        assert_eq!(others, touches, "{change}: members");
+    }
+}
+
+#[test]
+fn a_set_up_that_has_begun_does_not_begin_again() {
+    assert!(full().started().is_none());
+    assert!(Account { setup: Setup::Started, ..full() }.started().is_none());
+}
+
+/// Whatever signs in, recovers or edits is told of a change by a counter; these are the changes that nobody has to be told of.
+#[test]
+fn only_changes_that_open_and_close_nothing_raise_nothing() {
+    let silent: Vec<&str> =
+        table().iter().filter(|row| row.raises == [0, 0, 0]).map(|row| row.change).collect();
+    assert_eq!(
+        silent,
+        ["rehash", "question", "temporary password mailed", "started", "nothing edited", "mail"]
+    );
+}

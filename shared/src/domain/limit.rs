@@ -1,0 +1,219 @@
+//! Limits: how often something may be tried (L1), and how long a failure makes one wait (L2).
+//!
+//! Pure: what a window and a wait are. `store::limits` turns them into conditions that count and decide in one write.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::domain::identifier::Identifier;
+use crate::domain::issuer::Issuer;
+use crate::domain::practice::{Portal, Slug};
+use crate::platform::clock::{Timestamp, days, hours};
+use crate::platform::config::{ConfigError, Lookup};
+use crate::platform::ids::{AccountId, EventId, OutboxId};
+use crate::secrets::token::{derived_id, keyed};
+
+/// At most `count` in any `span`, sliding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// How many.
+    pub count: usize,
+    /// In how long.
+    pub span: Duration,
+}
+
+/// How often a recovery may be asked for. A window of `None` is lifted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgotLimits {
+    /// For one identifier.
+    pub identifier: Vec<Window>,
+    /// From one source address.
+    pub address: Vec<Window>,
+}
+
+impl ForgotLimits {
+    /// Reads `REKEY_FORGOT_PER_IDENTIFIER_HOUR` (3), `REKEY_FORGOT_PER_IDENTIFIER_DAY` (10) and
+    /// `REKEY_FORGOT_PER_ADDRESS_HOUR` (30). `0` lifts a limit; the largest is 100.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unusable`].
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
+        let window = |name, default, span| {
+            Ok::<_, ConfigError>(count(lookup, name, default)?.map(|count| Window { count, span }))
+        };
+        let hour = window("REKEY_FORGOT_PER_IDENTIFIER_HOUR", 3, hours(1))?;
+        let day = window("REKEY_FORGOT_PER_IDENTIFIER_DAY", 10, days(1))?;
+        let address = window("REKEY_FORGOT_PER_ADDRESS_HOUR", 30, hours(1))?;
+        Ok(Self {
+            identifier: [hour, day].into_iter().flatten().collect(),
+            address: address.into_iter().collect(),
+        })
+    }
+}
+
+fn count(lookup: &Lookup<'_>, name: &'static str, default: usize) -> Result<Option<usize>, ConfigError> {
+    let unusable = ConfigError::Unusable { name, rule: "must be a number from 0 to 100" };
+    let count = match lookup(name) {
+        None => default,
+        Some(text) => text.parse().map_err(|_| unusable.clone())?,
+    };
+    match count {
+        0 => Ok(None),
+        1..=100 => Ok(Some(count)),
+        _ => Err(unusable),
+    }
+}
+
+/// What a counter counts for: a keyed hash, so that the table does not tell who asked from where.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Subject(String);
+
+impl Subject {
+    /// An identifier at a portal, whether or not an account has it.
+    pub fn identifier(key: &[u8], practice: &Slug, portal: Portal, identifier: &Identifier) -> Self {
+        let parts = [practice.as_str(), portal.as_str(), identifier.as_str()].map(str::as_bytes);
+        Self::hashed(key, "identifier", &parts)
+    }
+
+    /// A source address: an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber has.
+    pub fn address(key: &[u8], address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self::hashed(key, "address", &[&v4.octets()]),
+            IpAddr::V6(v6) => Self::hashed(key, "address", &[&v6.octets()[..8]]),
+        }
+    }
+
+    /// An account's answers, which only the holder of one of its tickets can spend. Those to tickets that staff gave count by
+    /// themselves: neither can use up the other's.
+    pub fn answers(key: &[u8], id: AccountId, issuer: Issuer) -> Self {
+        let issuer = if issuer == Issuer::SelfService { "answers" } else { "answers by staff" };
+        Self::hashed(key, issuer, &[&id.to_bytes()])
+    }
+
+    /// The id of a note that the subject's limit was hit: the same for all hits within an hour, so that a flood of refused
+    /// requests leaves one.
+    pub fn limit_hit_id(&self, now: Timestamp) -> OutboxId {
+        OutboxId::from(derived_id(hour_of(now), &["limit hit", self.as_str()]))
+    }
+
+    /// The id of the entry that the subject has to wait: the same for all attempts within an hour that meet the wait which
+    /// began at `since`, so that a flood leaves one and goes on being seen.
+    pub fn wait_id(&self, since: Timestamp, now: Timestamp) -> EventId {
+        let began = since.millis().to_string();
+        EventId::from(derived_id(since.max(hour_of(now)), &["wait", self.as_str(), &began]))
+    }
+
+    fn hashed(key: &[u8], kind: &str, parts: &[&[u8]]) -> Self {
+        let mut all = vec![b"rekey limit".as_slice(), kind.as_bytes()];
+        all.extend(parts);
+        let hash = keyed(key, &all);
+        Self(hash[..16].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+    }
+
+    /// As in keys.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({})", self.0)
+    }
+}
+
+/// When the hour of a moment began.
+const fn hour_of(now: Timestamp) -> Timestamp {
+    const HOUR: i64 = 60 * 60 * 1000;
+    Timestamp::from_millis(now.millis().div_euclid(HOUR) * HOUR)
+}
+
+/// Consecutive sign-in failures, and what the next attempt has to wait for.
+pub mod sign_in {
+    use super::{Duration, Timestamp, hours};
+
+    /// Failures that cost no wait.
+    pub const FREE: u64 = 5;
+    /// Failures after which only a recovery opens the channel again. An account has two names, a username and an address,
+    /// each with its own count (a common one would tell that they belong together), so each has half of the 100 that
+    /// NIST SP 800-63B section 3.2.2 allows for one authenticator.
+    pub const CLOSED: u64 = 50;
+    const LONGEST: Duration = hours(1);
+
+    /// The wait after so many consecutive failures: none for five, then 30 s doubling up to one hour.
+    pub fn wait_after(failures: u64) -> Duration {
+        match failures.checked_sub(FREE + 1) {
+            None => Duration::ZERO,
+            Some(more) => Duration::from_secs(30 << more.min(7)).min(LONGEST),
+        }
+    }
+
+    /// The least number of failures from which the wait no longer grows.
+    pub fn longest_from() -> u64 {
+        (FREE + 1..CLOSED).find(|&failures| wait_after(failures) == LONGEST).unwrap_or(CLOSED)
+    }
+
+    /// Seconds until another attempt is allowed.
+    pub fn retry_after(failures: u64, last: Timestamp, now: Timestamp) -> u64 {
+        // A closed channel opens by recovery, not by waiting; an hour is the honest least.
+        if failures >= CLOSED { LONGEST.as_secs() } else { (last + wait_after(failures)).seconds_from(now) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(text: &str) -> Subject {
+        let practice = Slug::parse("agency").expect("a slug");
+        let identifier = Identifier::parse(text).expect("an identifier");
+        Subject::identifier(b"key", &practice, Portal::Client, &identifier)
+    }
+
+    fn from(address: &str) -> Subject {
+        Subject::address(b"key", address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn spelling_an_identifier_otherwise_gains_nothing() {
+        assert_eq!(subject("Jane@Example.org"), subject(" jane@example.ORG. "));
+        assert_ne!(subject("jane"), subject("sam"));
+    }
+
+    #[test]
+    fn an_ipv6_subscriber_counts_as_one() {
+        assert_eq!(from("2001:db8:1:2:3::1"), from("2001:db8:1:2:ffff::9"));
+        assert_ne!(from("2001:db8:1:2::1"), from("2001:db8:1:3::1"));
+        assert_eq!(from("::ffff:192.0.2.1"), from("192.0.2.1"));
+        assert_ne!(from("192.0.2.1"), from("192.0.2.2"));
+    }
+
+    #[test]
+    fn waits_begin_after_the_sixth_failure_and_grow_to_an_hour() {
+        let waits: Vec<u64> = (4..=14).map(|failures| sign_in::wait_after(failures).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!(sign_in::longest_from(), 13);
+    }
+
+    fn limits(per_address: Option<&str>) -> Result<ForgotLimits, ConfigError> {
+        ForgotLimits::read(&|name| per_address.filter(|_| name.ends_with("ADDRESS_HOUR")).map(str::to_owned))
+    }
+
+    #[test]
+    fn the_limits_have_defaults_and_can_be_lifted() {
+        let default = limits(None).expect("defaults");
+        let (hour, day) = (Window { count: 3, span: hours(1) }, Window { count: 10, span: days(1) });
+        assert_eq!(default.identifier, [hour, day]);
+        assert_eq!(default.address, [Window { count: 30, span: hours(1) }]);
+        assert!(limits(Some("0")).expect("lifted").address.is_empty());
+    }
+
+    #[test]
+    fn a_limit_that_makes_no_sense_is_refused_by_name() {
+        for text in ["-1", "101", "many"] {
+            let message = limits(Some(text)).expect_err(text).to_string();
+            assert_eq!(message, "REKEY_FORGOT_PER_ADDRESS_HOUR must be a number from 0 to 100");
+        }
+    }
+}

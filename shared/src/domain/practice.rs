@@ -1,0 +1,394 @@
+//! A practice: the tenant, with its portals, its support contact and its policy.
+//!
+//! Owns the policy's defaults and bounds: a policy outside of them cannot be made.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::identifier::Email;
+
+mod policy;
+
+pub use policy::{LONGEST_CODE_LIFE, Policy};
+
+/// A value breaks a rule of the practice's settings. The message names the member and its bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{member}: {rule}")]
+pub struct SettingError {
+    /// Which member, as a dotted path.
+    pub member: String,
+    /// The bound that is broken.
+    pub rule: String,
+}
+
+impl SettingError {
+    fn new(member: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { member: member.into(), rule: rule.into() }
+    }
+}
+
+/// The practice's name in addresses and keys: 2 to 40 of `a-z`, `0-9` and inner `-`. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$")]
+pub struct Slug(String);
+
+impl Slug {
+    /// `None` when the text cannot be a slug.
+    pub fn parse(text: &str) -> Option<Self> {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let whole = (2..=40).contains(&text.len()) && text.chars().all(inner);
+        (whole && !text.starts_with('-') && !text.ends_with('-')).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text).ok_or("a slug has 2 to 40 of a-z, 0-9 and inner -")
+    }
+}
+
+/// One of a practice's two portals: an account belongs to one of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Portal {
+    /// Patients, parents, guardians.
+    #[default]
+    Client,
+    /// Staff and administrators.
+    Staff,
+}
+
+impl Portal {
+    /// As in keys and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+/// A way to recover that a practice offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryMethod {
+    /// A link by mail.
+    Link,
+    /// A verification code by mail.
+    Code,
+}
+
+/// Whether a recovery asks for the security question, after the mailbox has been proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecurityQuestion {
+    /// Never asked.
+    Off,
+    /// Asked when the account has one.
+    Optional,
+    /// Always asked.
+    Required,
+}
+
+/// Whom a person can turn to. At least one member is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Support {
+    /// An address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub email: Option<Email>,
+    /// A number, as people write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// A page, `https`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Where a portal lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortalUrls {
+    /// The portal's front page, `https`.
+    pub url: String,
+    /// The portal's page that takes a link's token from its fragment, `https`, without a fragment of its own.
+    pub recovery_url: String,
+    /// The portal's page on which a signed-in person changes the password, `https`; the front page when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_password_url: Option<String>,
+}
+
+/// Both portals of a practice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Portals {
+    /// Of the clients.
+    pub client: PortalUrls,
+    /// Of the staff.
+    pub staff: PortalUrls,
+}
+
+impl Portals {
+    /// The addresses of one portal.
+    pub const fn of(&self, portal: Portal) -> &PortalUrls {
+        match portal {
+            Portal::Client => &self.client,
+            Portal::Staff => &self.staff,
+        }
+    }
+}
+
+/// A practice. Stored whole as one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Practice {
+    /// Its name in addresses and keys.
+    pub slug: Slug,
+    /// Its name for people, 1 to 100 characters.
+    pub name: String,
+    /// Whom a person can turn to.
+    pub support: Support,
+    /// IANA time zone; mails speak in it.
+    pub time_zone: String,
+    /// Language of mails to accounts that chose none: `en` or `es`.
+    pub locale: String,
+    /// Where its portals live.
+    pub portals: Portals,
+    /// Its own sender address, when not the deployment's; SES must have verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub sender: Option<Email>,
+    /// How recovery works here.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// Languages that mails are written in.
+pub const LOCALES: [&str; 2] = ["en", "es"];
+
+/// A locale is one that mails are written in.
+///
+/// # Errors
+/// The rule, for whoever entered the locale.
+pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
+    if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
+}
+
+impl Practice {
+    /// Reads a practice from an administrator's JSON.
+    ///
+    /// # Errors
+    /// [`SettingError`] naming the member and the rule it breaks: unknown members, wrong types, values out of bounds.
+    pub fn parse(value: &Value) -> Result<Self, SettingError> {
+        refuse_unknown(value, &MEMBERS, "")?;
+        let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        refuse_unknown(&policy, &Policy::MEMBERS, "policy.")?;
+        let practice: Self = serde_path_to_error::deserialize(value)
+            .map_err(|error| SettingError::new(error.path().to_string(), error.inner().to_string()))?;
+        practice.check()?;
+        Ok(practice)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        let name = self.name.trim().chars().count();
+        rule((1..=100).contains(&name), "name", "must have 1 to 100 characters")?;
+        rule(!self.name.chars().any(char::is_control), "name", "must not contain control characters")?;
+        let support = &self.support;
+        let reachable = support.email.is_some() || support.phone.is_some() || support.url.is_some();
+        rule(reachable, "support", "must have an email, a phone or a url")?;
+        let plain = |text: &String| (1..=40).contains(&text.len()) && !text.chars().any(char::is_control);
+        rule(support.phone.as_ref().is_none_or(plain), "support.phone", "must have 1 to 40 characters")?;
+        if let Some(url) = &support.url {
+            check_url("support.url", url)?;
+        }
+        for (portal, urls) in [("client", &self.portals.client), ("staff", &self.portals.staff)] {
+            check_url(&format!("portals.{portal}.url"), &urls.url)?;
+            check_url(&format!("portals.{portal}.recovery_url"), &urls.recovery_url)?;
+            if let Some(url) = &urls.change_password_url {
+                check_url(&format!("portals.{portal}.change_password_url"), url)?;
+            }
+        }
+        let zone = jiff::tz::TimeZone::get(&self.time_zone);
+        rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
+        rule(LOCALES.contains(&self.locale.as_str()), "locale", "must be en or es")?;
+        self.policy.check()
+    }
+
+    /// The address of a link for one portal: the token in the fragment, which no server and no log ever sees (F4, T1).
+    pub fn link(&self, portal: Portal, token: &str) -> String {
+        format!("{}#token={token}", self.portals.of(portal).recovery_url)
+    }
+
+    /// The origin of a portal's pages, as browsers write it.
+    pub fn origin(&self, portal: Portal) -> Option<String> {
+        let url = &self.portals.of(portal).url;
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+        let host = host.strip_suffix(":443").unwrap_or(host);
+        Some(format!("{scheme}://{host}").to_ascii_lowercase())
+    }
+
+    /// The address of a link that says "this wasn't me", on the same page.
+    pub fn freeze_link(&self, portal: Portal, token: &str) -> String {
+        format!("{}#repudiate={token}", self.portals.of(portal).recovery_url)
+    }
+
+    /// What a new password needs here.
+    pub const fn password_policy(&self) -> PasswordPolicy {
+        PasswordPolicy {
+            min_length: self.policy.password_min_length,
+            max_length: crate::secrets::password::LONGEST,
+        }
+    }
+}
+
+/// What a new password needs, for whoever chooses one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PasswordPolicy {
+    /// Code points.
+    pub min_length: u32,
+    /// Code points.
+    pub max_length: usize,
+}
+
+const MEMBERS: [&str; 8] = ["slug", "name", "support", "time_zone", "locale", "portals", "sender", "policy"];
+
+fn rule(holds: bool, member: &str, text: &str) -> Result<(), SettingError> {
+    if holds { Ok(()) } else { Err(SettingError::new(member, text)) }
+}
+
+/// Stored policies may come from a newer release; an administrator's may not have a member that nobody reads.
+fn refuse_unknown(value: &Value, known: &[&str], path: &str) -> Result<(), SettingError> {
+    let object = value
+        .as_object()
+        .ok_or_else(|| SettingError::new(path.trim_end_matches('.'), "must be an object"))?;
+    match object.keys().find(|member| !known.contains(&member.as_str())) {
+        Some(member) => Err(SettingError::new(format!("{path}{member}"), "is not a setting")),
+        None => Ok(()),
+    }
+}
+
+fn check_url(member: &str, url: &str) -> Result<(), SettingError> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let https =
+        parsed.is_some_and(|u| u.scheme_str() == Some("https") && u.host().is_some_and(|h| !h.is_empty()));
+    rule(https && url.len() <= 300, member, "must be an https address of at most 300 characters")?;
+    rule(!url.contains(['#', '@', ' ', '\\']), member, "must have no fragment, user or spaces")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn settings() -> Value {
+        json!({
+            "slug": "agency", "name": "Harbor Agency", "support": {"email": "help@agency.test"},
+            "time_zone": "America/New_York", "locale": "en",
+            "portals": {
+                "client": {"url": "https://portal.agency.test", "recovery_url": "https://portal.agency.test/reset"},
+                "staff": {"url": "https://staff.agency.test", "recovery_url": "https://staff.agency.test/reset"},
+            },
+        })
+    }
+
+    fn broken(path: &str, value: Value) -> String {
+        let mut settings = settings();
+        match path.split_once('.') {
+            Some((outer, inner)) => settings[outer][inner] = value,
+            None => settings[path] = value,
+        }
+        Practice::parse(&settings).expect_err(path).to_string()
+    }
+
+    #[test]
+    fn what_is_not_said_has_the_default() {
+        let practice = Practice::parse(&settings()).expect("valid settings");
+        assert_eq!(practice.policy, Policy::default());
+        assert_eq!(practice.policy.link_ttl, 86_400);
+        assert_eq!(practice.policy.password_min_length, 15);
+        assert_eq!(practice.policy.session_idle, 900);
+    }
+
+    #[test]
+    fn every_bound_is_held_at_both_ends() {
+        for (member, low, high) in [
+            ("link_ttl", 600, 172_800),
+            ("code_ttl", 300, 900),
+            ("code_length", 6, 10),
+            ("invitation_ttl", 3_600, 2_592_000),
+            ("temporary_password_ttl", 3_600, 259_200),
+            ("admin_link_max", 3_600, 2_592_000),
+            ("password_min_length", 8, 64),
+        ] {
+            for (value, fits) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
+                let mut settings = settings();
+                settings["policy"] = json!({ member: value });
+                let parsed = Practice::parse(&settings);
+                assert_eq!(parsed.is_ok(), fits, "{member} {value}");
+                if let Err(error) = parsed {
+                    assert_eq!(error.to_string(), format!("policy.{member}: must be {low} to {high}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        assert_eq!(broken("colour", json!("red")), "colour: is not a setting");
+        assert_eq!(broken("policy", json!({"link_tll": 1})), "policy.link_tll: is not a setting");
+        assert_eq!(broken("policy", json!([])), "policy: must be an object");
+        assert_eq!(
+            broken("policy", json!({"recovery_methods": []})),
+            "policy.recovery_methods: must be link, code or both, each once"
+        );
+        assert_eq!(
+            broken("time_zone", json!("Mars/Olympus")),
+            "time_zone: must be an IANA time zone such as America/New_York"
+        );
+        assert_eq!(broken("support", json!({})), "support: must have an email, a phone or a url");
+        assert_eq!(broken("name", json!("a\nb")), "name: must not contain control characters");
+        assert!(broken("slug", json!("Not A Slug")).starts_with("slug: "));
+    }
+
+    #[test]
+    fn a_link_can_only_be_https_and_carries_its_token_in_the_fragment() {
+        for url in [
+            "http://portal.test/reset",
+            "javascript:alert(1)",
+            "https://",
+            "https://a.test/#x",
+            "https://u@a.test/",
+        ] {
+            let mut settings = settings();
+            settings["portals"]["client"]["recovery_url"] = json!(url);
+            let error = Practice::parse(&settings).expect_err(url);
+            assert_eq!(error.member, "portals.client.recovery_url");
+        }
+        let practice = Practice::parse(&settings()).expect("valid settings");
+        assert_eq!(practice.link(Portal::Staff, "T"), "https://staff.agency.test/reset#token=T");
+    }
+}

@@ -1,0 +1,200 @@
+//! A request as a handler sees it: parsed where it enters, refused in words that repeat nothing of it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use lambda_http::http::header::{ACCEPT, AsHeaderName, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT};
+use lambda_http::http::{HeaderMap, Method};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+
+use crate::http::problem::{ErrorCode, Problem};
+
+/// The largest body taken, in bytes.
+pub const LARGEST_BODY: usize = 16 * 1024;
+/// The longest `Idempotency-Key` taken, in bytes.
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// A request as a handler sees it.
+pub struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// The parameters of the route's pattern, with what the path has in their place.
+    pub(super) parameters: Vec<(&'static str, String)>,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+    /// Where it comes from, as the gateway saw it.
+    pub address: IpAddr,
+}
+
+impl Call {
+    pub(super) fn new(request: Request) -> Self {
+        let address = source_address(&request);
+        let path = request.raw_http_path().to_owned();
+        let query = request.query_string_parameters_ref().map(pairs).unwrap_or_default();
+        let (parts, body) = request.into_parts();
+        let parameters = Vec::new();
+        Self { method: parts.method, path, parameters, query, headers: parts.headers, body, address }
+    }
+
+    /// What the path has in the place of a parameter of its route's pattern; empty for a parameter that the pattern lacks.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A header that can be read as text.
+    pub(super) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The body, read as JSON of the given shape.
+    ///
+    /// # Errors
+    /// 413, 415, or 400 naming the member that is wrong.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let body: &[u8] = &self.body;
+        if body.len() > LARGEST_BODY {
+            return Err(Problem::new(ErrorCode::BodyTooLarge));
+        }
+        if !self.is_json() {
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
+        deserializer.end().map_err(|_| Problem::new(ErrorCode::MalformedJson))?;
+        Ok(value)
+    }
+
+    /// The same, where a request without a body asks for what is usual.
+    ///
+    /// # Errors
+    /// As [`Call::json`].
+    pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(T::default()) } else { self.json() }
+    }
+
+    fn is_json(&self) -> bool {
+        let value = self.header(CONTENT_TYPE).unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    }
+
+    /// The query, read as the given shape: every member a string, at most once.
+    ///
+    /// # Errors
+    /// 400 naming the member that is wrong.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let mut members = serde_json::Map::new();
+        for (name, value) in &self.query {
+            if members.insert(name.clone(), value.clone().into()).is_some() {
+                return Err(Problem::invalid("query", "must have each member at most once"));
+            }
+        }
+        serde_path_to_error::deserialize(serde_json::Value::Object(members)).map_err(|error| refusal(&error))
+    }
+
+    /// The `If-Match` of a change.
+    ///
+    /// # Errors
+    /// 428 when there is none.
+    pub fn if_match(&self) -> Result<&str, Problem> {
+        let value = self.header(IF_MATCH);
+        value.ok_or_else(|| Problem::new(ErrorCode::PreconditionRequired))
+    }
+
+    /// The `Idempotency-Key`, if there is one.
+    ///
+    /// # Errors
+    /// 400 when it is empty, over 255 bytes or not ASCII.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let text = value.to_str().ok().filter(|text| (1..=LONGEST_IDEMPOTENCY_KEY).contains(&text.len()));
+        text.map(Some)
+            .ok_or_else(|| Problem::invalid("Idempotency-Key", "must have 1 to 255 ASCII characters"))
+    }
+
+    /// The `Origin` of the page that makes the call, as its browser says.
+    pub fn origin(&self) -> Option<&str> {
+        self.header(ORIGIN)
+    }
+
+    /// Whether the caller asks for this media type by name.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let value = self.header(ACCEPT).unwrap_or_default();
+        value
+            .split(',')
+            .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type))
+    }
+
+    /// The query of this call, with one member set anew: where a next page is.
+    pub fn with_query(&self, name: &str, value: &str) -> String {
+        let others = self.query.iter().filter(|(known, _)| known != name);
+        let all = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs = all.map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        format!("?{}", pairs.collect::<Vec<_>>().join("&"))
+    }
+
+    /// How the browser or app names itself, cut to 200 characters.
+    pub fn user_agent(&self) -> Option<String> {
+        let value = self.header(USER_AGENT)?;
+        Some(value.chars().filter(|c| !c.is_control()).take(200).collect())
+    }
+}
+
+fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(String, String)> {
+    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// An invocation that is no request, read as the given shape.
+///
+/// # Errors
+/// 400 naming the member that is wrong, without repeating it.
+pub fn read<T: DeserializeOwned>(invocation: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error))
+}
+
+/// What the parser says of a body, without repeating what was in it.
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let member = error.path().to_string();
+    match error.inner().classify() {
+        serde_json::error::Category::Data if member == "." => {
+            Problem::invalid("body", &without_values(error.inner()))
+        }
+        serde_json::error::Category::Data => Problem::invalid(&member, &without_values(error.inner())),
+        _ => Problem::new(ErrorCode::MalformedJson),
+    }
+}
+
+/// serde's sentences quote the value that did not fit; a password must not come back in an error.
+fn without_values(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let known = ["missing field", "unknown field", "duplicate field"];
+    if known.iter().any(|start| message.starts_with(start)) {
+        return message
+            .split(", expected")
+            .next()
+            .unwrap_or_default()
+            .split(" at line")
+            .next()
+            .unwrap_or_default()
+            .into();
+    }
+    match message.rsplit_once("expected ") {
+        Some((_, expected)) if expected.starts_with("struct") => "must be an object".to_owned(),
+        Some((_, expected)) => format!("must be {}", expected.split(" at line").next().unwrap_or_default()),
+        None => "is not valid".to_owned(),
+    }
+}
+
+/// `requestContext.http.sourceIp`, never a header's. What cannot be read counts as one address, together.
+fn source_address(request: &Request) -> IpAddr {
+    let context = request.request_context_ref();
+    let source = context.and_then(|context| match context {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+        _ => None,
+    });
+    source.and_then(|source| source.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}

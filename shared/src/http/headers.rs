@@ -1,0 +1,40 @@
+//! The headers that this system sets: those of every reply (R2), and how a value becomes one.
+
+use lambda_http::http::StatusCode;
+use lambda_http::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use lambda_http::{Body, Response};
+
+/// The headers that every reply carries.
+pub(super) fn finish(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Option<String>,
+    extra: Vec<(HeaderName, HeaderValue)>,
+) -> Response<Body> {
+    let typed = body.is_some();
+    let mut response = Response::new(body.map_or(Body::Empty, Body::Text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.extend(extra);
+    if typed {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let two_years = HeaderValue::from_static("max-age=63072000; includeSubDomains");
+    headers.insert(STRICT_TRANSPORT_SECURITY, two_years);
+    response
+}
+
+/// A header value from text that this system made.
+pub(super) fn header(name: HeaderName, text: &str) -> Option<(HeaderName, HeaderValue)> {
+    HeaderValue::from_str(text).ok().map(|value| (name, value))
+}
+
+/// `Retry-After`, in seconds.
+pub(super) fn retry_after(seconds: u64) -> Option<(HeaderName, HeaderValue)> {
+    header(RETRY_AFTER, &seconds.to_string())
+}

@@ -1,0 +1,261 @@
+//! Routes: each is said once, beside its handler.
+//!
+//! `#[utoipa::path(…, impl_for = CreateLink)]` says an operation's method, pattern, request and success; `impl Operation for
+//! CreateLink` says who may call it and how it can fail. From these two come dispatch with its 404 and 405, the pattern in the
+//! log, the contract document, and what the tests hold the watch router, the template and the matrix of roles to.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use lambda_http::http::Method;
+use lambda_http::http::header::ALLOW;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use tracing::Instrument as _;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response as Documented, ResponseBuilder};
+
+use crate::http::call::Call;
+use crate::http::problem::{ErrorCode, Problem};
+use crate::http::reply::Reply;
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Anybody: there is no session yet.
+    Anyone,
+    /// The holder of a session, even one that began with a temporary password and can do little else.
+    AnyHolder,
+    /// The holder of a session that can do everything.
+    Holder,
+    /// A member of staff, within what `domain::permission` allows them.
+    Staff,
+}
+
+impl Caller {
+    /// How a caller of another kind is refused.
+    const fn errors(self) -> &'static [ErrorCode] {
+        use ErrorCode::{Forbidden, InvalidSession, OriginNotAllowed, PasswordChangeRequired};
+        match self {
+            Self::Anyone => &[],
+            Self::AnyHolder => &[InvalidSession, OriginNotAllowed],
+            Self::Holder => &[InvalidSession, PasswordChangeRequired, OriginNotAllowed],
+            Self::Staff => &[InvalidSession, Forbidden, PasswordChangeRequired, OriginNotAllowed],
+        }
+    }
+}
+
+/// How a request with a JSON body can be refused before anything else is looked at.
+pub const JSON_BODY: &[ErrorCode] = &[
+    ErrorCode::MalformedJson,
+    ErrorCode::InvalidRequest,
+    ErrorCode::BodyTooLarge,
+    ErrorCode::UnsupportedMediaType,
+];
+/// How a request with a query can be refused.
+pub const QUERY: &[ErrorCode] = &[ErrorCode::InvalidRequest];
+
+/// One operation of the contract: who may call it, and how it can fail. Method and pattern are utoipa's to say.
+pub trait Operation: utoipa::Path {
+    /// Who may call it.
+    const CALLER: Caller;
+    /// Its errors besides those of its caller: shared parts such as [`JSON_BODY`], and its own.
+    const ERRORS: &'static [&'static [ErrorCode]];
+}
+
+/// Every error of an operation, once each.
+pub fn errors_of<O: Operation>() -> Vec<ErrorCode> {
+    let always: &[ErrorCode] = &[ErrorCode::Unavailable];
+    let parts = O::ERRORS.iter().copied().chain([O::CALLER.errors(), always]);
+    let mut errors: Vec<ErrorCode> = Vec::new();
+    for error in parts.flatten() {
+        if !errors.contains(error) {
+            errors.push(*error);
+        }
+    }
+    errors
+}
+
+/// The error responses of an operation in the contract document, one a status.
+pub struct ErrorsOf<O>(PhantomData<O>);
+
+impl<O: Operation> utoipa::IntoResponses for ErrorsOf<O> {
+    fn responses() -> BTreeMap<String, RefOr<Documented>> {
+        let mut by_status: BTreeMap<String, Vec<ErrorCode>> = BTreeMap::new();
+        for error in errors_of::<O>() {
+            by_status.entry(error.status().as_str().to_owned()).or_default().push(error);
+        }
+        by_status.into_iter().map(|(status, errors)| (status, problem_response(&errors).into())).collect()
+    }
+}
+
+fn problem_response(errors: &[ErrorCode]) -> Documented {
+    let describe = |error: &ErrorCode| match error.carries() {
+        [] => format!("`{}`", error.name()),
+        members => format!("`{}` with `{}`", error.name(), members.join("`, `")),
+    };
+    let description = errors.iter().map(describe).collect::<Vec<_>>().join(", ");
+    let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    ResponseBuilder::new().description(description).content("application/json", body).build()
+}
+
+/// Adds an operation to the contract document.
+pub fn describe<O: Operation + utoipa::__dev::SchemaReferences + for<'t> utoipa::__dev::Tags<'t>>(
+    document: &mut OpenApi,
+) {
+    let mut operation = O::operation();
+    operation.tags = Some(O::tags().into_iter().map(str::to_owned).collect());
+    document.paths.add_path_operation(O::path(), O::methods(), operation);
+    let mut schemas = Vec::new();
+    O::schemas(&mut schemas);
+    document.components.get_or_insert_default().schemas.extend(schemas);
+}
+
+/// What a handler leads to.
+pub type Handling<'a> = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send + 'a>>;
+
+/// A route of a function whose handlers work with `D`.
+pub struct Route<D> {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub pattern: &'static str,
+    /// Who may call it.
+    pub caller: Caller,
+    handler: for<'a> fn(&'a D, &'a Call) -> Handling<'a>,
+}
+
+impl<D> Route<D> {
+    /// The route of an operation. Boxing the handler's future keeps that of the whole function small.
+    pub fn of<O: Operation>(handler: for<'a> fn(&'a D, &'a Call) -> Handling<'a>) -> Self {
+        let method = O::methods().first().map_or(Method::GET, method_of);
+        Self { method, pattern: O::path().leak(), caller: O::CALLER, handler }
+    }
+
+    /// The parameters of the pattern, when a path fits it. An empty segment counts, so that a doubled slash is another path.
+    pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
+        let (mut pattern, mut path) = (self.pattern.split('/'), path.split('/'));
+        let mut parameters = Vec::new();
+        loop {
+            match (pattern.next(), path.next()) {
+                (None, None) => return Some(parameters),
+                (Some(expected), Some(segment)) => match parameter(expected) {
+                    Some(name) => parameters.push((name, segment.to_owned())),
+                    None if expected == segment => {}
+                    None => return None,
+                },
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn method_of(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// The name of a pattern's segment that stands for anything.
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Lists the routes of a function, and describes them for the contract document: `routes!(Deps: CreateLink => create_link, …)`.
+#[macro_export]
+macro_rules! routes {
+    ($deps:ty: $($operation:ty => $handler:path),+ $(,)?) => {
+        /// Every route of this function, in the order in which `Allow` names methods.
+        pub static ROUTES: std::sync::LazyLock<Vec<$crate::http::route::Route<$deps>>> =
+            std::sync::LazyLock::new(|| vec![$(
+                $crate::http::route::Route::of::<$operation>(|deps, call| Box::pin($handler(deps, call)))
+            ),+]);
+
+        /// Adds this function's operations to the contract document.
+        pub fn describe(document: &mut utoipa::openapi::OpenApi) {
+            $($crate::http::route::describe::<$operation>(document);)+
+        }
+    };
+}
+
+/// Turns a request into a response: runs its route, sets the headers, logs one line.
+pub async fn respond<D>(routes: &[Route<D>], deps: &D, request: Request) -> Response<Body> {
+    let request_id = request_id(&request);
+    let span = tracing::info_span!("request", request_id);
+    async move {
+        let mut call = Call::new(request);
+        let found = find(routes, &mut call);
+        let pattern = found.pattern();
+        let outcome = match found {
+            Found::Route(route) => (route.handler)(deps, &call).await,
+            Found::OtherMethods { allow, .. } => {
+                Err(Problem::new(ErrorCode::MethodNotAllowed).with_header(ALLOW, &allow))
+            }
+            Found::Nothing => Err(Problem::new(ErrorCode::NotFound)),
+        };
+        let status = outcome.as_ref().map_or_else(Problem::status, |reply| reply.status);
+        if let Err(problem) = &outcome {
+            problem.log();
+        }
+        tracing::info!(
+            event = "request",
+            method = call.method.as_str(),
+            path = pattern,
+            status = status.as_u16()
+        );
+        outcome.map_or_else(Problem::into_response, Reply::into_response)
+    }
+    .instrument(span)
+    .await
+}
+
+/// What a function has at the path of a call.
+enum Found<'a, D> {
+    Route(&'a Route<D>),
+    OtherMethods { pattern: &'static str, allow: String },
+    Nothing,
+}
+
+impl<D> Found<'_, D> {
+    /// For the log: never the path itself, into which a caller may have put anything.
+    const fn pattern(&self) -> &'static str {
+        match self {
+            Self::Route(route) => route.pattern,
+            Self::OtherMethods { pattern, .. } => pattern,
+            Self::Nothing => "unknown",
+        }
+    }
+}
+
+/// The route of a call, whose parameters it is given. Of the patterns that fit the path, the one with the fewest parameters is
+/// meant: `/v1/sessions/current` names no session.
+fn find<'a, D>(routes: &'a [Route<D>], call: &mut Call) -> Found<'a, D> {
+    let fitting = || routes.iter().filter_map(|route| Some((route, route.matches(&call.path)?)));
+    let fewest = fitting().map(|(_, parameters)| parameters.len()).min();
+    let meant: Vec<_> = fitting().filter(|(_, parameters)| Some(parameters.len()) == fewest).collect();
+    let Some(pattern) = meant.first().map(|(route, _)| route.pattern) else { return Found::Nothing };
+    let allow = meant.iter().map(|(route, _)| route.method.as_str()).collect::<Vec<_>>().join(", ");
+    let Some((route, parameters)) = meant.into_iter().find(|(route, _)| route.method == call.method) else {
+        return Found::OtherMethods { pattern, allow };
+    };
+    call.parameters = parameters;
+    Found::Route(route)
+}
+
+/// Lambda's id of the invocation; the gateway's where there is none.
+fn request_id(request: &Request) -> String {
+    let lambda = request.lambda_context_ref().map(|context| context.request_id.clone());
+    lambda.filter(|id| !id.is_empty()).unwrap_or_else(|| match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
+        _ => String::new(),
+    })
+}

@@ -1,0 +1,122 @@
+//! The templates: embedded files, strict about unknown facts, escaped where they are HTML.
+
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior, Value, escape_formatter};
+
+/// Names every template once, so that its name and its place on disk cannot differ.
+macro_rules! embed {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../templates/", $name)))),+]
+    };
+}
+
+/// Every template: its name, and its source.
+pub(super) static TEMPLATES: &[(&str, &str)] = embed![
+    "layout.txt",
+    "layout.html",
+    "button.html",
+    "code.html",
+    "contact/en.txt",
+    "contact/en.html",
+    "contact/es.txt",
+    "contact/es.html",
+    "reset_link/en/subject.txt",
+    "reset_link/en/body.txt",
+    "reset_link/en/body.html",
+    "reset_link/es/subject.txt",
+    "reset_link/es/body.txt",
+    "reset_link/es/body.html",
+    "verification_code/en/subject.txt",
+    "verification_code/en/body.txt",
+    "verification_code/en/body.html",
+    "verification_code/es/subject.txt",
+    "verification_code/es/body.txt",
+    "verification_code/es/body.html",
+    "temporary_password/en/subject.txt",
+    "temporary_password/en/body.txt",
+    "temporary_password/en/body.html",
+    "temporary_password/es/subject.txt",
+    "temporary_password/es/body.txt",
+    "temporary_password/es/body.html",
+    "invitation/en/subject.txt",
+    "invitation/en/body.txt",
+    "invitation/en/body.html",
+    "invitation/es/subject.txt",
+    "invitation/es/body.txt",
+    "invitation/es/body.html",
+    "password_changed/en/subject.txt",
+    "password_changed/en/body.txt",
+    "password_changed/en/body.html",
+    "password_changed/es/subject.txt",
+    "password_changed/es/body.txt",
+    "password_changed/es/body.html",
+    "frozen/en/subject.txt",
+    "frozen/en/body.txt",
+    "frozen/en/body.html",
+    "frozen/es/subject.txt",
+    "frozen/es/body.txt",
+    "frozen/es/body.html",
+];
+
+/// Built once; a template is parsed when it is first used, so a cold start parses only what it sends.
+pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(escape_for);
+    environment.set_formatter(write_value);
+    environment.set_syntax(whole_line_tags());
+    environment.set_loader(|name| Ok(find_template(name)));
+    environment
+});
+
+/// A tag on a line of its own leaves no empty line behind, so the templates can be laid out like the mail.
+fn whole_line_tags() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    // Only changed delimiters can fail to build, and these are the usual ones.
+    syntax.build().unwrap_or_default()
+}
+
+fn find_template(name: &str) -> Option<String> {
+    TEMPLATES.iter().find(|(known, _)| *known == name).map(|(_, source)| (*source).to_owned())
+}
+
+pub(super) fn render(folder: &str, part: &str, facts: &Value) -> Result<String, minijinja::Error> {
+    let name = format!("{folder}/{part}");
+    ENVIRONMENT.get_template(&name)?.render(facts)
+}
+
+/// HTML is escaped; text and subjects are not.
+fn escape_for(name: &str) -> AutoEscape {
+    match name.rsplit_once('.') {
+        Some((_, "html")) => AutoEscape::Html,
+        _ => AutoEscape::None,
+    }
+}
+
+/// Writes a value into the mail. The engine's own escaping also rewrites every `/`: correct HTML, but then an
+/// address no longer stands in the source as it is, and simple mail programs look for it there.
+fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
+    let plain = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe());
+    match plain {
+        Some(text) => Ok(out.write_str(&escape_html(text))?),
+        None => escape_formatter(out, state, value),
+    }
+}
+
+fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

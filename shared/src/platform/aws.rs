@@ -1,0 +1,162 @@
+//! The AWS clients, configured straight from the environment that Lambda sets.
+//!
+//! The variables are the SDKs' own (`AWS_REGION`, the credentials, `AWS_ENDPOINT_URL_<SERVICE>`); reading them here instead
+//! of through `aws-config` keeps its credential and region chains, which a function never walks, out of every cold start.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+
+use crate::platform::config::{ConfigError, Lookup, required};
+
+/// The roots under which every AWS endpoint's certificate hangs (Amazon Trust Services, <https://www.amazontrust.com/repository/>).
+/// Parsing the system's whole store instead takes three quarters of a function's start.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// What every client of a function has in common.
+#[derive(Clone)]
+pub struct Environment {
+    region: Region,
+    credentials: Credentials,
+    http: SharedHttpClient,
+    timeouts: TimeoutConfig,
+    endpoint: Option<String>,
+    endpoints: [(Service, Option<String>); 3],
+}
+
+/// The services that functions talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    DynamoDb,
+    Ses,
+    SecretsManager,
+}
+
+impl Service {
+    const ALL: [Self; 3] = [Self::DynamoDb, Self::Ses, Self::SecretsManager];
+
+    const fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+            Self::Ses => "AWS_ENDPOINT_URL_SESV2",
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        }
+    }
+}
+
+macro_rules! client {
+    ($(#[$doc:meta])* $name:ident, $sdk:ident, $service:expr) => {
+        $(#[$doc])*
+        pub fn $name(&self) -> $sdk::Client {
+            let config = $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(self.region.clone())
+                .credentials_provider(self.credentials.clone())
+                .http_client(self.http.clone())
+                .retry_config(RetryConfig::standard().with_max_attempts(3))
+                .timeout_config(self.timeouts.clone());
+            let config = match self.endpoint_of($service) {
+                Some(url) => config.endpoint_url(url),
+                None => config,
+            };
+            $sdk::Client::from_conf(config.build())
+        }
+    };
+}
+
+impl Environment {
+    /// Reads the variables that Lambda sets.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the variable that is missing, or when the roots cannot be used.
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { timeouts: timeouts(), ..Self::with_http_client(lookup, https_client()?)? })
+    }
+
+    /// The same, over the given HTTP client, which keeps its own time: the seam at which a test injects failures.
+    pub fn with_http_client(lookup: &Lookup<'_>, http: SharedHttpClient) -> Result<Self, ConfigError> {
+        let credentials = Credentials::new(
+            required(lookup, "AWS_ACCESS_KEY_ID")?,
+            required(lookup, "AWS_SECRET_ACCESS_KEY")?,
+            lookup("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        Ok(Self {
+            region: Region::new(required(lookup, "AWS_REGION")?),
+            credentials,
+            http,
+            timeouts: TimeoutConfig::disabled(),
+            endpoint: lookup("AWS_ENDPOINT_URL"),
+            endpoints: Service::ALL.map(|service| (service, lookup(service.endpoint_variable()))),
+        })
+    }
+
+    fn endpoint_of(&self, service: Service) -> Option<String> {
+        let own = self.endpoints.iter().find(|(each, _)| *each == service).and_then(|(_, url)| url.clone());
+        own.or_else(|| self.endpoint.clone())
+    }
+
+    client!(
+        /// For the table.
+        dynamodb, aws_sdk_dynamodb, Service::DynamoDb
+    );
+    client!(
+        /// For mail.
+        ses, aws_sdk_sesv2, Service::Ses
+    );
+    client!(
+        /// For keys.
+        secrets, aws_sdk_secretsmanager, Service::SecretsManager
+    );
+}
+
+/// A caller waits at the other end: an attempt that hangs is worth less than the next one.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build()
+}
+
+fn https_client() -> Result<SharedHttpClient, ConfigError> {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let context = TlsContext::builder().with_trust_store(roots).build().map_err(|_| ConfigError::Roots)?;
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    Ok(builder.tls_context(context).build_https())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_root_is_taken() {
+        let count = String::from_utf8_lossy(AMAZON_ROOTS).matches("BEGIN CERTIFICATE").count();
+        assert_eq!(count, 5);
+        assert!(https_client().is_ok());
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = Environment::read(&|name| (name != "AWS_REGION").then(|| "x".to_owned())).err();
+        assert_eq!(error.expect("no region").to_string(), "AWS_REGION is not set");
+    }
+
+    #[test]
+    fn a_service_has_its_own_endpoint_before_the_common_one() {
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some("http://own".to_owned()),
+            "AWS_ENDPOINT_URL" => Some("http://common".to_owned()),
+            _ => Some("x".to_owned()).filter(|_| name.starts_with("AWS_") && !name.contains("ENDPOINT")),
+        };
+        let environment = Environment::read(&lookup).expect("an environment");
+        assert_eq!(environment.endpoint_of(Service::DynamoDb).as_deref(), Some("http://own"));
+        assert_eq!(environment.endpoint_of(Service::Ses).as_deref(), Some("http://common"));
+    }
+}

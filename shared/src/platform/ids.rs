@@ -1,0 +1,135 @@
+//! Typed ids. An id names a thing; it is never a secret and never proves anything.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ulid::Ulid;
+
+use crate::platform::clock::Timestamp;
+
+/// The text is no ULID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a ULID")]
+pub struct NotAnId;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
+
+        impl $name {
+            /// The sixteen bytes of the id.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0.to_bytes()
+            }
+
+            /// From its sixteen bytes.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Ulid::from_bytes(bytes))
+            }
+
+            /// When the id was made, to the millisecond.
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or_default())
+            }
+        }
+
+        impl From<Ulid> for $name {
+            fn from(ulid: Ulid) -> Self {
+                Self(ulid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.to_string())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                Ulid::from_string(text).map(Self).map_err(|_| NotAnId)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// Names an account.
+    AccountId
+);
+id!(
+    /// Names a ticket. That of a self-service request follows from the request's id, which makes issuing it repeatable.
+    TicketId
+);
+id!(
+    /// Names something that asks for a mail: a public request, or the outbox item of a change.
+    OutboxId
+);
+id!(
+    /// Names a session.
+    SessionId
+);
+id!(
+    /// Names an event.
+    EventId
+);
+
+impl EventId {
+    /// Comes before every other.
+    pub const FIRST: Self = Self(Ulid(0));
+    /// Comes after every other.
+    pub const LAST: Self = Self(Ulid(u128::MAX));
+
+    /// The first that an event of this moment can have.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), 0))
+    }
+
+    /// The one after.
+    #[must_use]
+    pub const fn after(self) -> Self {
+        Self(Ulid(self.0.0.saturating_add(1)))
+    }
+
+    /// The one before.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(Ulid(self.0.0.saturating_sub(1)))
+    }
+}
+
+impl From<OutboxId> for TicketId {
+    fn from(id: OutboxId) -> Self {
+        Self(id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_same_after_text_and_bytes() {
+        let id: AccountId = "01JD7Z3M5V8Q2X4Y6W0N1R9T3K".parse().expect("a ULID");
+        assert_eq!(id.to_string(), "01JD7Z3M5V8Q2X4Y6W0N1R9T3K");
+        assert_eq!(AccountId::from_bytes(id.to_bytes()), id);
+        assert_eq!("short".parse::<AccountId>(), Err(NotAnId));
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 2: plain secrets, their digests and hashes, and the keys that make them. It knows nothing of accounts or tickets but
+//! their ids.
+
+pub mod code;
+pub mod derivation;
+pub mod keyring;
+pub mod password;
+pub mod secret;
+pub mod temporary;
+pub mod token;

@@ -1,0 +1,122 @@
+//! Verification codes: a few digits, mailed once and typed once (T2).
+//!
+//! How often one may be guessed at is the business of its challenge (`domain::challenge`).
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
+
+use crate::platform::ids::OutboxId;
+use crate::secrets::token::{Digest, keyed};
+
+/// Digits that a practice may choose from.
+const LENGTHS: std::ops::RangeInclusive<usize> = 6..=10;
+
+/// A plain code. Mailed once, typed once, never stored.
+pub struct Code(Zeroizing<String>);
+
+impl Code {
+    /// Reads a code as a person types it: spaces and dashes do not count, nor which script's width a digit has. `None` for
+    /// what no practice can have sent.
+    pub fn parse(typed: &str) -> Option<Self> {
+        let digits: String = typed.nfkc().filter(|&c| !is_separator(c)).collect();
+        let digits = Zeroizing::new(digits);
+        let fits = LENGTHS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        fits.then_some(Self(digits))
+    }
+
+    /// The code that 128 bits stand for.
+    pub(super) fn of_bits(bits: u128, length: u32) -> Self {
+        // Of 2^128 numbers: the remainder favours none by more than one in 10^28.
+        let width = length as usize;
+        Self(Zeroizing::new(format!("{:0width$}", bits % 10_u128.pow(length))))
+    }
+
+    /// In groups of three or four digits, which is how people read and type them.
+    pub fn grouped(&self) -> Zeroizing<String> {
+        let groups = self.0.len().div_ceil(4);
+        let mut text = Zeroizing::new(String::with_capacity(self.0.len() + groups));
+        let mut rest = self.0.as_str();
+        for left in (1..=groups).rev() {
+            let (group, after) = rest.split_at(rest.len() / left);
+            text.push_str(group);
+            text.push_str(if left > 1 { " " } else { "" });
+            rest = after;
+        }
+        text
+    }
+
+    /// What the store keeps: keyed, because so few digits are found by trying them all; bound to its request.
+    pub fn digest(&self, key: &[u8], request: OutboxId) -> Digest {
+        let parts: [&[u8]; 3] = [b"rekey stored code", &request.to_bytes(), self.0.as_bytes()];
+        Digest::from(keyed(key, &parts))
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[code]")
+    }
+}
+
+pub(crate) fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{200b}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(n: u8) -> OutboxId {
+        OutboxId::from_bytes([n; 16])
+    }
+
+    /// Spread over all numbers, as a keyed hash is.
+    fn code(n: u8, length: u32) -> Code {
+        let bits = keyed(b"key", &[&[n]]);
+        Code::of_bits(u128::from_be_bytes(bits[..16].try_into().expect("16 bytes")), length)
+    }
+
+    #[test]
+    fn a_code_is_taken_however_it_is_grouped() {
+        let plain = |typed: &str| Code::parse(typed).map(|code| code.0.to_string());
+        for typed in [
+            "12345678",
+            " 1234 5678\n",
+            "1234-5678",
+            "12\u{a0}34\u{2013}56\u{2011}78",
+            "\u{ff11}\u{ff12}345678",
+            "1234\u{200b}5678",
+        ] {
+            assert_eq!(plain(typed).as_deref(), Some("12345678"), "{typed:?}");
+        }
+        for typed in ["", "-", "12345", "12345678901", "1234567a", "+1234567", "1234.5678", "\u{661}2345678"]
+        {
+            assert_eq!(plain(typed), None, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn codes_have_their_length_and_are_grouped_for_reading() {
+        for (length, shape) in [(6, "3 3"), (7, "3 4"), (8, "4 4"), (9, "3 3 3"), (10, "3 3 4")] {
+            for n in 0..100 {
+                let code = code(n, length);
+                let grouped = code.grouped();
+                let groups: Vec<String> = grouped.split(' ').map(|group| group.len().to_string()).collect();
+                assert_eq!(groups.join(" "), shape, "{}", *grouped);
+                assert_eq!(Code::parse(&grouped).expect("its own text").0, code.0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_stored_is_keyed_and_bound_to_its_request() {
+        let code = code(1, 8);
+        let stored = code.digest(b"key", request(1));
+        assert_eq!(code.digest(b"key", request(1)), stored);
+        assert_ne!(code.digest(b"yek", request(1)), stored);
+        assert_ne!(code.digest(b"key", request(2)), stored);
+        assert_eq!(format!("{code:?} {stored:?}"), "[code] Digest");
+    }
+}

@@ -1,0 +1,400 @@
+//! Passwords: what is taken (P2), and how it is kept (P1).
+//!
+//! A password is normalized to NFC and otherwise left alone. It is kept as Argon2id with a pepper, as one PHC string whose
+//! `keyid` names the pepper. Imported Argon2 and bcrypt hashes are verified as they are and replaced at the next sign-in.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+use unicode_normalization::UnicodeNormalization as _;
+use zeroize::Zeroizing;
+
+use crate::platform::clock::{Ambient, NoRandomness};
+use crate::secrets::keyring::{KeyError, Keyring};
+
+mod strength;
+
+pub use strength::{Weakness, WeaknessCode, weaknesses};
+
+/// The most code points the parser takes.
+pub const LONGEST: usize = 256;
+/// The most memory an imported hash may ask for, in KiB.
+const MOST_MEMORY: u32 = 64 * 1024;
+/// The most passes and lanes an imported hash may ask for.
+const MOST_PASSES: u32 = 4;
+/// The highest bcrypt cost taken: about half a second.
+const MOST_BCRYPT: u32 = 13;
+
+/// A password as its owner typed it, in NFC. Erased when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// `None` when it has no or more than 256 code points.
+    pub fn parse(typed: &str) -> Option<Self> {
+        let normalized = Zeroizing::new(typed.nfc().collect::<String>());
+        (1..=LONGEST).contains(&normalized.chars().count()).then_some(Self(normalized))
+    }
+
+    fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[password]")
+    }
+}
+
+/// A kept password: a PHC string of Argon2, or an imported bcrypt string.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes a hash made elsewhere.
+    ///
+    /// # Errors
+    /// A reason, when the text is no Argon2 or bcrypt hash, names a pepper, or asks for more work than a sign-in may cost.
+    pub fn import(text: &str) -> Result<Self, &'static str> {
+        // `$2x$` marks hashes of a broken implementation, which compare otherwise.
+        if let Ok(parts) = text.parse::<bcrypt::HashParts>()
+            && !text.starts_with("$2x$")
+        {
+            let fits = (4..=MOST_BCRYPT).contains(&parts.get_cost());
+            return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 13") };
+        }
+        let hash = phc::PasswordHash::new(text).map_err(|_| "is no Argon2 (PHC) and no bcrypt hash")?;
+        let params = Params::try_from(&hash).map_err(|_| "has unusable Argon2 parameters")?;
+        let version = hash.version.is_none_or(|version| Version::try_from(version).is_ok());
+        let known = version
+            && Algorithm::try_from(hash.algorithm.as_str()).is_ok()
+            && hash.salt.is_some()
+            && hash.hash.is_some();
+        let fits = params.m_cost() <= MOST_MEMORY
+            && params.t_cost() <= MOST_PASSES
+            && params.p_cost() <= MOST_PASSES;
+        match (known && fits, params.keyid().is_empty()) {
+            (true, true) => Ok(Self(text.to_owned())),
+            (true, false) => Err("names a pepper that this system does not have"),
+            (false, _) => Err("is not Argon2, or asks for more than 64 MiB, 4 passes or 4 lanes"),
+        }
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hash]")
+    }
+}
+
+/// A kept password could not be worked with.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Its pepper is gone.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No salt could be drawn.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// What is stored is no hash.
+    #[error("a stored password hash is broken")]
+    Broken,
+}
+
+/// What a comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not this password.
+    Wrong,
+    /// This password.
+    Right,
+    /// This password, kept with other parameters or another pepper than new ones: hash it again.
+    RightButOutdated,
+}
+
+/// What Argon2 is to do.
+struct Work<'a> {
+    pepper: Option<&'a [u8]>,
+    algorithm: Algorithm,
+    version: Version,
+    params: Params,
+    salt: &'a [u8],
+}
+
+impl<'a> Work<'a> {
+    /// As new hashes are made, without a pepper.
+    const fn new(salt: &'a [u8]) -> Self {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        Self { pepper: None, algorithm, version, params: Params::DEFAULT, salt }
+    }
+}
+
+/// Hashes and verifies, with one set of parameters and working memory that a warm function keeps.
+pub struct Hasher {
+    params: Params,
+    /// As many as ever worked at once: one on Lambda.
+    memory: Mutex<Vec<Vec<Block>>>,
+}
+
+impl Default for Hasher {
+    /// With OWASP's first choice of parameters.
+    fn default() -> Self {
+        Self { params: Self::PARAMS, memory: Mutex::new(Vec::new()) }
+    }
+}
+
+impl Hasher {
+    /// OWASP's first choice: 19456 KiB, 2 passes, 1 lane. The library's own default, by the same advice; a test holds it.
+    const PARAMS: Params = Params::DEFAULT;
+
+    /// Keeps a password: 128-bit salt, the current pepper, its id in the string.
+    pub fn hash(
+        &self,
+        peppers: &Keyring,
+        ambient: &Ambient,
+        password: &Password,
+    ) -> Result<PasswordHash, HashError> {
+        let salt: [u8; 16] = ambient.bytes()?;
+        let keyid = KeyId::new(peppers.current_id().as_bytes()).map_err(|_| HashError::Broken)?;
+        let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
+        let params = ParamsBuilder::new().m_cost(m).t_cost(t).p_cost(p).keyid(keyid).build();
+        let params = params.map_err(|_| HashError::Broken)?;
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let work = Work { pepper: Some(peppers.current()?), params: params.clone(), ..Work::new(&salt) };
+        self.argon2(work, password, &mut output)?;
+        let hash = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(|_| HashError::Broken)?,
+            salt: Some(Salt::new(&salt).map_err(|_| HashError::Broken)?),
+            hash: Some(Output::new(&output).map_err(|_| HashError::Broken)?),
+        };
+        Ok(PasswordHash(hash.to_string()))
+    }
+
+    /// Compares a password with a kept one, or with nothing: that costs as much and is always wrong (F1).
+    pub fn verify(
+        &self,
+        peppers: &Keyring,
+        password: &Password,
+        kept: Option<&PasswordHash>,
+    ) -> Result<Verdict, HashError> {
+        match kept {
+            None => self.spend(peppers, password).map(|()| Verdict::Wrong),
+            Some(kept) if kept.0.starts_with("$2") => verify_bcrypt(password, kept),
+            Some(kept) => self.verify_argon2(peppers, password, kept),
+        }
+    }
+
+    fn verify_argon2(
+        &self,
+        peppers: &Keyring,
+        password: &Password,
+        kept: &PasswordHash,
+    ) -> Result<Verdict, HashError> {
+        let hash = phc::PasswordHash::new(&kept.0).map_err(|_| HashError::Broken)?;
+        let params = Params::try_from(&hash).map_err(|_| HashError::Broken)?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashError::Broken)?;
+        let version =
+            hash.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(|_| HashError::Broken)?;
+        let (salt, expected) = hash.salt.zip(hash.hash).ok_or(HashError::Broken)?;
+        let keyid = std::str::from_utf8(params.keyid()).map_err(|_| HashError::Broken)?.to_owned();
+        let pepper = if keyid.is_empty() { None } else { Some(peppers.get(&keyid)?) };
+        let mut output = vec![0; expected.as_bytes().len()];
+        let salt: &[u8] = &salt;
+        self.argon2(
+            Work { pepper, algorithm, version, params: params.clone(), salt },
+            password,
+            &mut output,
+        )?;
+        if !bool::from(output.as_slice().ct_eq(expected.as_bytes())) {
+            return Ok(Verdict::Wrong);
+        }
+        let work = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost());
+        let current = (algorithm, version) == (Algorithm::Argon2id, Version::V0x13)
+            && work(&params) == work(&self.params)
+            && keyid == peppers.current_id();
+        Ok(if current { Verdict::Right } else { Verdict::RightButOutdated })
+    }
+
+    fn spend(&self, peppers: &Keyring, password: &Password) -> Result<(), HashError> {
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let pepper = Some(peppers.current()?);
+        self.argon2(
+            Work { pepper, params: self.params.clone(), ..Work::new(&[0; 16]) },
+            password,
+            &mut output,
+        )
+    }
+
+    /// The one call of Argon2, in memory that was used before.
+    fn argon2(&self, work: Work<'_>, password: &Password, output: &mut [u8]) -> Result<(), HashError> {
+        let Work { pepper, algorithm, version, params, salt } = work;
+        let blocks = params.block_count();
+        let argon2 = match pepper {
+            Some(pepper) => {
+                Argon2::new_with_secret(pepper, algorithm, version, params).map_err(|_| HashError::Broken)?
+            }
+            None => Argon2::new(algorithm, version, params),
+        };
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        if memory.len() < blocks {
+            memory.resize(blocks, Block::default());
+        }
+        let done = argon2.hash_password_into_with_memory(
+            password.expose().as_bytes(),
+            salt,
+            output,
+            &mut memory[..blocks],
+        );
+        // What a dear imported hash needed is given back: it is the exception.
+        memory.truncate(self.params.block_count());
+        memory.shrink_to_fit();
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        done.map_err(|_| HashError::Broken)
+    }
+}
+
+fn verify_bcrypt(password: &Password, kept: &PasswordHash) -> Result<Verdict, HashError> {
+    // Whoever made the hash truncated at 72 bytes; comparing must do the same, once.
+    let right = bcrypt::verify(password.expose(), &kept.0).map_err(|_| HashError::Broken)?;
+    Ok(if right { Verdict::RightButOutdated } else { Verdict::Wrong })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peppers(current: &str) -> Keyring {
+        let key = "p".repeat(43);
+        Keyring::parse(&format!(r#"{{"current":"{current}","k1":"{key}1","k2":"{key}2"}}"#)).expect("a ring")
+    }
+
+    fn password(text: &str) -> Password {
+        Password::parse(text).expect("a password")
+    }
+
+    #[test]
+    fn nothing_is_trimmed_folded_or_cut() {
+        let hasher = Hasher::default();
+        let peppers = peppers("k1");
+        let long = "x".repeat(255) + "1";
+        for (kept, typed, verdict) in [
+            (" walk the green river ", " walk the green river ", Verdict::Right),
+            (" walk the green river ", "walk the green river", Verdict::Wrong),
+            ("Walk the green river", "walk the green river", Verdict::Wrong),
+            ("caf\u{e9} au lait, deux sucres", "cafe\u{301} au lait, deux sucres", Verdict::Right),
+            (&long, &long, Verdict::Right),
+            (&long, &("x".repeat(255) + "2"), Verdict::Wrong),
+            ("a\0b walk the green", "a\0c walk the green", Verdict::Wrong),
+        ] {
+            let hash = hasher.hash(&peppers, &Ambient::system(), &password(kept)).expect("a hash");
+            assert_eq!(
+                hasher.verify(&peppers, &password(typed), Some(&hash)).expect("a verdict"),
+                verdict,
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_to_256_code_points_are_taken() {
+        assert!(Password::parse("").is_none());
+        assert!(Password::parse("🦀").is_some());
+        assert!(Password::parse(&"🦀".repeat(256)).is_some());
+        assert!(Password::parse(&"🦀".repeat(257)).is_none());
+    }
+
+    #[test]
+    fn the_kept_string_is_argon2id_with_the_stated_parameters_and_its_pepper_named() {
+        let hasher = Hasher::default();
+        let hash = hasher
+            .hash(&peppers("k1"), &Ambient::system(), &password("walk the green river"))
+            .expect("a hash");
+        let parsed = phc::PasswordHash::new(&hash.0).expect("a PHC string");
+        assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid="), "{}", hash.0);
+        assert_eq!(parsed.salt.expect("a salt").len(), 16);
+        let other = hasher
+            .hash(&peppers("k1"), &Ambient::system(), &password("walk the green river"))
+            .expect("a hash");
+        assert_ne!(hash, other, "each has its own salt");
+    }
+
+    #[test]
+    fn a_new_pepper_or_parameters_ask_for_a_rehash_and_a_lost_pepper_is_an_error() {
+        let hasher = Hasher::default();
+        let typed = password("walk the green river");
+        let hash = hasher.hash(&peppers("k1"), &Ambient::system(), &typed).expect("a hash");
+        assert_eq!(hasher.verify(&peppers("k1"), &typed, Some(&hash)).expect("a verdict"), Verdict::Right);
+        assert_eq!(
+            hasher.verify(&peppers("k2"), &typed, Some(&hash)).expect("a verdict"),
+            Verdict::RightButOutdated
+        );
+        let other =
+            Keyring::parse(&format!(r#"{{"current":"k9","k9":"{}"}}"#, "p".repeat(43))).expect("a ring");
+        assert!(matches!(hasher.verify(&other, &typed, Some(&hash)), Err(HashError::Key(_))));
+        let impostor =
+            Keyring::parse(&format!(r#"{{"current":"k1","k1":"{}"}}"#, "q".repeat(43))).expect("a ring");
+        assert_eq!(hasher.verify(&impostor, &typed, Some(&hash)).expect("a verdict"), Verdict::Wrong);
+    }
+
+    #[test]
+    fn imported_hashes_are_verified_and_ask_for_a_rehash() {
+        let hasher = Hasher::default();
+        let typed = password("walk the green river");
+        let bcrypt = bcrypt::hash_with_salt("walk the green river", 4, [7; 16]).expect("bcrypt").to_string();
+        let argon2i = "$argon2i$v=19$m=64,t=2,p=1$c29tZXNhbHQxMjM0NTY3$";
+        let mut output = [0; 32];
+        let params = Params::new(64, 2, 1, None).expect("parameters");
+        let salt = phc::Salt::from_b64("c29tZXNhbHQxMjM0NTY3").expect("a salt");
+        let old = Argon2::new(Algorithm::Argon2i, Version::V0x13, params);
+        old.hash_password_into(b"walk the green river", &salt, &mut output).expect("argon2i");
+        let argon2i = format!("{argon2i}{}", Output::new(&output).expect("an output"));
+        for text in [bcrypt, argon2i] {
+            let hash = PasswordHash::import(&text).expect("importable");
+            assert_eq!(
+                hasher.verify(&peppers("k1"), &typed, Some(&hash)).expect("a verdict"),
+                Verdict::RightButOutdated
+            );
+            let wrong = password("walk the green rivet");
+            assert_eq!(
+                hasher.verify(&peppers("k1"), &wrong, Some(&hash)).expect("a verdict"),
+                Verdict::Wrong
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_that_cannot_be_afforded_or_understood_is_not_imported() {
+        for text in [
+            "",
+            "walk the green river",
+            "$1$abc$def",
+            "$2x$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde",
+            "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=64,t=99,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=18$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=64,t=2,p=1,keyid=azE$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+        ] {
+            assert!(PasswordHash::import(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_as_wrong_as_something_and_memory_is_reused() {
+        let hasher = Hasher::default();
+        let typed = password("walk the green river");
+        assert_eq!(hasher.verify(&peppers("k1"), &typed, None).expect("a verdict"), Verdict::Wrong);
+        let address = |hasher: &Hasher| hasher.memory.lock().expect("a lock")[0].as_ptr();
+        let before = address(&hasher);
+        hasher.hash(&peppers("k1"), &Ambient::system(), &typed).expect("a hash");
+        assert_eq!(address(&hasher), before);
+    }
+}

@@ -1,0 +1,247 @@
+//! The table, and how it is spoken to: one item, one update, one transaction, each tried again while another is in the way.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem,
+};
+use serde::de::DeserializeOwned;
+
+use crate::platform::aws::Environment;
+use crate::platform::clock::Ambient;
+use crate::platform::config::{ConfigError, Lookup, required};
+use crate::store::error::StoreError;
+use crate::store::items::{self, Item};
+use crate::store::keys::Key;
+use crate::store::write::{Range, Write};
+
+/// How often a transaction that met another one is tried again.
+const ATTEMPTS: u32 = 12;
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// How a transaction ended that the store could decide.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All of it was written.
+    Written,
+    /// None of it was: conditions failed.
+    Refused(Refused),
+}
+
+impl Outcome {
+    /// Whether it was written.
+    pub const fn is_written(&self) -> bool {
+        matches!(self, Self::Written)
+    }
+}
+
+/// Which conditions of a transaction failed.
+#[derive(Debug)]
+pub struct Refused(Vec<Option<Item>>);
+
+impl Refused {
+    /// The item as it was, when the condition of the write at this index failed.
+    pub fn old(&self, index: usize) -> Option<&Item> {
+        self.0.get(index).and_then(Option::as_ref)
+    }
+}
+
+/// How an update by itself ended.
+#[derive(Debug)]
+pub(super) enum Updated {
+    /// It was written; the item after it.
+    Written(Item),
+    /// Its condition failed; the item as it is, if there is one.
+    Refused(Option<Item>),
+}
+
+impl Updated {
+    /// Whether it was written.
+    pub(super) const fn is_written(&self) -> bool {
+        matches!(self, Self::Written(_))
+    }
+
+    /// The item as it is now, written or not.
+    pub(super) fn into_item(self) -> Option<Item> {
+        match self {
+            Self::Written(item) => Some(item),
+            Self::Refused(item) => item,
+        }
+    }
+}
+
+/// The table, and how to reach it.
+#[derive(Clone)]
+pub struct Store {
+    pub(super) client: Client,
+    pub(super) table: String,
+    ambient: Ambient,
+}
+
+impl Store {
+    /// Works on the table that `REKEY_TABLE` names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when it names none.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        Ok(Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient))
+    }
+
+    /// Works on the given table.
+    pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
+        Self { client, table: table.into(), ambient }
+    }
+
+    /// Writes everything or nothing. One round trip unless another transaction is in the way.
+    pub(super) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, StoreError> {
+        let items = writes.into_iter().map(|write| write.into_item(&self.table));
+        let items = items.collect::<Result<Vec<TransactWriteItem>, _>>()?;
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let call = self.client.transact_write_items().set_transact_items(Some(items.clone()));
+            let Err(error) = call.send().await else { return Ok(Outcome::Written) };
+            let reasons = match error.as_service_error() {
+                Some(TransactWriteItemsError::TransactionCanceledException(e)) => {
+                    e.cancellation_reasons().to_vec()
+                }
+                _ => Vec::new(),
+            };
+            if let Some(refused) = refused(&reasons) {
+                return Ok(Outcome::Refused(refused));
+            }
+            if attempt == ATTEMPTS || !passes(&reasons) {
+                return Err(StoreError::failed("TransactWriteItems", &error));
+            }
+            self.pause(wait).await?;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        Ok(Outcome::Written)
+    }
+
+    /// One update by itself. One round trip unless a transaction is in the way. It is done again when its answer was lost, and
+    /// must be harmless then.
+    pub(super) async fn update_alone(&self, write: Write) -> Result<Updated, StoreError> {
+        let call = write
+            .into_call(self.client.update_item())?
+            .table_name(&self.table)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut wait = FIRST_WAIT;
+        for attempt in 1.. {
+            let error = match call.clone().send().await {
+                Ok(answer) => return Ok(Updated::Written(answer.attributes.unwrap_or_default())),
+                Err(error) => error,
+            };
+            let cause = error.as_service_error();
+            if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = cause {
+                return Ok(Updated::Refused(refused.item.clone()));
+            }
+            let in_the_way = cause.is_some_and(UpdateItemError::is_transaction_conflict_exception);
+            if attempt == ATTEMPTS || !in_the_way {
+                return Err(StoreError::failed("UpdateItem", &error));
+            }
+            self.pause(wait).await?;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        Ok(Updated::Refused(None))
+    }
+
+    /// Full jitter: of two transactions in each other's way, one goes first.
+    async fn pause(&self, at_most: Duration) -> Result<(), StoreError> {
+        let [byte] = self.ambient.bytes().map_err(|error| StoreError::unavailable("waiting", error))?;
+        tokio::time::sleep(at_most * u32::from(byte) / 256).await;
+        Ok(())
+    }
+
+    /// Items by key, strongly consistent, in no order.
+    pub(super) async fn get_batch(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+    ) -> Result<Vec<Item>, StoreError> {
+        let keys = keys.into_iter().map(|key| key.attributes()).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let wanted = wanted.map_err(|error| StoreError::unavailable("building a read", error))?;
+        let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+        let answer = answer.map_err(|error| StoreError::failed("BatchGetItem", &error))?;
+        if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
+            return Err(StoreError::unavailable("BatchGetItem", "the store left keys unprocessed"));
+        }
+        Ok(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
+    }
+
+    /// Every item of a range, however many pages they come in.
+    pub(super) async fn query_all(&self, range: Range<'_>) -> Result<Vec<Item>, StoreError> {
+        let call = range.into_call(self.client.query().table_name(&self.table));
+        let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        items.map_err(|error| StoreError::failed("Query", &error))
+    }
+
+    /// The first answer to a query of a range: at most a megabyte, and at most `limit` items after the sort key `after`.
+    pub(super) async fn query_page(
+        &self,
+        range: Range<'_>,
+        page: Page<'_>,
+    ) -> Result<QueryOutput, StoreError> {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let start = page
+            .after
+            .map(|sk| HashMap::from([("pk".to_owned(), text(range.partition)), ("sk".to_owned(), text(sk))]));
+        let call = range.into_call(self.client.query().table_name(&self.table));
+        let call = call.set_limit(page.limit).set_exclusive_start_key(start);
+        let call = if page.newest_first { call.scan_index_forward(false) } else { call };
+        call.send().await.map_err(|error| StoreError::failed("Query", &error))
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key).await?.map(|item| items::read(&key.pk, item)).transpose()
+    }
+
+    pub(super) async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true);
+        let answer = call.send().await.map_err(|error| StoreError::failed("GetItem", &error))?;
+        Ok(answer.item)
+    }
+}
+
+/// Which part of a range is read at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Page<'a> {
+    /// The sort key of the last item of the page before.
+    pub(super) after: Option<&'a str>,
+    /// How many items at most.
+    pub(super) limit: Option<i32>,
+    /// From the end.
+    pub(super) newest_first: bool,
+}
+
+/// Conditions that failed, if any did. One that failed is decided, whatever else the transaction met: what makes these
+/// conditions fail (a used ticket, a full window, a taken name) does not go away by trying again.
+fn refused(reasons: &[CancellationReason]) -> Option<Refused> {
+    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+    reasons.iter().any(failed).then(|| {
+        Refused(
+            reasons
+                .iter()
+                .map(|reason| failed(reason).then(|| reason.item().cloned().unwrap_or_default()))
+                .collect(),
+        )
+    })
+}
+
+/// Reasons that pass with time.
+fn passes(reasons: &[CancellationReason]) -> bool {
+    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    reasons.iter().any(|reason| reason.code().is_some_and(|code| passing.contains(&code)))
+}
