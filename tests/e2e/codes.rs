@@ -171,7 +171,7 @@ async fn a_code_opens_no_ticket_that_was_taken_back_or_is_out_of_answers() {
 }
 
 #[tokio::test]
-async fn staff_recover_by_code_at_their_own_door() {
+async fn staff_recover_by_code_at_their_own_portal() {
     let app = TestApp::start().await;
     let request = app.forgot_by_code("agency", "staff", "casey@agency.test").await;
     app.forgot_by_code("agency", "client", "casey").await;

@@ -284,7 +284,7 @@ async fn no_mail_goes_to_a_closed_or_unknown_account_and_the_trail_says_why() {
 }
 
 #[tokio::test]
-async fn the_staff_portal_is_another_door() {
+async fn the_staff_portal_is_another_one() {
     let app = TestApp::start().await;
     let body = json!({"practice": "agency", "portal": "staff", "identifier": "casey"});
     assert_eq!(app.post("/v1/password/forgot", body).await.status, 202);

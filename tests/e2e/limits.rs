@@ -150,7 +150,7 @@ async fn a_spent_address_blames_nobody_that_it_names() {
 }
 
 #[tokio::test]
-async fn one_practices_and_one_doors_attempts_are_not_anothers() {
+async fn one_practices_and_one_portals_attempts_are_not_anothers() {
     let app = TestApp::start().await;
     app.create_practice("therapy", json!({})).await;
     app.import("therapy", &crate::support::demo_accounts("therapy")).await;

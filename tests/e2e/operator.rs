@@ -144,7 +144,7 @@ async fn an_account_without_an_address_gets_no_mail_and_the_trail_says_so() {
 }
 
 #[tokio::test]
-async fn the_same_username_may_exist_at_both_doors_and_in_two_practices() {
+async fn the_same_username_may_exist_at_both_portals_and_in_two_practices() {
     let app = TestApp::start().await;
     app.create_practice("therapy", json!({})).await;
     let jane = json!({"username": "jane", "display_name": "Another", "password_hash": password_hash()});

@@ -51,7 +51,7 @@ async fn who_has_no_question_yet_is_sent_to_the_practice_and_only_the_holder_is_
 }
 
 #[tokio::test]
-async fn staff_recover_at_their_own_door_in_all_the_same_ways() {
+async fn staff_recover_at_their_own_portal_in_all_the_same_ways() {
     let app = pediatrics().await;
     let link = link_for(&app, "staff", "casey").await;
     assert_eq!(app.preview(&link).await.json()["question"], QUESTION);

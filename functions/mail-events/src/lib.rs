@@ -3,23 +3,17 @@
 //! EventBridge may deliver an event twice, late, or out of order, and SES reports mails of others: what is known already, and
 //! what means nothing here, changes nothing. An event carries addresses and headers; none of them is logged or kept.
 
-use std::collections::BTreeMap;
-
-use rekey::domain::account::{Account, MailStatus};
-use rekey::domain::event::{Action, Actor, Event};
-use rekey::domain::identifier::Email;
-use rekey::domain::ticket::{MailFate, Ticket};
-use rekey::mail::tags::{Addressed, Tags};
+use rekey::mail::tags::Tags;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, NoRandomness};
 use rekey::platform::config::{ConfigError, Lookup};
-use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
-use rekey::store::mail::Undelivered;
-use rekey::store::race::until_written;
 use rekey::store::transact::Store;
-use serde::Deserialize;
 use serde_json::Value;
+
+mod news;
+
+use news::{Detail, News, Report};
 
 /// What the function works with.
 pub struct Deps {
@@ -48,51 +42,6 @@ pub enum Failure {
     Randomness(#[from] NoRandomness),
 }
 
-/// The detail of an event of SES, as far as it is of use here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Detail {
-    event_type: String,
-    mail: Mail,
-    #[serde(default)]
-    bounce: Option<Bounce>,
-}
-
-#[derive(Deserialize)]
-struct Mail {
-    tags: BTreeMap<String, Vec<String>>,
-    destination: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Bounce {
-    bounce_type: String,
-}
-
-/// What an event tells of a mail.
-#[derive(Clone, Copy)]
-struct News {
-    fate: MailFate,
-    /// What the address is from now on, if it tells that.
-    status: Option<MailStatus>,
-}
-
-impl News {
-    /// `None` for an event that changes nothing, such as that a mail waits at its server.
-    fn of(detail: &Detail) -> Option<Self> {
-        let permanent = detail.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent");
-        Some(match detail.event_type.as_str() {
-            "Delivery" => Self { fate: MailFate::Delivered, status: None },
-            "Bounce" if permanent => Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced) },
-            // A mailbox that is full today, or an answering machine; a mail that SES would not pass on.
-            "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
-            "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
-            _ => return None,
-        })
-    }
-}
-
 /// Deals with one event.
 ///
 /// # Errors
@@ -113,78 +62,4 @@ pub async fn handler(deps: &Deps, event: Value) -> Result<(), Failure> {
     }
     tracing::info!(event = "mail_event", fate = news.fate.as_str(), outbox = report.tags.outbox.to_string());
     Ok(())
-}
-
-impl News {
-    /// Remembers the news with an account that the mail was for, and with the ticket that it carried.
-    async fn record(self, deps: &Deps, report: &Report, addressed: Addressed) -> Result<(), Failure> {
-        let Addressed { account: id, ticket } = addressed;
-        if self.fate == MailFate::Delivered {
-            return match ticket {
-                Some(ticket) => Ok(deps.store.record_delivered(id, ticket).await?),
-                None => Ok(()),
-            };
-        }
-        until_written("recording what became of a mail", || async {
-            let found = find(deps, addressed).await?;
-            let Some(Found { account, ticket }) =
-                found.filter(|found| found.account.practice == report.tags.practice)
-            else {
-                return Ok::<_, Failure>(Some(()));
-            };
-            let ticket = ticket.filter(|ticket| ticket.mail < Some(self.fate));
-            // An address that staff have corrected since is not to be blamed for the former one.
-            let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
-            if ticket.is_none() && status.is_none() {
-                return Ok(Some(()));
-            }
-            let event = self.event(deps, report, &account)?;
-            let event = Event { ticket: ticket.as_ref().map(|ticket| ticket.id), ..event };
-            let marked = status.map(|status| account.with_mail(status));
-            let undelivered = Undelivered {
-                fate: self.fate,
-                account: marked.as_ref().map(|new| Changed { old: &account, new }),
-                ticket: ticket.as_ref(),
-                event: &event,
-            };
-            Ok(deps.store.record_undelivered(&undelivered).await?.is_written().then_some(()))
-        })
-        .await
-    }
-
-    fn event(self, deps: &Deps, report: &Report, account: &Account) -> Result<Event, NoRandomness> {
-        let complained = self.fate == MailFate::Complained;
-        let action = if complained { Action::MailComplained } else { Action::MailBounced };
-        let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
-        Ok(event.of(account.id, account.portal).with_outbox(report.tags.outbox))
-    }
-}
-
-/// The mail that an event is about.
-struct Report {
-    tags: Tags,
-    destination: Vec<String>,
-}
-
-impl Report {
-    fn went_to(&self, account: &Account) -> bool {
-        let address = account.email.as_ref().map(Email::mailbox);
-        address.is_some_and(|address| self.destination.iter().any(|to| to.eq_ignore_ascii_case(&address)))
-    }
-}
-
-/// An account and its ticket, as they are now. The ticket may be gone, long after.
-struct Found {
-    account: Account,
-    ticket: Option<Ticket>,
-}
-
-async fn find(deps: &Deps, Addressed { account, ticket }: Addressed) -> Result<Option<Found>, StoreError> {
-    if let Some(ticket) = ticket
-        && let Some(found) = deps.store.find_ticket_with_account(account, ticket).await?
-    {
-        return Ok(Some(Found { account: found.account, ticket: Some(found.ticket) }));
-    }
-    let account = deps.store.find_account(account).await?;
-    Ok(account.map(|account| Found { account, ticket: None }))
 }

@@ -11,7 +11,7 @@ use rekey::domain::text::{check_name, is_line};
 use rekey::secrets::password::PasswordHash;
 use serde::{Deserialize, Serialize};
 
-use crate::{Deps, OperatorError, practice};
+use crate::{Deps, OperatorError, find_practice};
 
 /// One account, as another system exports it.
 #[derive(Debug, Deserialize)]
@@ -103,7 +103,7 @@ pub(crate) async fn import_accounts(
     slug: &Slug,
     lines: &str,
 ) -> Result<Imported, OperatorError> {
-    let practice = practice(deps, slug).await?;
+    let practice = find_practice(deps, slug).await?;
     let mut imported = Imported::default();
     for (index, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let Outcome { username, status } = import_line(deps, &practice, text).await;

@@ -4,17 +4,11 @@
 //! hashes with them. A line that cannot be imported is answered with its reason and hinders no other.
 
 use lambda_runtime::Diagnostic;
-use rekey::domain::account::{Account, NewAccount, Role, Setup};
 use rekey::domain::event::{Action, Actor, Event};
-use rekey::domain::identifier::{Email, Username};
-use rekey::domain::outbox::{OutboxItem, OutboxKind};
-use rekey::domain::practice::check_locale;
-use rekey::domain::practice::{Portal, Practice, SettingError, Slug};
-use rekey::domain::text::check_name;
+use rekey::domain::practice::{Practice, SettingError, Slug};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, NoRandomness};
 use rekey::platform::config::{ConfigError, Lookup};
-use rekey::platform::ids::AccountId;
 use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
 use rekey::store::error::StoreError;
@@ -22,7 +16,9 @@ use rekey::store::transact::Store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod administrator;
 pub mod import;
+mod practice;
 
 /// What the function works with.
 pub struct Deps {
@@ -87,26 +83,9 @@ impl From<OperatorError> for Diagnostic {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 enum Invocation {
-    CreatePractice(CreatePractice),
-    CreateAdministrator(CreateAdministrator),
+    CreatePractice(practice::CreatePractice),
+    CreateAdministrator(administrator::CreateAdministrator),
     ImportAccounts(ImportAccounts),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CreatePractice {
-    practice: Value,
-}
-
-/// The first administrator of a practice, who is mailed an invitation.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CreateAdministrator {
-    practice: Slug,
-    username: Username,
-    email: Email,
-    display_name: String,
-    locale: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,9 +114,11 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
     let invocation: Invocation = rekey::http::call::read(invocation)
         .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))?;
     let answer = match invocation {
-        Invocation::CreatePractice(asked) => serde_json::to_value(create_practice(deps, &asked).await?),
+        Invocation::CreatePractice(asked) => {
+            serde_json::to_value(practice::create_practice(deps, &asked).await?)
+        }
         Invocation::CreateAdministrator(asked) => {
-            serde_json::to_value(create_administrator(deps, asked).await?)
+            serde_json::to_value(administrator::create_administrator(deps, asked).await?)
         }
         Invocation::ImportAccounts(asked) => {
             serde_json::to_value(import::import_accounts(deps, &asked.practice, &asked.lines).await?)
@@ -146,58 +127,6 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
     answer.map_err(|error| OperatorError::Invalid(error.to_string()))
 }
 
-/// What came of creating a practice.
-#[derive(Debug, Serialize)]
-struct PracticeCreated {
-    status: Created,
-}
-
-async fn create_practice(deps: &Deps, asked: &CreatePractice) -> Result<PracticeCreated, OperatorError> {
-    let practice = Practice::parse(&asked.practice)?;
-    let event = deps.event(&practice.slug, Action::PracticeCreated)?;
-    let written = deps.store.create_practice(&practice, &event).await?.is_written();
-    Ok(PracticeCreated { status: if written { Created::Created } else { Created::Exists } })
-}
-
-/// What came of creating an administrator.
-#[derive(Debug, Serialize)]
-struct AdministratorCreated {
-    status: Created,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<AccountId>,
-}
-
-async fn create_administrator(
-    deps: &Deps,
-    asked: CreateAdministrator,
-) -> Result<AdministratorCreated, OperatorError> {
-    practice(deps, &asked.practice).await?;
-    check_name(&asked.display_name)
-        .map_err(|rule| OperatorError::Invalid(format!("display_name: {rule}")))?;
-    check_locale(asked.locale.as_deref())
-        .map_err(|rule| OperatorError::Invalid(format!("locale: {rule}")))?;
-    let new = NewAccount {
-        practice: asked.practice,
-        portal: Portal::Staff,
-        username: asked.username,
-        display_name: asked.display_name,
-    };
-    let account = Account {
-        email: Some(asked.email),
-        locale: asked.locale,
-        role: Some(Role::Admin),
-        setup: Setup::Invited,
-        ..Account::new(&deps.ambient, new)?
-    };
-    let kind = OutboxKind::Link { account: account.id, by: None };
-    let invitation = OutboxItem::new(&deps.ambient, &account.practice, kind, None)?;
-    let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
-    let event = event.with_outbox(invitation.id);
-    let written = deps.store.create_account(&account, &event, Some(&invitation)).await?.is_written();
-    let status = if written { Created::Created } else { Created::Exists };
-    Ok(AdministratorCreated { status, account: written.then_some(account.id) })
-}
-
-async fn practice(deps: &Deps, slug: &Slug) -> Result<Practice, OperatorError> {
+pub(crate) async fn find_practice(deps: &Deps, slug: &Slug) -> Result<Practice, OperatorError> {
     deps.store.find_practice(slug).await?.ok_or_else(|| OperatorError::UnknownPractice(slug.clone()))
 }

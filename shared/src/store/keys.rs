@@ -7,7 +7,7 @@
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | as the account, without mail-events |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | as the account |
 //! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | as the account |
-//! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts |
+//! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts, operator |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`](crate::domain::outbox::OutboxItem) | forgot-password, mailer (codes, done), verify-code (attempts) |

@@ -1,0 +1,141 @@
+//! What an event of SES tells of a mail, and where that is remembered.
+
+use std::collections::BTreeMap;
+
+use rekey::domain::account::{Account, MailStatus};
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::identifier::Email;
+use rekey::domain::ticket::{MailFate, Ticket};
+use rekey::mail::tags::{Addressed, Tags};
+use rekey::platform::clock::NoRandomness;
+use rekey::store::accounts::Changed;
+use rekey::store::error::StoreError;
+use rekey::store::mail::Undelivered;
+use rekey::store::race::until_written;
+use serde::Deserialize;
+
+use crate::{Deps, Failure};
+
+/// The detail of an event of SES, as far as it is of use here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Detail {
+    event_type: String,
+    pub(crate) mail: Mail,
+    #[serde(default)]
+    bounce: Option<Bounce>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Mail {
+    pub(crate) tags: BTreeMap<String, Vec<String>>,
+    pub(crate) destination: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    bounce_type: String,
+}
+
+/// What an event tells of a mail.
+#[derive(Clone, Copy)]
+pub(crate) struct News {
+    pub(crate) fate: MailFate,
+    /// What the address is from now on, if it tells that.
+    status: Option<MailStatus>,
+}
+
+impl News {
+    /// `None` for an event that changes nothing, such as that a mail waits at its server.
+    pub(crate) fn of(detail: &Detail) -> Option<Self> {
+        let permanent = detail.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent");
+        Some(match detail.event_type.as_str() {
+            "Delivery" => Self { fate: MailFate::Delivered, status: None },
+            "Bounce" if permanent => Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced) },
+            // A mailbox that is full today, or an answering machine; a mail that SES would not pass on.
+            "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
+            "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
+            _ => return None,
+        })
+    }
+}
+
+impl News {
+    /// Remembers the news with an account that the mail was for, and with the ticket that it carried.
+    pub(crate) async fn record(
+        self,
+        deps: &Deps,
+        report: &Report,
+        addressed: Addressed,
+    ) -> Result<(), Failure> {
+        let Addressed { account: id, ticket } = addressed;
+        if self.fate == MailFate::Delivered {
+            return match ticket {
+                Some(ticket) => Ok(deps.store.record_delivered(id, ticket).await?),
+                None => Ok(()),
+            };
+        }
+        until_written("recording what became of a mail", || async {
+            let found = find(deps, addressed).await?;
+            let Some(Found { account, ticket }) =
+                found.filter(|found| found.account.practice == report.tags.practice)
+            else {
+                return Ok::<_, Failure>(Some(()));
+            };
+            let ticket = ticket.filter(|ticket| ticket.mail < Some(self.fate));
+            // An address that staff have corrected since is not to be blamed for the former one.
+            let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
+            if ticket.is_none() && status.is_none() {
+                return Ok(Some(()));
+            }
+            let event = self.event(deps, report, &account)?;
+            let event = Event { ticket: ticket.as_ref().map(|ticket| ticket.id), ..event };
+            let marked = status.map(|status| account.with_mail(status));
+            let undelivered = Undelivered {
+                fate: self.fate,
+                account: marked.as_ref().map(|new| Changed { old: &account, new }),
+                ticket: ticket.as_ref(),
+                event: &event,
+            };
+            Ok(deps.store.record_undelivered(&undelivered).await?.is_written().then_some(()))
+        })
+        .await
+    }
+
+    fn event(self, deps: &Deps, report: &Report, account: &Account) -> Result<Event, NoRandomness> {
+        let complained = self.fate == MailFate::Complained;
+        let action = if complained { Action::MailComplained } else { Action::MailBounced };
+        let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
+        Ok(event.of(account.id, account.portal).with_outbox(report.tags.outbox))
+    }
+}
+
+/// The mail that an event is about.
+pub(crate) struct Report {
+    pub(crate) tags: Tags,
+    pub(crate) destination: Vec<String>,
+}
+
+impl Report {
+    fn went_to(&self, account: &Account) -> bool {
+        let address = account.email.as_ref().map(Email::mailbox);
+        address.is_some_and(|address| self.destination.iter().any(|to| to.eq_ignore_ascii_case(&address)))
+    }
+}
+
+/// An account and its ticket, as they are now. The ticket may be gone, long after.
+struct Found {
+    account: Account,
+    ticket: Option<Ticket>,
+}
+
+async fn find(deps: &Deps, Addressed { account, ticket }: Addressed) -> Result<Option<Found>, StoreError> {
+    if let Some(ticket) = ticket
+        && let Some(found) = deps.store.find_ticket_with_account(account, ticket).await?
+    {
+        return Ok(Some(Found { account: found.account, ticket: Some(found.ticket) }));
+    }
+    let account = deps.store.find_account(account).await?;
+    Ok(account.map(|account| Found { account, ticket: None }))
+}

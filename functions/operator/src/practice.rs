@@ -1,0 +1,31 @@
+//! Creating a practice.
+
+use rekey::domain::event::Action;
+use rekey::domain::practice::Practice;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Created, Deps, OperatorError};
+
+/// The practice to be made, with its settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreatePractice {
+    practice: Value,
+}
+
+/// What came of creating a practice.
+#[derive(Debug, Serialize)]
+pub(crate) struct PracticeCreated {
+    status: Created,
+}
+
+pub(crate) async fn create_practice(
+    deps: &Deps,
+    asked: &CreatePractice,
+) -> Result<PracticeCreated, OperatorError> {
+    let practice = Practice::parse(&asked.practice)?;
+    let event = deps.event(&practice.slug, Action::PracticeCreated)?;
+    let written = deps.store.create_practice(&practice, &event).await?.is_written();
+    Ok(PracticeCreated { status: if written { Created::Created } else { Created::Exists } })
+}
