@@ -9,7 +9,7 @@ use rekey::http::route::{Caller, ErrorsOf, Operation};
 use rekey::store::race::until_written;
 
 use crate::Deps;
-use crate::issue::{By, Issued, Issuing, Terms, find_helped};
+use crate::issue::{Helped, Issued, Terms};
 
 /// `POST /v1/admin/accounts/{id}/invitation`.
 pub struct Invite;
@@ -28,20 +28,12 @@ impl Operation for Invite {
 pub async fn invite(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("issuing an invitation", || async {
         let staff = deps.staff(call).await?;
-        let account = find_helped(deps, &staff, call).await?;
-        if Kind::of_link(&account) != Kind::Invitation {
+        let helped = Helped::find(deps, call, staff).await?;
+        if Kind::of_link(&helped.account) != Kind::Invitation {
             return Err(Problem::new(ErrorCode::AlreadySignedUp));
         }
-        let valid_until = deps.ambient.now() + staff.practice.policy.invitation_ttl();
-        let terms = Terms { valid_until, reason: None };
-        let issue = Issuing {
-            deps,
-            by: By::Staff { staff: &staff, call },
-            practice: &staff.practice,
-            account: &account,
-            terms,
-        };
-        let issued = issue.mailed_link().await?;
+        let valid_until = deps.ambient.now() + helped.staff.practice.policy.invitation_ttl();
+        let issued = helped.issuing(Terms { valid_until, reason: None }).mailed_link().await?;
         issued.map(|issued| Reply::json(StatusCode::ACCEPTED, &issued)).transpose()
     })
     .await

@@ -66,11 +66,30 @@ impl MailWarning {
     }
 }
 
-/// The account that a call is to help: one that could use what is issued.
-pub(crate) async fn find_helped(deps: &Deps, staff: &Staff, call: &Call) -> Result<Account, Problem> {
-    let account = deps.find_account(staff, call.parameter("id")).await?;
-    staff.must_help(&account)?;
-    must_be_open(account)
+/// A member of staff, and the account that their call is to help: one that could use what is issued.
+pub(crate) struct Helped<'a> {
+    deps: &'a Deps,
+    call: &'a Call,
+    pub(crate) staff: Staff,
+    pub(crate) account: Account,
+}
+
+impl<'a> Helped<'a> {
+    /// The account that the call names.
+    ///
+    /// # Errors
+    /// 404 for an account that the member of staff does not see, 403 for one that they may not help, 409 for one that is closed.
+    pub(crate) async fn find(deps: &'a Deps, call: &'a Call, staff: Staff) -> Result<Self, Problem> {
+        let account = deps.find_account(&staff, call.parameter("id")).await?;
+        staff.must_help(&account)?;
+        Ok(Self { deps, call, account: must_be_open(account)?, staff })
+    }
+
+    /// A ticket for the account, on these terms.
+    pub(crate) fn issuing(&self, terms: Terms) -> Issuing<'_> {
+        let by = By::Staff { staff: &self.staff, call: self.call };
+        Issuing { deps: self.deps, by, practice: &self.staff.practice, account: &self.account, terms }
+    }
 }
 
 /// An account that could use what is issued.

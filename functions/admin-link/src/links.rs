@@ -15,7 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::issue::{By, Issued, Issuing, Terms, find_helped};
+use crate::issue::{Helped, Issued, Terms};
 
 /// The least time that a link is given.
 const SHORTEST: Duration = Duration::from_mins(10);
@@ -65,16 +65,9 @@ pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("issuing a link", || async {
         let staff = deps.staff(call).await?;
         let asked: NewLink = call.json()?;
-        let account = find_helped(deps, &staff, call).await?;
-        let terms = asked.terms(&staff.practice, deps.ambient.now())?;
-        let issue = Issuing {
-            deps,
-            by: By::Staff { staff: &staff, call },
-            practice: &staff.practice,
-            account: &account,
-            terms,
-        };
-        let issued = issue.link(asked.deliver).await?;
+        let helped = Helped::find(deps, call, staff).await?;
+        let terms = asked.terms(&helped.staff.practice, deps.ambient.now())?;
+        let issued = helped.issuing(terms).link(asked.deliver).await?;
         issued.map(|issued| Reply::json(StatusCode::CREATED, &issued)).transpose()
     })
     .await

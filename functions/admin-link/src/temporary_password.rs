@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::issue::{By, Issued, Issuing, Terms, find_helped};
+use crate::issue::{Helped, Issued, Terms};
 
 /// A temporary password to be mailed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -42,21 +42,14 @@ pub async fn create_temporary_password(deps: &Deps, call: &Call) -> Result<Reply
     until_written("issuing a temporary password", || async {
         let staff = deps.staff(call).await?;
         let asked: NewTemporaryPassword = call.json_or_default()?;
-        let account = find_helped(deps, &staff, call).await?;
+        let helped = Helped::find(deps, call, staff).await?;
         let life = match asked.hours {
-            None => staff.practice.policy.temporary_password_ttl(),
+            None => helped.staff.practice.policy.temporary_password_ttl(),
             Some(count @ 1..=72) => hours(count),
             Some(_) => return Err(Problem::invalid("hours", "must be 1 to 72")),
         };
         let terms = Terms { valid_until: deps.ambient.now() + life, reason: None };
-        let issue = Issuing {
-            deps,
-            by: By::Staff { staff: &staff, call },
-            practice: &staff.practice,
-            account: &account,
-            terms,
-        };
-        let issued = issue.mailed_temporary_password().await?;
+        let issued = helped.issuing(terms).mailed_temporary_password().await?;
         issued.map(|issued| Reply::json(StatusCode::ACCEPTED, &issued)).transpose()
     })
     .await
