@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Held;
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
-use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp};
+use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, temporary_in};
 
 const TOMORROW: &str = "2026-11-22T18:00:00Z";
 
@@ -175,4 +175,25 @@ async fn an_administrator_who_was_closed_meanwhile_does_nothing_more() {
     };
     assert_eq!(overtaken(held, call, close).await.outcome(), (401, "invalid_session".to_owned()));
     assert!(app.account("jane").await.caseload.is_empty());
+}
+
+#[tokio::test]
+async fn a_temporary_password_that_staff_issue_during_a_reset_is_not_left_over() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({"temporary_password_voids_current": false})).await;
+    app.import("agency", &demo_accounts("agency")).await;
+    let (member, path) = (at_work(&app).await, path_of(&app, "jane").await);
+    let token = app.token_for("jane").await;
+    let held = app.seam.hold("reset-password", "TransactWriteItems", 0);
+    let issue = async {
+        let issued = member.send(HttpEvent::new("POST", &format!("{path}/temporary-password"))).await;
+        assert_eq!(issued.status, 202);
+        app.deliver().await;
+    };
+    assert_eq!(overtaken(held, app.reset(&token, NEW_PASSWORD), issue).await.status, 204);
+    let mails = app.mailbox.messages();
+    let mail = mails.iter().find(|mail| mail.text.as_ref().unwrap().lines().any(|line| line.len() == 24));
+    let temporary = temporary_in(mail.expect("it was mailed"));
+    assert_eq!(app.sign_in("jane", &temporary).await.outcome(), (401, "invalid_credentials".to_owned()));
+    assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201);
 }
