@@ -1,5 +1,7 @@
 //! Issuing a ticket: what every way of helping has in common.
 
+use std::net::IpAddr;
+
 use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
@@ -118,6 +120,13 @@ impl By<'_> {
         }
     }
 
+    const fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Staff { call, .. } => Some(call.address),
+            Self::Operator => None,
+        }
+    }
+
     const fn issuer(&self) -> Issuer {
         match self {
             Self::Staff { .. } => Issuer::Staff,
@@ -193,8 +202,7 @@ impl Issuing<'_> {
     }
 
     fn outbox_item(&self, kind: OutboxKind) -> Result<OutboxItem, Problem> {
-        // Where a member of staff works is in the event of what they did, and not in what follows from it.
-        Ok(OutboxItem::new(&self.deps.ambient, &self.account.practice, kind, None)?)
+        Ok(OutboxItem::new(&self.deps.ambient, &self.account.practice, kind, self.by.address())?)
     }
 
     /// The account as it becomes, if this is its first way in.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::current_password::CurrentPassword;
+use crate::current_password::{CurrentPassword, forget_attempt};
 
 /// The password to be had from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -60,12 +60,15 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
         let peppers = deps.peppers.get().await?;
         match new.hash_unless_current(&deps.hasher, peppers, &deps.ambient, account) {
-            Ok(hash) => write(deps, call, &holder, hash).await,
-            Err(refused) => {
-                // The current one was right: it is no failure to be held against anybody.
-                if let Some(counted) = &counted {
-                    deps.store.forget_sign_ins(counted).await?;
+            Ok(hash) => {
+                let written = write(deps, call, &holder, hash).await?;
+                if written.is_none() {
+                    forget_attempt(deps, counted.as_ref()).await?;
                 }
+                Ok(written)
+            }
+            Err(refused) => {
+                forget_attempt(deps, counted.as_ref()).await?;
                 Err(refused.into())
             }
         }

@@ -46,6 +46,14 @@ impl CurrentPassword<'_> {
     }
 }
 
+/// Forgets an attempt that was right and yet changed nothing: it is no failure to be held against anybody.
+pub(crate) async fn forget_attempt(deps: &Deps, counted: Option<&Subject>) -> Result<(), Problem> {
+    match counted {
+        Some(counted) => Ok(deps.store.forget_sign_ins(counted).await?),
+        None => Ok(()),
+    }
+}
+
 /// Counts an attempt like a sign-in by username.
 async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<Subject, Problem> {
     let account = &holder.account;

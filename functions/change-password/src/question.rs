@@ -15,7 +15,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::current_password::CurrentPassword;
+use crate::current_password::{CurrentPassword, forget_attempt};
 
 /// The question to be asked from now on.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -56,8 +56,11 @@ pub async fn set_question(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let question = chosen.hash(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?;
         let event = deps.event(call, old, Action::SecurityQuestionChange)?;
         let changed = Changed { old, new: &old.with_question(question) };
-        let outcome = deps.store.set_question(changed, &event, counted.as_ref()).await?;
-        Ok::<_, Problem>(outcome.is_written().then(Reply::empty))
+        let written = deps.store.set_question(changed, &event, counted.as_ref()).await?.is_written();
+        if !written {
+            forget_attempt(deps, counted.as_ref()).await?;
+        }
+        Ok::<_, Problem>(written.then(Reply::empty))
     })
     .await
 }

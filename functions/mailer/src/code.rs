@@ -4,7 +4,7 @@ use rekey::domain::challenge::{Challenge, Holder, Mailed};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::secrets::code::Code;
 use rekey::secrets::derivation::Derivation;
-use rekey::store::race::{Round, until_written_from};
+use rekey::store::race::outrun;
 
 use crate::Failure;
 use crate::delivery::Delivery;
@@ -32,45 +32,35 @@ pub(crate) async fn send_code<'a>(
 }
 
 /// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another mailer has
-/// remembered one meanwhile, the request is read again.
+/// remembered one meanwhile, the record comes again and finds it.
 async fn remembered_code(
     delivery: Delivery<'_>,
     challenge: &mut Challenge,
     mailbox: &Mailbox<'_>,
     ticketed: &[Ticketed<'_>],
 ) -> Result<Code, Failure> {
-    let store = &delivery.deps.store;
-    let known = std::mem::take(&mut challenge.mailed);
-    let length = challenge.length;
-    let (code, mailed) = until_written_from("remembering a code", known, |known| async move {
-        if let Some(code) = code_among(delivery, &known, mailbox, length).await? {
-            return Ok::<_, Failure>(Round::Written((code, known)));
-        }
-        let (code, mailed) = new_code(delivery, mailbox, ticketed, length).await?;
-        if store.record_mailed(delivery.item, &known, &mailed).await? {
-            return Ok(Round::Written((code, known.into_iter().chain([mailed]).collect())));
-        }
-        let request = store.find_outbox_item(delivery.item).await?;
-        let challenge = request.as_ref().and_then(|request| request.challenge());
-        Ok(Round::Outrun(challenge.map(|challenge| challenge.mailed.clone()).unwrap_or_default()))
-    })
-    .await?;
-    challenge.mailed = mailed;
+    if let Some(code) = code_among(delivery, challenge, mailbox).await? {
+        return Ok(code);
+    }
+    let NewCode { code, mailed } = new_code(delivery, mailbox, ticketed, challenge.length).await?;
+    if !delivery.deps.store.record_mailed(delivery.item, &challenge.mailed, &mailed).await? {
+        return Err(outrun("remembering a code").into());
+    }
+    challenge.mailed.push(mailed);
     Ok(code)
 }
 
 /// The code of the mailbox, if it is among those that were remembered.
 async fn code_among(
     delivery: Delivery<'_>,
-    known: &[Mailed],
+    challenge: &Challenge,
     mailbox: &Mailbox<'_>,
-    length: u32,
 ) -> Result<Option<Code>, Failure> {
     let (derivation, keys) = (delivery.deps.derivation.get().await?, delivery.deps.codes.get().await?);
     let item = delivery.item;
-    for mailed in known {
+    for mailed in &challenge.mailed {
         let derivation = Derivation::with_key(derivation, &mailed.derivation_key, &item.nonce)?;
-        let code = derivation.code(item.id, mailbox.to.as_str(), length);
+        let code = derivation.code(item.id, mailbox.to.as_str(), challenge.length);
         if code.digest(keys.get(&mailed.key)?, item.id) == mailed.digest {
             return Ok(Some(code));
         }
@@ -79,12 +69,17 @@ async fn code_among(
 }
 
 /// A code of now, and what is kept of it.
+struct NewCode {
+    code: Code,
+    mailed: Mailed,
+}
+
 async fn new_code(
     delivery: Delivery<'_>,
     mailbox: &Mailbox<'_>,
     ticketed: &[Ticketed<'_>],
     length: u32,
-) -> Result<(Code, Mailed), Failure> {
+) -> Result<NewCode, Failure> {
     let (derivation, keys) = (delivery.deps.derivation.get().await?, delivery.deps.codes.get().await?);
     let item = delivery.item;
     let derivation = Derivation::with_current_key(derivation, &item.nonce)?;
@@ -95,7 +90,7 @@ async fn new_code(
         derivation_key: derivation.key_id().to_owned(),
         holders: ticketed.iter().map(|ticketed| holder(delivery, ticketed)).collect(),
     };
-    Ok((code, mailed))
+    Ok(NewCode { code, mailed })
 }
 
 fn holder(delivery: Delivery<'_>, Ticketed { account, ticket }: &Ticketed<'_>) -> Holder {

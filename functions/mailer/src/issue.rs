@@ -8,7 +8,7 @@ use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, Ticket, id_for_code}
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::derivation::Derivation;
-use rekey::store::race::until_written;
+use rekey::store::race::{outrun, until_written};
 use rekey::store::tickets::TicketList;
 
 use crate::Failure;
@@ -71,7 +71,7 @@ pub(crate) async fn ticket_for(
         if let Some(ticket) = issued_for(&seen, wanted.id(delivery)).or_else(newest_or_own) {
             return match Some(ticket).filter(|ticket| is_open(ticket)) {
                 Some(ticket) if ticket.digest.is_none() && !wanted.is_code() => {
-                    with_link(delivery, ticket).await.map(|ticket| ticket.map(Some))
+                    with_link(delivery, ticket).await.map(|ticket| Some(Some(ticket)))
                 }
                 open => Ok(Some(open.cloned())),
             };
@@ -86,14 +86,17 @@ pub(crate) async fn ticket_for(
     .await
 }
 
-/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one. `None` when another
-/// mailer has given it one of another key meanwhile.
-async fn with_link(delivery: Delivery<'_>, ticket: &Ticket) -> Result<Option<Ticket>, Failure> {
+/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one. When another mailer
+/// has given it one of another key meanwhile, the record comes again and finds it.
+async fn with_link(delivery: Delivery<'_>, ticket: &Ticket) -> Result<Ticket, Failure> {
     let keys = delivery.deps.derivation.get().await?;
     let derivation = Derivation::with_current_key(keys, &delivery.item.nonce)?;
-    let Some(with_token) = ticket.with_link(&derivation) else { return Ok(None) };
-    let written = delivery.deps.store.record_link(ticket, &with_token).await?;
-    Ok(written.then_some(with_token))
+    if let Some(with_token) = ticket.with_link(&derivation)
+        && delivery.deps.store.record_link(ticket, &with_token).await?
+    {
+        return Ok(with_token);
+    }
+    Err(outrun("giving a ticket its link").into())
 }
 
 /// Who issues, as events say it.

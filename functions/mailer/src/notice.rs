@@ -9,7 +9,7 @@ use rekey::mail::compose::{Kind, Language, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::secrets::derivation::Derivation;
 use rekey::secrets::token::{Token, digest_of};
-use rekey::store::race::until_written;
+use rekey::store::race::outrun;
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -37,27 +37,26 @@ pub(crate) async fn confirm_change(
 async fn noticed_token(delivery: Delivery<'_>, account: &Account, to: &Email) -> Result<Token, Failure> {
     let (store, item) = (&delivery.deps.store, delivery.item);
     let keys = delivery.deps.derivation.get().await?;
-    until_written("keeping a notice", || async {
-        if let Some(known) = store.find_notice(account.id, item.id).await? {
-            let derivation = Derivation::with_key(keys, &known.derivation_key, &item.nonce)?;
-            return Ok::<_, Failure>(Some(derivation.notice_token(account.id, item.id)));
-        }
-        let derivation = Derivation::with_current_key(keys, &item.nonce)?;
-        let token = derivation.notice_token(account.id, item.id);
-        let notice = Notice {
-            id: item.id,
-            account: account.id,
-            practice: account.practice.clone(),
-            portal: account.portal,
-            mailbox: digest_of(&to.mailbox()),
-            digest: token.digest(),
-            derivation_key: derivation.key_id().to_owned(),
-            valid_until: item.at + notice::LIFE,
-            used_at: None,
-        };
-        Ok(store.create_notice(&notice).await?.is_written().then_some(token))
-    })
-    .await
+    if let Some(known) = store.find_notice(account.id, item.id).await? {
+        let derivation = Derivation::with_key(keys, &known.derivation_key, &item.nonce)?;
+        return Ok(derivation.notice_token(account.id, item.id));
+    }
+    let derivation = Derivation::with_current_key(keys, &item.nonce)?;
+    let token = derivation.notice_token(account.id, item.id);
+    let notice = Notice {
+        id: item.id,
+        account: account.id,
+        practice: account.practice.clone(),
+        portal: account.portal,
+        mailbox: digest_of(&to.mailbox()),
+        digest: token.digest(),
+        derivation_key: derivation.key_id().to_owned(),
+        valid_until: item.at + notice::LIFE,
+        used_at: None,
+    };
+    // Another mailer came first: the record comes again and finds its notice.
+    let written = store.create_notice(&notice).await?.is_written();
+    if written { Ok(token) } else { Err(outrun("keeping a notice").into()) }
 }
 
 /// Tells the practice's support that an account's owner has frozen it.

@@ -9,7 +9,7 @@ use rekey::platform::ids::TicketId;
 use rekey::secrets::derivation::Derivation;
 use rekey::secrets::temporary::TemporaryPassword;
 use rekey::store::accounts::Changed;
-use rekey::store::race::{Round, until_written_from};
+use rekey::store::race::outrun;
 
 use crate::Failure;
 use crate::delivery::Delivery;
@@ -45,28 +45,23 @@ pub(crate) async fn send_temporary(
 }
 
 /// Derives the password and tells those who compare it: what is mailed must work when it arrives. `None` when its ticket is no
-/// longer good. When another change came first, the account is read again.
+/// longer good. When another change came first, the record comes again and sees what is left to do.
 async fn mailable(delivery: Delivery<'_>, account: &Account) -> Result<Option<Mailable>, Failure> {
-    let store = &delivery.deps.store;
     let keys = delivery.deps.derivation.get().await?;
-    until_written_from("mailing a temporary password", account.clone(), |account| async move {
-        let Some(ticket) = find_ticket(delivery, &account).await? else { return Ok(Round::Written(None)) };
-        // Redelivered, it is the same as before, whichever key is the current one now.
-        let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
-        let key = key.unwrap_or_else(|| keys.current_id());
-        let derivation = Derivation::with_key(keys, key, &delivery.item.nonce)?;
-        let password = derivation.temporary_password(account.id, ticket.id);
-        if let Some(derived) = ticket.with_temporary_password(&derivation) {
-            let new = account.with_temporary_digest(password.digest(account.id, ticket.id));
-            let changed = Changed { old: &account, new: &new };
-            if store.record_temporary(&ticket, &derived, changed).await? {
-                return Ok(Round::Written(Some(Mailable { password, ticket: derived, account: new })));
-            }
-        }
-        let now = store.find_account(account.id).await?;
-        Ok::<_, Failure>(Round::Outrun(now.unwrap_or(account)))
-    })
-    .await
+    let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(None) };
+    // Redelivered, it is the same as before, whichever key is the current one now.
+    let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
+    let key = key.unwrap_or_else(|| keys.current_id());
+    let derivation = Derivation::with_key(keys, key, &delivery.item.nonce)?;
+    let password = derivation.temporary_password(account.id, ticket.id);
+    let new = account.with_temporary_digest(password.digest(account.id, ticket.id));
+    let changed = Changed { old: account, new: &new };
+    if let Some(derived) = ticket.with_temporary_password(&derivation)
+        && delivery.deps.store.record_temporary(&ticket, &derived, changed).await?
+    {
+        return Ok(Some(Mailable { password, ticket: derived, account: new }));
+    }
+    Err(outrun("mailing a temporary password").into())
 }
 
 /// The ticket of the outbox item, while it is good.

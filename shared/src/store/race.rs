@@ -5,6 +5,9 @@
 //! is made again, from its first read to its write, and answers what a repeat by the caller would get. Each lost round means
 //! that another change was made, so a few rounds are enough for everything but a flood; then it is an error, and a later
 //! repeat is safe.
+//!
+//! Where a repeat comes by itself, as a record of the table's stream does, one lost round is enough: [`outrun`] ends the attempt,
+//! and the next delivery begins where it must, with the question whether there is anything left to do.
 
 use crate::store::error::StoreError;
 
@@ -26,6 +29,11 @@ where
         }
     }
     Err(StoreError::Outrun { doing }.into())
+}
+
+/// The error of an attempt that has lost and will be repeated from outside.
+pub const fn outrun(doing: &'static str) -> StoreError {
+    StoreError::Outrun { doing }
 }
 
 /// How an attempt ended that has learned by losing.

@@ -98,7 +98,8 @@ impl Write {
     }
 
     /// Makes of an item what has become of its value: sets and removes the members that differ, and leaves all others as they
-    /// are, whoever has written them since. Where nothing differs it still holds its condition.
+    /// are, whoever has written them since. Where nothing differs it still holds its condition, and writes over itself what never
+    /// changes: the id.
     pub(super) fn difference(key: &Key, old: &impl Serialize, new: &impl Serialize) -> Self {
         let (old, new) = match (items::members(key, old), items::members(key, new)) {
             (Ok(old), Ok(new)) => (old, new),
@@ -112,7 +113,8 @@ impl Write {
             Some(value) => write.change(name, To::Value(Ok(value.clone()))),
             None => write.remove(name),
         });
-        if let (Action::Update(changes), Some(name)) = (&mut write.action, names.first())
+        let same = names.iter().find(|name| ["account", "id"].contains(&name.as_str()));
+        if let (Action::Update(changes), Some(name)) = (&mut write.action, same.or(names.first()))
             && changes.is_empty()
             && let Some(same) = new.get(*name)
         {
