@@ -1,4 +1,5 @@
-//! Floor 3: what the product is about. Pure: nothing here reads a clock, the store or a request.
+//! Floor 3: the concepts of the product and their rules. It is pure: nothing here reads a clock, the store or a
+//! request.
 
 pub mod account;
 pub mod challenge;

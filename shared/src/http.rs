@@ -1,9 +1,11 @@
-//! Floor 5: the HTTP contract that every function keeps: what a request may look like, and what every reply carries (R2).
+//! Floor 5: the HTTP contract that every function keeps: the form of a request, and the parts of every reply (R2).
 //!
-//! Never reads a forwarded header: the caller's address is the gateway's word (L1), links come from configuration (F4).
+//! It never reads a forwarded header. The gateway states the caller's address (L1), and links come from configuration
+//! (F4).
 
 pub mod auth;
 pub mod call;
+mod document;
 mod headers;
 pub mod problem;
 pub mod reply;

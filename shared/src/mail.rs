@@ -1,4 +1,4 @@
-//! Floor 4: mail. Composing is pure, sending is thin.
+//! Floor 4: mail. Composing a mail is pure, and the part that sends it is small.
 
 pub mod compose;
 pub mod postbox;

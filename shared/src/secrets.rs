@@ -1,5 +1,5 @@
-//! Floor 2: plain secrets, their digests and hashes, and the keys that make them. It knows nothing of accounts or tickets but
-//! their ids.
+//! Floor 2: plain secrets, their digests and hashes, and the keys that make them. It knows accounts and tickets by their ids
+//! only.
 
 pub mod code;
 pub mod derivation;

@@ -1,7 +1,16 @@
-//! Floor 4: every word spoken with DynamoDB.
+//! Floor 4: everything that is said to DynamoDB, and nothing else says it.
 //!
-//! One table. Reads that decide are strongly consistent; a decision that counts is a condition on the write. Contention is
-//! waited out here, so that callers see success, a condition that failed, or an unavailable store, and nothing between.
+//! There is one table. A read that decides something is strongly consistent. A decision that must hold is a condition on the
+//! write; the read before it only chooses the words of the answer. So a ticket is used once and a username is taken once, however
+//! many callers try at the same moment.
+//!
+//! A change, its event and the outbox item of its mail are one transaction: none of them exists without the others. Each method
+//! that writes lists its writes with their conditions, the meaning of a refusal, and the number of round trips. A round trip is
+//! one wait for DynamoDB while no other transaction is in the way.
+//!
+//! A method ends in one of three ways. It has written; or a condition did not hold, and nothing was written, which is a refusal;
+//! or it fails with [`StoreError`](error::StoreError). Contention is waited out here ([`transact`]), so callers see nothing
+//! between these three.
 
 pub mod accounts;
 pub mod answers;

@@ -1,4 +1,4 @@
-//! A2, A3, T7: what staff change in an account holds at once, is recorded, and undoes nobody else's change.
+//! A2, A3, T7: an edit of an account by staff takes effect at once, is recorded, and undoes no other edit.
 
 use futures::future::join_all;
 use rekey::domain::event::Action;

@@ -1,4 +1,4 @@
-//! U1: a holder reads what has happened in their own account, page by page.
+//! U1: the owner of an account reads its activity log, page by page.
 
 use std::time::Duration;
 

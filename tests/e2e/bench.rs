@@ -1,6 +1,8 @@
-//! The front door's latency for known and unknown identifiers, interleaved, in one process against the embedded DynamoDB.
+//! A benchmark of the public endpoints: the latency for known and unknown identifiers, interleaved, in one process
+//! against the embedded DynamoDB.
 //!
-//! `cargo bench -p rekey-tests`. What counts is the ratio of one run; the milliseconds belong to the machine.
+//! `cargo bench -p rekey-tests` runs it. The result is the ratio within one run; the milliseconds depend on the
+//! machine.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! P3 of changing a password while signed in: the current one is needed, everything else ends, the session stays.
+//! P3: a person who is signed in changes the password. The current password is needed, the session stays, and every
+//! other session and ticket ends.
 
 use rekey::domain::event::Action;
 use rekey::platform::clock::hours;

@@ -1,4 +1,4 @@
-//! U1: staff and auditors read the practice's change log, filtered or as a table, and no other practice's.
+//! U1: staff and auditors read their practice's change log, filtered or as a table, and no other practice's.
 
 use std::time::Duration;
 
@@ -153,7 +153,7 @@ async fn an_auditor_gets_a_table() {
     let jane = jane.to_string();
     let cells = [
         "authn_token_created",
-        "A way to set the password of jane was issued by admin",
+        "A link, invitation or temporary password for jane was issued by admin",
         "staff",
         "admin",
         &jane,

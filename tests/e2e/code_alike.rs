@@ -1,4 +1,4 @@
-//! F1 of recovery by code: every answer, and the work behind it, is the same whoever is asked about.
+//! F1 for recovery by code: every answer, and the work behind it, is the same for every identifier.
 
 use std::collections::HashMap;
 use std::time::Duration;

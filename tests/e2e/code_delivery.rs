@@ -1,4 +1,5 @@
-//! R1 of recovery by code: a record that comes twice mails one code, and one that comes too late mails none.
+//! R1 for recovery by code: a record that is delivered twice mails one code, and one that is delivered too late mails
+//! none.
 
 use std::time::Duration;
 

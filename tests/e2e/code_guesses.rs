@@ -1,4 +1,5 @@
-//! T2: a code is not guessed: not one by one, not from everywhere at once, and not from what is stored.
+//! T2: a code cannot be guessed: not by trying one after the other, not from many places at once, and not from what is
+//! stored.
 
 use std::time::Duration;
 

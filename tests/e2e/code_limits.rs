@@ -1,4 +1,5 @@
-//! T2, L1: nobody gets more codes than an identifier may have, and a flood of requests keeps no owner out.
+//! T2, L1: nobody gets more codes than an identifier may have, and a flood of requests does not lock out the account's
+//! owner.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! F3, F5, F6 of recovery by code: one code serves the accounts of a mailbox, whoever has been set up or not.
+//! F3, F5, F6 for recovery by code: one code serves all accounts of a mailbox, including those that have not been set
+//! up.
 
 use std::collections::HashMap;
 use std::time::Duration;

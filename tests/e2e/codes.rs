@@ -1,4 +1,4 @@
-//! T2, T3, T6, T7: a code opens what it was mailed for, once, in time, and nothing else.
+//! T2, T3, T6, T7: a code opens the accounts that it was mailed for, once, before it expires, and nothing else.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::event::{HttpEvent, request_from};
-use crate::support::routes::{self, document};
+use crate::support::routes;
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, function_of};
 
 /// A path of the contract, with the methods that it has, and a body that is fine where one is wanted.
@@ -157,11 +157,15 @@ async fn a_body_in_base64_is_a_body() {
     let mut value = event.into_value();
     value["body"] = json!("eyJwcmFjdGljZSI6ImFnZW5jeSIsImlkZW50aWZpZXIiOiJqYW5lIn0=");
     value["isBase64Encoded"] = json!(true);
-    let reply = app.send_value(value).await;
+    let reply = app.send_value(value.clone()).await;
     assert_eq!(reply.status, 202);
+    // The gateway encodes what is not UTF-8: here the bytes ff fe.
+    value["body"] = json!("//4=");
+    let reply = app.send_value(value).await;
+    assert_eq!(reply.outcome(), (400, "malformed_json".to_owned()));
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -245,62 +249,5 @@ fn sample_events_have_the_shape_of_the_gateway() {
             assert_eq!(ip, "203.0.113.7");
             request_from(event);
         }
-    }
-}
-
-/// `REKEY_WRITE_OPENAPI=1 cargo test openapi` writes the document anew.
-#[test]
-fn the_openapi_document_is_current() {
-    let path = root().join("infra/openapi.json");
-    if std::env::var_os("REKEY_WRITE_OPENAPI").is_some() {
-        std::fs::write(&path, document()).unwrap();
-    }
-    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        checked_in == document(),
-        "infra/openapi.json is stale: REKEY_WRITE_OPENAPI=1 cargo test openapi"
-    );
-}
-
-#[test]
-fn the_openapi_document_is_3_1_and_has_every_route() {
-    let api = routes::api();
-    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
-    for PathCase { pattern, methods, .. } in paths() {
-        for method in methods {
-            let operation = &api["paths"][pattern][method.to_lowercase()];
-            assert!(operation["responses"].is_object(), "{method} {pattern}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn answers_have_exactly_the_members_that_the_document_says() {
-    let app = TestApp::start().await;
-    let api = routes::api();
-    let token = app.token_for("jane").await;
-    let (request, code) = app.code_for("jane").await;
-    let (shared, shared_code) = app.code_for("family@agency.test").await;
-    let session = app.session_of("jane", PASSWORD).await;
-    let get = |path: &str| HttpEvent::new("GET", path).bearer(&session);
-    for (schema, reply) in [
-        ("ForgotAnswer", app.forgot("sam").await),
-        ("VerifiedAccount", app.verify(&request, &code).await),
-        ("VerifiedMailbox", app.verify(&shared, &shared_code).await),
-        ("Preview", app.preview(&token).await),
-        ("SignInAnswer", app.sign_in("jane", PASSWORD).await),
-        ("AccountFacts", app.send(get("/v1/account")).await),
-        ("Sessions", app.send(get("/v1/sessions")).await),
-        ("PublicPractice", app.send(get("/v1/practices/agency")).await),
-    ] {
-        let documented = api["components"]["schemas"][schema]["properties"]
-            .as_object()
-            .unwrap_or_else(|| panic!("{schema}"));
-        let mut documented: Vec<&String> = documented.keys().collect();
-        let answered = reply.json();
-        let mut answered: Vec<&String> = answered.as_object().unwrap().keys().collect();
-        documented.sort();
-        answered.sort();
-        assert_eq!(documented, answered, "{schema}");
     }
 }

@@ -1,4 +1,4 @@
-//! S2: sessions that a cookie carries, and pages elsewhere that would use them.
+//! S2: sessions that a cookie carries, and pages of other sites that try to use them.
 
 use rekey::platform::clock::hours;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The template held against the code: table, stream, metrics, routes, configuration.
+//! The template compared with the code: table, stream, metrics, routes and configuration.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

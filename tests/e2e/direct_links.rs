@@ -1,4 +1,4 @@
-//! A3: a link that is made by invoking the function directly keeps to the same bounds and is recorded.
+//! A3: a link that is created by invoking the function directly keeps the same bounds and is recorded.
 
 use rekey::domain::event::Action;
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn a_direct_invocation_that_cannot_be_done_says_why_and_does_nothing() {
         (with("portal", json!("staff")), "not_found", ""),
         (with("username", json!("dora")), "account_closed", ""),
         (with("expires_at", json!("2026-12-25T00:00:00Z")), "invalid_request", "168 hours ahead"),
-        (with("expires_at", json!(IN_FIVE_DAYS)), "invalid_request", "reason: is needed"),
+        (with("expires_at", json!(IN_FIVE_DAYS)), "invalid_request", "reason: is required"),
         (with("deliver", json!("pigeon")), "invalid_request", "deliver"),
         (with("password", json!("x")), "invalid_request", "unknown field `password`"),
     ] {

@@ -1,4 +1,4 @@
-//! R1: when something fails, callers get a 503 problem and nothing is half done.
+//! R1: when something fails, callers get a 503 problem, and no change is half done.
 
 use serde_json::json;
 

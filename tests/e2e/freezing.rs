@@ -1,4 +1,4 @@
-//! P3: "this wasn't me".
+//! P3: the owner of an account reports that a change of the password was not theirs ("this wasn't me").
 
 use rekey::domain::event::Action;
 use rekey::platform::clock::days;

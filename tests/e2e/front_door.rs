@@ -1,4 +1,5 @@
-//! F1 to F6: the front door is blind, changes nothing, and mails only whom it knows.
+//! F1 to F6: the public endpoints do not reveal whether an account exists, change nothing, and mail only to addresses
+//! that are stored on an account.
 
 use lambda_http::http::HeaderMap;
 use rekey::domain::practice::Portal;

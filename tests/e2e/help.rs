@@ -1,4 +1,4 @@
-//! A2, A3 and T7 of staff's help: links, invitations, and what has been issued.
+//! A2, A3, T7: staff issue links and invitations, see what has been issued, and revoke it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The house: floors in `shared/src`, arrows downward only, no circle. Read from the code's own `use` lines and paths.
+//! The floors of `shared/src`: dependencies lead to lower floors only, and never in a circle. The test reads them from
+//! the `use` lines and paths of the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! U1: a large log costs what a page of it costs.
+//! U1: reading a page of a large log costs as much as the page, and not as much as the log.
 
 use std::collections::HashMap;
 

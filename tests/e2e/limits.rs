@@ -1,4 +1,4 @@
-//! L1 and L2: limits that hold, and that lock nobody out for good.
+//! L1 and L2: the limits hold, and lock nobody out for good.
 
 use std::time::Duration;
 

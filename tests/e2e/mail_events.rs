@@ -1,4 +1,4 @@
-//! What became of each mail: SES's events on tickets and accounts, whatever their order and number.
+//! SES's reports about mails: they are recorded on tickets and accounts, whatever their order and number.
 
 use rekey::domain::account::MailStatus;
 use rekey::domain::event::Action;

@@ -1,6 +1,6 @@
 //! Journeys and threats, end to end: every handler in one process, through the real SDK, against a real DynamoDB API.
 //!
-//! By default that is the embedded engine. `AWS_ENDPOINT_URL_DYNAMODB` points the same tests at any other, such as AWS's
+//! The default is the embedded engine. `AWS_ENDPOINT_URL_DYNAMODB` directs the same tests to any other, such as AWS's
 //! DynamoDB Local. Each test has a table, a mailbox and a clock of its own, so that all run at once.
 
 #![expect(
@@ -28,6 +28,8 @@ mod contract;
 mod cookies;
 mod deployment;
 mod direct_links;
+mod document;
+mod documents;
 mod failure;
 mod freezing;
 mod front_door;

@@ -1,4 +1,4 @@
-//! The operator: practices, first administrators, imports.
+//! The operator creates practices and their first administrators, and imports accounts.
 
 use rekey::domain::practice::Portal;
 use serde_json::{Value, json};

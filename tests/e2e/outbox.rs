@@ -1,4 +1,4 @@
-//! The outbox and the mailer: nothing lost, nothing doubled, whatever fails in between.
+//! The outbox and the mailer: no mail is lost and none is doubled, whatever fails in between.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What each role grants, held against what its function says to AWS, and how it says it.
+//! The permissions of each role, compared with the calls that its function makes to AWS, and the form of these calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::TestApp;
 use crate::support::everything::everything;
 use crate::support::seam::{Said, operation};
-use crate::support::template::{FUNCTIONS, list, template};
+use crate::support::template::{FUNCTIONS, list, root, template};
 
 /// `(action, kind)`, as in `("dynamodb:GetItem", "ACCOUNT#*")` or `("secretsmanager:GetSecretValue", "PepperSecret")`.
 type Permissions = BTreeSet<(String, String)>;
@@ -191,4 +191,27 @@ fn the_front_door_can_read_no_account_and_send_no_mail() {
     let granted = granted(&template(), "ForgotPassword");
     let kinds: BTreeSet<&str> = granted.iter().map(|(_, kind)| kind.as_str()).collect();
     assert_eq!(kinds, ["LIMIT#*", "LimitsSecret", "PRACTICE#*", "REQUEST#*"].into());
+}
+
+/// `infra/PERMISSIONS.md` is what a reviewer reads instead of the template.
+#[test]
+fn the_matrix_that_reviewers_read_is_the_templates() {
+    let text = std::fs::read_to_string(root().join("infra/PERMISSIONS.md")).unwrap();
+    let template = template();
+    for (function, name) in FUNCTIONS {
+        let mut documented = Permissions::new();
+        for line in text.lines().filter(|line| line.starts_with(&format!("| {function} |"))) {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [_, action, kinds] = cells[..] else { panic!("{line}") };
+            let action = action.split(',').next().unwrap();
+            let is_action = action.ends_with("Item") || action == "Query";
+            for kind in kinds.split(", ").filter(|_| is_action) {
+                documented.insert((format!("dynamodb:{action}"), format!("{kind}#*")));
+            }
+        }
+        let granted = granted(&template, name);
+        let of_the_table: Permissions =
+            granted.into_iter().filter(|(action, _)| action.starts_with("dynamodb:")).collect();
+        assert_eq!(documented, of_the_table, "{function}");
+    }
 }

@@ -1,5 +1,5 @@
-//! The portals that Rekey must be able to be: each a practice that differs from the others by its settings alone, followed
-//! from the first step of its instructions to the last.
+//! The portals that Rekey must be able to be. Each is a practice that differs from the others by its settings alone,
+//! and is followed from the first step of its instructions to the last.
 
 mod agency;
 mod caseload;

@@ -1,4 +1,4 @@
-//! T8: who may set a security question: by an invitation, or with the current password.
+//! T8: a security question is set by an invitation, or with the current password.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! T8: the security question is an added layer after the mailbox, and never enough alone.
+//! T8: the security question is a second check after the mailbox is proven, and never enough alone.
 
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ async fn whoever_recovers_cannot_set_another_question() {
         let before = app.lasting().await;
         let reply = app.post("/v1/password/reset", body(&token, given)).await;
         assert_eq!(reply.outcome(), (400, "invalid_request".to_owned()));
-        let expected = "security_question: can only be set by an invitation";
+        let expected = "security_question: can only be set with an invitation";
         assert_eq!(reply.json()["detail"], expected);
         assert_eq!(app.lasting().await, before);
     }

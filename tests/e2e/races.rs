@@ -1,4 +1,4 @@
-//! Losing a race: whoever's change comes second gets what a repeat of their call would get.
+//! Lost races: a caller whose change comes second gets the answer that a repeated call would get.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! A1: the caseloads that decide whom staff see, and the associations between a client and who acts for them.
+//! A1: caseloads, which decide whom staff see, and associations between a client and the people who act for them.
 
 use rekey::domain::event::{Action, Event};
 use rekey::domain::practice::Portal;

@@ -1,4 +1,4 @@
-//! The journey: a forgotten password is recovered by an emailed link, end to end.
+//! The main journey: a forgotten password is recovered by an emailed link, end to end.
 
 use serde_json::json;
 

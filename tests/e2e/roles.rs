@@ -1,4 +1,4 @@
-//! A1, A2: what each kind of caller gets from each route.
+//! A1, A2: the answer that each kind of caller gets from each route.
 
 use rekey::domain::practice::Portal;
 use rekey::http::route::Caller;
@@ -52,7 +52,7 @@ fn holders() -> Vec<Row> {
     let weak = json!({"current_password": PASSWORD, "new_password": "short"});
     let nothing = Value::Null;
     vec![
-        // Whoever calls these is nobody yet.
+        // The callers of these routes are not signed in yet.
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
         ("GET", path("/.well-known/change-password"), nothing.clone(), [400; 6]),
         ("POST", path("/v1/password/forgot"), json!({}), [400; 6]),

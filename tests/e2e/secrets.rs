@@ -1,4 +1,5 @@
-//! U2, and that no plaintext secret is ever at rest: everything that a run printed and stored, searched for its secrets.
+//! U2: no plaintext secret is ever stored or logged. The tests search everything that a run printed and stored for its
+//! secrets.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! S1, and the bearer of S2: a session is opaque, checked at every use, and ends when it must.
+//! S1, and the bearer tokens of S2: a session is opaque, is checked at every use, and ends when it must.
 
 use std::time::Duration;
 

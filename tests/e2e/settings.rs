@@ -36,7 +36,7 @@ async fn an_administrator_changes_settings_within_their_bounds_and_it_is_recorde
         (json!({"policy": {"code_length": "8"}}), "policy.code_length: "),
         (json!({"portals": {"staff": {"url": "http://agency.test"}}}), "portals.staff.url: "),
         (json!({"support": null}), "support: "),
-        (json!({"slug": "therapy"}), "slug: never changes"),
+        (json!({"slug": "therapy"}), "slug: cannot be changed"),
         (json!({"revision": 7}), "revision: is not a setting"),
     ] {
         let reply = patch(body.clone()).await;

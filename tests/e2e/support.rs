@@ -1,4 +1,4 @@
-//! The set-up that tests hide behind [`TestApp`].
+//! The set-up of the tests, behind [`TestApp`].
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,8 +22,10 @@ pub mod change_log;
 pub mod clock;
 pub mod codes;
 pub mod demo;
+pub mod document;
 pub mod event;
 pub mod everything;
+pub mod examples;
 pub mod help;
 pub mod items;
 pub mod logs;
@@ -45,7 +47,7 @@ pub use routes::function_of;
 use seam::Seam;
 use stack::{Functions, dynamodb_endpoint, invoke_mailer, pump, variables};
 
-/// One deployment of Rekey: its own table, mailbox, keys and clock.
+/// A deployment of Rekey with a table, a mailbox, keys and a clock of its own.
 pub struct TestApp {
     pub clock: Arc<TestClock>,
     pub mailbox: Mailbox,
@@ -62,7 +64,7 @@ pub struct TestApp {
     _services: Server,
 }
 
-/// What a caller sees.
+/// The reply that a caller gets.
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -75,20 +77,20 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The problem's code, or "" when it is none.
+    /// The code of the problem, or "" if the reply is no problem.
     pub fn code(&self) -> String {
         let json: Value = serde_json::from_str(&self.body).unwrap_or_default();
         json["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Status and code in one, for short assertions.
+    /// The status and the code together, for short assertions.
     pub fn outcome(&self) -> (u16, String) {
         (self.status.as_u16(), self.code())
     }
 }
 
 impl TestApp {
-    /// A deployment with the `agency` practice and its accounts.
+    /// A deployment with the practice `agency` and its accounts.
     pub async fn start() -> Self {
         let app = Self::start_with(&[]).await;
         app.create_practice("agency", json!({})).await;
@@ -96,7 +98,7 @@ impl TestApp {
         app
     }
 
-    /// An empty deployment, with other configuration than the default.
+    /// An empty deployment, with this configuration in addition to the default.
     pub async fn start_with(configuration: &[(&str, &str)]) -> Self {
         logs::listen();
         let (mailbox, values) = (Mailbox::new(), keys::generate().unwrap());
@@ -140,7 +142,7 @@ impl TestApp {
         self.send_value(event.into_value()).await
     }
 
-    /// The same, for an event as JSON.
+    /// Sends an event that is JSON to the function that its path belongs to.
     pub async fn send_value(&self, event: Value) -> Reply {
         let request: Request = event::request_from(event);
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
@@ -157,7 +159,7 @@ impl TestApp {
         operator::handler(&self.functions.operator, invocation).await
     }
 
-    /// The outbox records that the stream holds, as Lambda would hand them over.
+    /// The outbox records of the stream, in the form in which Lambda delivers them.
     pub async fn stream_records(&self) -> Vec<Value> {
         let records = Arc::new(std::sync::Mutex::new(Vec::new()));
         let taken = records.clone();
@@ -171,12 +173,12 @@ impl TestApp {
         std::mem::take(&mut *records.lock().unwrap())
     }
 
-    /// Gives the mailer a batch as Lambda would.
+    /// Invokes the mailer with a batch, as Lambda does.
     pub async fn invoke_mailer(&self, batch: Value) -> Value {
         invoke_mailer(&self.functions.mailer, batch).await.unwrap()
     }
 
-    /// The same by a mailer that was started after `k2` had become the current key of a secret.
+    /// Invokes a mailer that was started after `k2` became the current key of a secret.
     pub async fn invoke_mailer_after_rotation(&self, secret: &str, batch: Value) -> Value {
         let mut keys = self.keys.clone();
         let mut ring: Value = serde_json::from_str(&keys[secret]).unwrap();
@@ -195,12 +197,12 @@ impl TestApp {
         invoke_mailer(&deps, batch).await.unwrap()
     }
 
-    /// Everything that the stream holds, delivered, with retries.
+    /// Delivers everything in the stream to the mailer, with retries.
     pub async fn deliver(&self) -> Drained {
         self.pump.lock().await.drain().await.unwrap()
     }
 
-    /// Brings what SES reports of the mails to its function, each event once.
+    /// Delivers SES's reports about the mails to `mail-events`, each once.
     pub async fn report_mails(&self) {
         for event in self.mailbox.take_events() {
             self.mail_event(event).await.unwrap();
@@ -211,7 +213,7 @@ impl TestApp {
         mail_events::handler(&self.functions.mail_events, event).await
     }
 
-    /// Invokes `admin-link` as whoever may: with a request of the gateway's, or directly.
+    /// Invokes `admin-link` with a request of the gateway or directly.
     pub async fn invoke_admin_link(&self, event: Value) -> Result<Value, Diagnostic> {
         admin_link::invoke(&self.functions.admin_link, LambdaEvent::new(event, Context::default())).await
     }

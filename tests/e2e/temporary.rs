@@ -1,4 +1,4 @@
-//! T9: a temporary password lets its holder in once, to choose one of their own.
+//! T9: a temporary password lets its holder sign in once, to choose a password of their own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! T9: what a temporary password, and the session that it opens, cannot be used for.
+//! T9: the limits of a temporary password and of the session that it opens.
 
 use std::time::Duration;
 

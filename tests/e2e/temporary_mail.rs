@@ -1,4 +1,5 @@
-//! T9, R1: the mail of a temporary password goes to whom it can reach, once, and only while it is wanted.
+//! T9, R1: the mail of a temporary password is sent once, to an address that it can reach, and only while the password
+//! is valid.
 
 use rekey::platform::ids::AccountId;
 use rekey_local::mailbox::Failure;

@@ -1,4 +1,4 @@
-//! T1 and T3 to T7: a ticket opens one account, once, in time.
+//! T1 and T3 to T7: a ticket opens one account, once, before it expires.
 
 use std::time::Duration;
 

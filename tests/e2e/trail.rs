@@ -1,4 +1,4 @@
-//! U1: every operation leaves the events that it must.
+//! U1: every operation leaves the events that it must leave.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -142,7 +142,7 @@ async fn every_operation_leaves_its_events() {
     many.push("authn_login_lock");
     recorder.expect("lock", locked, &many).await;
 
-    let api = crate::support::routes::api();
+    let api = crate::support::document::api();
     let all = api["components"]["schemas"]["Action"].clone();
     let all: BTreeSet<String> =
         all["enum"].as_array().unwrap_or_else(|| panic!("{all}")).iter().map(text).collect();

@@ -1,4 +1,4 @@
-//! `PUT` and `DELETE /v1/admin/accounts/{id}/associations/{account_id}`: who acts for a client.
+//! This module serves `PUT` and `DELETE /v1/admin/accounts/{id}/associations/{account_id}`, which say who acts for a client.
 
 use rekey::domain::account::{Account, Association};
 use rekey::domain::event::{Action, Change};
@@ -7,7 +7,7 @@ use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
@@ -17,18 +17,19 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::caseload::check_line;
 
-/// Accounts that one is associated with: one item holds them.
+/// The largest number of associations of an account, because one item holds them all.
 const MOST: usize = 50;
 
-/// What the one who acts is to the client.
+/// The relationship of a person who acts to the client.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAssociation {
-    /// parent, guardian, …: 1 to 60 characters.
+    /// The relationship of the person who acts to the client, such as `parent` or `guardian`: 1 to 60 characters.
+    #[schema(min_length = 1, max_length = 60)]
     pub relationship: String,
 }
 
-/// `PUT /v1/admin/accounts/{id}/associations/{account_id}`.
+/// The operation `PUT /v1/admin/accounts/{id}/associations/{account_id}`.
 pub struct Associate;
 
 impl Operation for Associate {
@@ -36,12 +37,15 @@ impl Operation for Associate {
     const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::NotFound]];
 }
 
-/// Associates a client with an account that acts for it. Both show it.
+/// Associates a client with an account that acts for the client
+///
+/// Both accounts show the association, and a search that finds one of them finds both. When they are associated already, the call
+/// changes the relationship. An account has at most 50 associations.
 #[utoipa::path(put, path = "/v1/admin/accounts/{id}/associations/{account_id}", impl_for = Associate, operation_id = "associate", tag = "staff",
-    params(("id" = String, Path, description = "The client"), ("account_id" = String, Path, description = "The account that acts for the client")),
+    params(("id" = AccountId, Path, description = "The id of the client's account"), ("account_id" = AccountId, Path, description = "The id of the account that acts for the client")),
     request_body = NewAssociation,
     responses(
-        (status = 204, description = "The accounts are associated"), ErrorsOf<Associate>))]
+        (status = 204, description = "The accounts are associated")))]
 pub async fn associate(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("associating accounts", || async {
         let staff = deps.staff(call).await?;
@@ -55,19 +59,21 @@ pub async fn associate(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     .await
 }
 
-/// `DELETE /v1/admin/accounts/{id}/associations/{account_id}`.
+/// The operation `DELETE /v1/admin/accounts/{id}/associations/{account_id}`.
 pub struct Dissociate;
 
 impl Operation for Dissociate {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::InvalidRequest, ErrorCode::NotFound]];
 }
 
-/// Ends an association.
+/// Ends an association between two accounts
+///
+/// Neither account shows the association any more. The answer is 404 when the accounts are not associated.
 #[utoipa::path(delete, path = "/v1/admin/accounts/{id}/associations/{account_id}", impl_for = Dissociate, operation_id = "dissociate", tag = "staff",
-    params(("id" = String, Path, description = "The client"), ("account_id" = String, Path, description = "The account that acts for the client")),
+    params(("id" = AccountId, Path, description = "The id of the client's account"), ("account_id" = AccountId, Path, description = "The id of the account that acts for the client")),
     responses(
-        (status = 204, description = "The accounts are not associated"), ErrorsOf<Dissociate>))]
+        (status = 204, description = "The accounts are not associated")))]
 pub async fn dissociate(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("associating accounts", || async {
         let staff = deps.staff(call).await?;
@@ -79,7 +85,7 @@ pub async fn dissociate(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     .await
 }
 
-/// An account's associations with another one added, or its relationship changed.
+/// The associations of an account, with one added or its relationship changed.
 fn with_other(
     account: &Account,
     other: AccountId,
@@ -91,14 +97,14 @@ fn with_other(
     if let Some(known) = associations.iter_mut().find(|entry| entry.account == other) {
         *known = entry;
     } else if associations.len() >= MOST {
-        return Err(Problem::invalid("account_id", "must be one of at most 50 for an account"));
+        return Err(Problem::invalid("account_id", "an account has at most 50 associations"));
     } else {
         associations.push(entry);
     }
     Ok(associations)
 }
 
-/// An account's associations without one that it has.
+/// The associations of an account, without one of them.
 fn without_other(account: &Account, other: AccountId) -> Result<Vec<Association>, Problem> {
     let kept: Vec<Association> =
         account.associations.iter().filter(|entry| entry.account != other).cloned().collect();
@@ -123,7 +129,7 @@ impl<'a> Pair<'a> {
         Ok(Self { staff, client, guardian })
     }
 
-    /// Changes what the two accounts say of each other, in one transaction. `None` when another change came first.
+    /// Writes the associations of both accounts in one transaction. Returns `None` when another change came first.
     async fn write(
         &self,
         deps: &Deps,

@@ -1,4 +1,5 @@
-//! `PUT` and `DELETE /v1/admin/accounts/{id}/caseload/{staff_id}`: who of the staff looks after a client.
+//! This module serves `PUT` and `DELETE /v1/admin/accounts/{id}/caseload/{staff_id}`, which say which members of staff look after
+//! a client.
 
 use rekey::domain::account::{Account, Assignment};
 use rekey::domain::event::{Action, Change};
@@ -8,7 +9,7 @@ use rekey::domain::text::is_line;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
@@ -17,18 +18,19 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 
-/// Members of staff who look after one client: one item holds them.
+/// The largest number of members of staff who look after one client, because one item holds them all.
 const MOST: usize = 50;
 
-/// How a member of staff looks after a client.
+/// The role in which a member of staff looks after a client.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAssignment {
-    /// In the practice's words, 1 to 60 characters.
+    /// The role in the practice's own words: 1 to 60 characters. Without it, the assignment has no role.
+    #[schema(min_length = 1, max_length = 60)]
     pub role: Option<String>,
 }
 
-/// `PUT /v1/admin/accounts/{id}/caseload/{staff_id}`.
+/// The operation `PUT /v1/admin/accounts/{id}/caseload/{staff_id}`.
 pub struct Assign;
 
 impl Operation for Assign {
@@ -36,12 +38,15 @@ impl Operation for Assign {
     const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::NotFound]];
 }
 
-/// Puts a client on a caseload, or changes the role there. The body may be left out.
+/// Puts a client on the caseload of a member of staff
+///
+/// When the client is on the caseload already, the call changes the role. The body may be left out. Where the practice scopes
+/// staff by caseload, only an administrator may make this call. At most 50 members of staff look after one client.
 #[utoipa::path(put, path = "/v1/admin/accounts/{id}/caseload/{staff_id}", impl_for = Assign, operation_id = "assign", tag = "staff",
-    params(("id" = String, Path, description = "The client"), ("staff_id" = String, Path, description = "The member of staff")),
+    params(("id" = AccountId, Path, description = "The id of the client's account"), ("staff_id" = AccountId, Path, description = "The id of the account of the member of staff")),
     request_body = Option<NewAssignment>,
     responses(
-        (status = 204, description = "The client is on the caseload"), ErrorsOf<Assign>))]
+        (status = 204, description = "The client is on the caseload")))]
 pub async fn assign(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("changing a caseload", || async {
         let staff = deps.staff(call).await?;
@@ -54,7 +59,7 @@ pub async fn assign(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         if let Some(known) = caseload.iter_mut().find(|entry| entry.staff == colleague) {
             known.role = asked.role;
         } else if caseload.len() >= MOST {
-            return Err(Problem::invalid("staff_id", "must be one of at most 50 for a client"));
+            return Err(Problem::invalid("staff_id", "a client has at most 50 members of staff"));
         } else {
             let assigned_at = deps.ambient.now();
             caseload.push(Assignment { staff: colleague, role: asked.role, assigned_at });
@@ -65,19 +70,22 @@ pub async fn assign(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     .await
 }
 
-/// `DELETE /v1/admin/accounts/{id}/caseload/{staff_id}`.
+/// The operation `DELETE /v1/admin/accounts/{id}/caseload/{staff_id}`.
 pub struct Unassign;
 
 impl Operation for Unassign {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::InvalidRequest, ErrorCode::NotFound]];
 }
 
-/// Takes a client off a caseload.
+/// Takes a client off the caseload of a member of staff
+///
+/// Where the practice scopes staff by caseload, only an administrator may make this call. The answer is 404 when the client is
+/// not on the caseload.
 #[utoipa::path(delete, path = "/v1/admin/accounts/{id}/caseload/{staff_id}", impl_for = Unassign, operation_id = "unassign", tag = "staff",
-    params(("id" = String, Path, description = "The client"), ("staff_id" = String, Path, description = "The member of staff")),
+    params(("id" = AccountId, Path, description = "The id of the client's account"), ("staff_id" = AccountId, Path, description = "The id of the account of the member of staff")),
     responses(
-        (status = 204, description = "The client is not on the caseload"), ErrorsOf<Unassign>))]
+        (status = 204, description = "The client is not on the caseload")))]
 pub async fn unassign(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("changing a caseload", || async {
         let staff = deps.staff(call).await?;
@@ -112,17 +120,17 @@ async fn find_client(deps: &Deps, staff: &Staff, call: &Call) -> Result<Account,
     }
 }
 
-/// Another caseload of a client.
+/// A change of the members of staff who look after a client.
 struct CaseloadChange<'a> {
     staff: &'a Staff,
     client: &'a Account,
-    /// Who comes or goes, or gets another role.
+    /// The member of staff who is added or removed, or whose role changes.
     colleague: AccountId,
     caseload: Vec<Assignment>,
 }
 
 impl CaseloadChange<'_> {
-    /// `None` when another change came first.
+    /// Writes the change. Returns `None` when another change came first.
     async fn write(self, deps: &Deps, call: &Call) -> Result<Option<Reply>, Problem> {
         let old = self.client;
         if self.caseload == old.caseload {
@@ -139,13 +147,14 @@ impl CaseloadChange<'_> {
     }
 }
 
-/// The role in which a client is on a caseload; one without a role is assigned all the same.
+/// The role in which a client is on a caseload: `assigned` when the assignment has no role, and `None` when there is no
+/// assignment.
 fn role_of(client: &Account, colleague: AccountId) -> Option<String> {
     let entry = client.caseload.iter().find(|entry| entry.staff == colleague)?;
     Some(entry.role.clone().unwrap_or_else(|| "assigned".to_owned()))
 }
 
-/// The practice's own words for a role or a relationship.
+/// Checks the practice's own words for a role or a relationship.
 pub(crate) fn check_line(member: &str, words: Option<&str>) -> Result<(), Problem> {
     if words.is_none_or(|words| is_line(words, 60)) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `POST /v1/admin/accounts`.
+//! This module serves `POST /v1/admin/accounts`, which creates an account.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::account::{self, Account, Assignment, Role, Setup, check_role};
@@ -11,43 +11,42 @@ use rekey::domain::text::check_name;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::facts::{AdminAccount, account_reply};
 
-/// A new account.
+/// The account to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
-    /// The portal that it belongs to; the clients' when left out.
+    /// The portal to which the account is to belong. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// Unique in its portal; no `@`.
-    #[schema(value_type = String)]
+    /// The username: at most 254 characters, without `@`. No other account of the portal may have it.
     pub username: Username,
-    /// Where its mail goes. Without one its owner is helped by copied links.
-    #[schema(value_type = Option<String>)]
+    /// The address to which mail for the account goes. Without one, the owner can only be helped with copied links.
     pub email: Option<Email>,
-    /// Its owner's name, 1 to 100 characters.
+    /// The name of the account's owner: 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub display_name: String,
-    /// The address in the clinical record.
-    #[schema(value_type = Option<String>)]
+    /// The address in the client's clinical record.
     pub record_email: Option<Email>,
-    /// Acts for a client.
+    /// Whether the account belongs to a person who acts for a client.
     #[serde(default)]
     pub representative: bool,
-    /// Of staff accounts, required.
+    /// The role of a member of staff. It is required on the staff portal, and refused for a client's account.
     pub role: Option<Role>,
-    /// `en` or `es`; the practice's when left out.
+    /// The language of the account's mails: `en` or `es`. The default is the practice's language.
+    #[schema(pattern = "^(en|es)$")]
     pub locale: Option<String>,
-    /// Mail an invitation, if there is an address; true when left out.
+    /// Whether an invitation is mailed. The default is true when there is an `email`. True without an `email` is refused.
     pub invite: Option<bool>,
 }
 
-/// `POST /v1/admin/accounts`.
+/// The operation `POST /v1/admin/accounts`.
 pub struct CreateAccount;
 
 impl Operation for CreateAccount {
@@ -55,11 +54,15 @@ impl Operation for CreateAccount {
     const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::UsernameTaken]];
 }
 
-/// Makes an account, and invites its owner.
+/// Creates an account and invites its owner
+///
+/// An invitation is mailed if there is an `email`, unless `invite` is false. All staff can create accounts of clients. Only
+/// administrators can create accounts of staff. Only the owner sees or chooses the password. If the practice scopes staff by
+/// caseload and the caller is not an administrator, the new client is on the caller's caseload.
 #[utoipa::path(post, path = "/v1/admin/accounts", impl_for = CreateAccount, operation_id = "createAccount", tag = "staff",
     request_body = NewAccount,
     responses(
-        (status = 201, body = AdminAccount, headers(("ETag" = String))), ErrorsOf<CreateAccount>))]
+        (status = 201, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn create_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let asked: NewAccount = call.json()?;
@@ -81,10 +84,10 @@ pub async fn create_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     }
 }
 
-/// Whether an invitation follows. Asking for one that nobody could get is a mistake.
+/// Whether an invitation is mailed. A request for one without an address is refused, because nobody could get it.
 fn is_invited(asked: &NewAccount) -> Result<bool, Problem> {
     match (asked.invite, &asked.email) {
-        (Some(true), None) => Err(Problem::invalid("invite", "needs an email")),
+        (Some(true), None) => Err(Problem::invalid("invite", "must not be true without an email")),
         (invite, email) => Ok(email.is_some() && invite.unwrap_or(true)),
     }
 }
@@ -100,7 +103,7 @@ fn new_account(deps: &Deps, staff: &Staff, asked: NewAccount, invited: bool) -> 
         display_name: asked.display_name,
     };
     let account = Account::new(&deps.ambient, new)?;
-    // Who sees only a caseload would not see the client they have just registered.
+    // Without this, a member of staff who sees only their caseload would not see the client whom they have just registered.
     let own = Assignment { staff: staff.account.id, role: None, assigned_at: account.created_at };
     Ok(Account {
         email: asked.email,

@@ -1,4 +1,4 @@
-//! `GET` and `PATCH /v1/admin/accounts/{id}`.
+//! This module serves `GET` and `PATCH /v1/admin/accounts/{id}`, which show and change an account.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::account::{Account, AccountPatch, Role, check_role};
@@ -10,14 +10,15 @@ use rekey::domain::text::check_name;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
 
 use crate::Deps;
 use crate::facts::{AdminAccount, account_reply, etag};
 
-/// `GET /v1/admin/accounts/{id}`.
+/// The operation `GET /v1/admin/accounts/{id}`.
 pub struct GetAdminAccount;
 
 impl Operation for GetAdminAccount {
@@ -25,17 +26,21 @@ impl Operation for GetAdminAccount {
     const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
 }
 
-/// Shows an account.
+/// Shows an account
+///
+/// Administrators see every account of their practice. Other staff see their own account, and all clients or, if the practice
+/// scopes by caseload, only the clients of their caseload. For any other account the answer is 404. A change of the account needs
+/// the `ETag` of this answer.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}", impl_for = GetAdminAccount, operation_id = "getAdminAccount", tag = "staff",
-    params(("id" = String, Path, description = "As listed")),
+    params(("id" = AccountId, Path, description = "The id of the account")),
     responses(
-        (status = 200, body = AdminAccount, headers(("ETag" = String))), ErrorsOf<GetAdminAccount>))]
+        (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn get_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     account_reply(StatusCode::OK, &deps.find_account(&staff, call.parameter("id")).await?)
 }
 
-/// `PATCH /v1/admin/accounts/{id}`.
+/// The operation `PATCH /v1/admin/accounts/{id}`.
 pub struct UpdateAccount;
 
 impl Operation for UpdateAccount {
@@ -44,12 +49,16 @@ impl Operation for UpdateAccount {
         &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::PreconditionFailed, ErrorCode::PreconditionRequired]];
 }
 
-/// Changes an account, if it still is what `If-Match` says.
+/// Changes an account
+///
+/// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
+/// without the header. Another email address voids links, codes and a temporary password. Closing the account (`active` false or
+/// `refused` true) does the same and ends every session. Nobody may change their own `role`, `email`, `active` or `refused`.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
-    params(("id" = String, Path, description = "As listed"), ("If-Match" = String, Header, description = "The account's ETag")),
+    params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
     responses(
-        (status = 200, body = AdminAccount, headers(("ETag" = String))), ErrorsOf<UpdateAccount>))]
+        (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("changing an account", || async {
         let staff = deps.staff(call).await?;
@@ -75,8 +84,8 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     .await
 }
 
-/// Nobody changes their own standing: an administrator who could would lock the practice out, or be locked out. Nor their own
-/// address: whoever finds a browser signed in must not be able to keep the account.
+/// Nobody changes their own role, `active` or `refused`, because an administrator could lock themselves and the practice out.
+/// Nobody changes their own address, because a person who finds a browser signed in must not be able to take the account over.
 fn must_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     staff.must_manage(account.portal)?;
     let standing = patch.role.is_some() || patch.active.is_some() || patch.refused.is_some();
@@ -95,7 +104,7 @@ fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     check_role(account.portal, role).map_err(|rule| Problem::invalid("role", rule))
 }
 
-/// What there is to record of an edit.
+/// The changes of an edit, as they are recorded. Addresses are masked, and names are left out.
 fn changes(old: &Account, new: &Account) -> Vec<Change> {
     let change = |member: &str, from: Option<String>, to: Option<String>| Change {
         member: member.to_owned(),

@@ -1,4 +1,5 @@
-//! An account, as staff see it. Never the password, the answer, or anything that opens the account.
+//! An account, as staff see it. It never shows the password, the answer to the security question, or anything else that opens the
+//! account.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::account::{Account, Assignment, MailStatus, Role, Setup};
@@ -13,44 +14,41 @@ use utoipa::ToSchema;
 /// An account, as staff see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AdminAccount {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the account.
     pub id: AccountId,
-    /// The portal that it belongs to.
+    /// The portal to which the account belongs.
     pub portal: Portal,
-    /// As its owner writes it.
+    /// The username, as the account's owner writes it.
     pub username: String,
-    /// Where its mail goes.
-    #[schema(value_type = Option<String>)]
+    /// The address to which mail for the account goes, or null when there is none.
     pub email: Option<Email>,
-    /// Its owner's name.
+    /// The name of the account's owner.
     pub display_name: String,
-    /// The address in the clinical record.
-    #[schema(value_type = Option<String>)]
+    /// The address in the client's clinical record, or null when there is none.
     pub record_email: Option<Email>,
-    /// Its language, when not the practice's.
+    /// The language of the account's mails, or null when the practice's language is used.
     pub locale: Option<String>,
-    /// Of staff accounts only.
+    /// The role of a member of staff, or null for a client's account.
     pub role: Option<Role>,
-    /// May sign in and recover.
+    /// Whether the account may be used. An inactive account can neither sign in nor recover.
     pub active: bool,
-    /// The client has refused a portal login.
+    /// Whether the client has refused a portal login. Such an account can neither sign in nor recover.
     pub refused: bool,
-    /// Acts for a client.
+    /// Whether the account belongs to a person who acts for a client.
     pub representative: bool,
-    /// How far its set-up has come.
+    /// The progress of the account's set-up.
     pub setup: Setup,
-    /// When its owner has said that a change of the password was not theirs, RFC 3339 UTC. It has no password until one is set by
-    /// a recovery or with staff's help.
+    /// The time at which the owner reported that somebody else had changed the password (RFC 3339, UTC), or null when the account
+    /// is not frozen. A frozen account has no password until one is set by a recovery or with the help of staff.
     #[schema(format = DateTime)]
     pub frozen_at: Option<String>,
-    /// What became of the mail to its address.
+    /// The state of mail to the account's address.
     pub mail: MailStatus,
-    /// Who looks after it.
+    /// The members of staff who look after the client. For an account of the staff portal the list is empty.
     pub caseload: Vec<AssignmentFacts>,
-    /// Who acts for it, and whom it acts for.
+    /// The accounts that act for this account, and the accounts for which it acts.
     pub associations: Vec<AssociationFacts>,
-    /// RFC 3339 UTC.
+    /// The time at which the account was created (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub created_at: String,
 }
@@ -58,30 +56,28 @@ pub struct AdminAccount {
 /// A member of staff who looks after a client.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssignmentFacts {
-    /// The member of staff's account.
-    #[schema(value_type = String)]
+    /// The id of the account of the member of staff.
     pub staff: AccountId,
-    /// In which role, in the practice's words.
+    /// The role in the practice's own words, or null when there is none.
     pub role: Option<String>,
-    /// RFC 3339 UTC.
+    /// The time of the assignment (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub assigned_at: String,
 }
 
-/// An account that acts for another, seen from either.
+/// An association between two accounts, seen from one of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AssociationFacts {
-    /// The other account.
-    #[schema(value_type = String)]
+    /// The id of the other account.
     pub account: AccountId,
-    /// What the one who acts is to the client: parent, guardian, …
+    /// The relationship of the person who acts to the client, such as `parent` or `guardian`.
     pub relationship: String,
-    /// The other account is the one who acts.
+    /// Whether the other account acts for this one. When false, this account acts for the other one.
     pub acts: bool,
 }
 
 impl AdminAccount {
-    /// What staff may see.
+    /// The facts of an account that staff may see.
     pub fn of(account: &Account) -> Self {
         let assignment = |entry: &Assignment| AssignmentFacts {
             staff: entry.staff,
@@ -120,7 +116,7 @@ pub(crate) fn etag(account: &Account) -> String {
     format!("\"{}\"", account.revision)
 }
 
-/// An account with its `ETag`.
+/// Answers with an account and its `ETag`.
 pub(crate) fn account_reply(status: StatusCode, account: &Account) -> Result<Reply, Problem> {
     Ok(Reply::json(status, &AdminAccount::of(account))?.with_etag(&etag(account)))
 }

@@ -1,6 +1,7 @@
-//! Staff's view of accounts: `/v1/admin/accounts`, their caseloads and associations; and of their practice's settings.
+//! The function `accounts` serves staff: accounts (`/v1/admin/accounts`) with their caseloads and associations, and the settings
+//! of the practice (`/v1/admin/practice`).
 //!
-//! Who may do what [`rekey::domain::permission::Staff`] decides, for each object anew, from the account of the session (A1).
+//! [`rekey::domain::permission::Staff`] decides who may do what, from the account of the session and for each object anew (A1).
 //! Nothing here can set, show or choose a password (A2).
 
 use lambda_http::{Body, Request, Response};

@@ -1,4 +1,4 @@
-//! `GET /v1/admin/accounts`.
+//! This module serves `GET /v1/admin/accounts`, the list and the search of accounts.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -11,7 +11,7 @@ use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation, QUERY};
+use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::ids::AccountId;
 use rekey::store::directory::{Part, Place};
 use serde::{Deserialize, Serialize};
@@ -20,35 +20,40 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Deps;
 use crate::facts::AdminAccount;
 
-/// Accounts on a page, associated ones that come with them aside.
+/// The largest number of accounts on a page, without the associated accounts that come with them.
 const PAGE: usize = 25;
-/// Entries read at a time, and how often for one page: who filters by what few accounts have goes on with the cursor.
+/// The number of entries in one read, and below it the largest number of reads for one page. A caller whose filter few accounts
+/// fit goes on with the cursor.
 const READ: i32 = 50;
 const MOST_READS: usize = 10;
 
-/// Which accounts.
+/// The accounts that are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
-    /// The portal; the clients' when left out.
+    /// The portal of the accounts. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// Words that begin a name, a username, an email or a record email.
+    /// The words to search for. Each must begin a word of the name, the username, the email or the record email. Without words,
+    /// all accounts are listed.
     #[serde(default)]
     pub q: String,
-    /// The caller's own, or all; all when left out, unless the caller only has a caseload.
+    /// The caller's own caseload (`mine`), or all clients. The default is `all`. A caller who may see only their own caseload
+    /// gets it by default, and 403 for `all`.
+    #[param(inline)]
     pub caseload: Option<Caseload>,
-    /// How far the set-up has come.
+    /// The progress of the set-up: only accounts with this progress are listed.
     pub status: Option<Setup>,
-    /// What became of the mail.
+    /// The state of mail to the address: only accounts with this state are listed.
     pub mail: Option<MailStatus>,
-    /// From the page before.
-    #[param(value_type = Option<String>)]
+    /// The `next_cursor` of the page before. Leave it out for the first page.
+    #[param(value_type = Option<String>, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}\\.[0-9]{1,4}$")]
     pub cursor: Option<Cursor>,
 }
 
-/// The last entry of a page: which account's, and which of its entries. It names nobody, because it stands in an address.
+/// The last entry of a page: the id of its account and the number of the entry. It contains no name, because it becomes part of
+/// an address.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Cursor {
@@ -71,26 +76,27 @@ impl TryFrom<String> for Cursor {
     }
 }
 
-/// Whose clients.
+/// The clients to be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Caseload {
-    /// The caller's.
+    /// The clients of the caller's own caseload.
     Mine,
-    /// Everybody's.
+    /// All clients whom the caller may see.
     All,
 }
 
 /// A page of accounts.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Accounts {
-    /// By name, or in the order of what was found; an associated account follows the one that was found.
+pub struct AccountsPage {
+    /// The accounts, ordered by name. A search orders them by the words that it found, and a caseload by the time at which they
+    /// were created. In a search, associated accounts follow the account that was found.
     pub accounts: Vec<AdminAccount>,
-    /// Where the next page begins; null at the end.
+    /// The `cursor` of the next page, or null at the end. A page can be short, or even empty, and still have a next page.
     pub next_cursor: Option<String>,
 }
 
-/// `GET /v1/admin/accounts`.
+/// The operation `GET /v1/admin/accounts`.
 pub struct ListAccounts;
 
 impl Operation for ListAccounts {
@@ -98,10 +104,14 @@ impl Operation for ListAccounts {
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY];
 }
 
-/// Lists accounts, or searches them.
+/// Lists or searches accounts
+///
+/// Staff list all clients. If the practice scopes by caseload, staff who are not administrators list only the clients of their
+/// caseload. Only administrators list accounts of staff. A search also returns the accounts that are associated with the accounts
+/// that it finds. A page has at most 25 accounts, without the associated ones.
 #[utoipa::path(get, path = "/v1/admin/accounts", impl_for = ListAccounts, operation_id = "listAccounts", tag = "staff", params(ListQuery),
     responses(
-        (status = 200, body = Accounts), ErrorsOf<ListAccounts>))]
+        (status = 200, body = AccountsPage)))]
 pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let asked: ListQuery = call.query()?;
@@ -113,7 +123,10 @@ pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let (found, next) = listing.page().await?;
     let accounts = listing.with_associated(found).await?;
     let accounts = accounts.iter().map(AdminAccount::of).collect();
-    Reply::json(StatusCode::OK, &Accounts { accounts, next_cursor: next.map(|cursor| cursor.to_string()) })
+    Reply::json(
+        StatusCode::OK,
+        &AccountsPage { accounts, next_cursor: next.map(|cursor| cursor.to_string()) },
+    )
 }
 
 struct Listing<'a> {
@@ -124,7 +137,7 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// A page, and where the next one begins.
+    /// Reads a page, and the cursor of the next one.
     async fn page(&self) -> Result<(Vec<Account>, Option<Cursor>), Problem> {
         let mut last = self.asked.cursor;
         let mut after = match last {
@@ -141,12 +154,12 @@ impl Listing<'_> {
             for (place, account) in
                 places.iter().filter_map(|place| Some((place, accounts.get(&place.account)?)))
             {
-                // An entry may be older than its account.
+                // An entry can be older than the account, and is then left out.
                 let Some(nth) = self.places(account).iter().position(|entry| *entry == place.entry) else {
                     continue;
                 };
                 last = Some(Cursor { account: account.id, nth });
-                // An account with several entries stands at the first.
+                // An account with several entries is listed at the first of them.
                 if nth == 0 && self.takes(account) {
                     page.push(account.clone());
                 }
@@ -175,7 +188,7 @@ impl Listing<'_> {
         self.staff.is_scoped() || self.asked.caseload == Some(Caseload::Mine)
     }
 
-    /// Where an account stands in what is read.
+    /// The entries of an account among those that are read, in their order.
     fn places(&self, account: &Account) -> Vec<String> {
         if self.is_own_caseload() { vec![account.id.to_string()] } else { self.search.entries_of(account) }
     }
@@ -184,7 +197,7 @@ impl Listing<'_> {
         let account = self.deps.store.find_account(cursor.account).await?;
         let account = account.filter(|account| self.staff.sees(account));
         let place = account.and_then(|account| self.places(&account).into_iter().nth(cursor.nth));
-        place.ok_or_else(|| Problem::invalid("cursor", "must be the one of the page before"))
+        place.ok_or_else(|| Problem::invalid("cursor", "must be an answer's next_cursor"))
     }
 
     fn takes(&self, account: &Account) -> bool {
@@ -195,7 +208,7 @@ impl Listing<'_> {
             && self.asked.mail.is_none_or(|mail| account.mail == mail)
     }
 
-    /// Whoever searches for a client finds the guardian, and the reverse.
+    /// Adds the associated accounts to what a search has found: a search for a client also finds the guardian, and the reverse.
     async fn with_associated(&self, found: Vec<Account>) -> Result<Vec<Account>, Problem> {
         if self.search.is_empty() {
             return Ok(found);

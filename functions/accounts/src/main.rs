@@ -1,4 +1,4 @@
-//! Wires `accounts`: configuration, clients, the runtime.
+//! The entry point of the function `accounts`: it reads the configuration, makes the clients and starts the runtime.
 
 use accounts::{Deps, handler};
 use lambda_http::{Error, run, service_fn};

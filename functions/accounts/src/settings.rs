@@ -1,4 +1,4 @@
-//! `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
+//! This module serves `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::event::{Action, Change};
@@ -6,14 +6,14 @@ use rekey::domain::practice::{Practice, SettingError};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::store::practices::Settings;
 use rekey::store::race::until_written;
 use serde_json::{Map, Value};
 
 use crate::Deps;
 
-/// `GET /v1/admin/practice`.
+/// The operation `GET /v1/admin/practice`.
 pub struct GetSettings;
 
 impl Operation for GetSettings {
@@ -21,18 +21,20 @@ impl Operation for GetSettings {
     const ERRORS: &'static [&'static [ErrorCode]] = &[];
 }
 
-/// Shows the practice's settings.
+/// Shows the practice's settings
+///
+/// Every member of staff may read the settings of their own practice. The answer has the settings as they are now.
 #[utoipa::path(get, path = "/v1/admin/practice", impl_for = GetSettings, operation_id = "getSettings", tag = "staff",
     responses(
-        (status = 200, body = Practice), ErrorsOf<GetSettings>))]
+        (status = 200, body = Practice)))]
 pub async fn get_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
-    // Not the remembered ones: whoever has just changed them wants to see it.
+    // The settings are read anew, because a person who has just changed them wants to see the change.
     let settings = current(deps, &staff.practice).await?;
     Reply::json(StatusCode::OK, &settings.practice)
 }
 
-/// `PATCH /v1/admin/practice`.
+/// The operation `PATCH /v1/admin/practice`.
 pub struct UpdateSettings;
 
 impl Operation for UpdateSettings {
@@ -40,11 +42,14 @@ impl Operation for UpdateSettings {
     const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::InvalidSetting]];
 }
 
-/// Changes the practice's settings within their bounds. The other functions follow within a minute.
+/// Changes the practice's settings
+///
+/// Only an administrator may make this call. A value outside its bounds is refused, and `detail` names the member and the bound.
+/// The `slug` never changes. Other calls follow the new settings within a minute.
 #[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
-    request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings: members that are left out stay, `null` takes an optional one away"),
+    request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member"),
     responses(
-        (status = 200, body = Practice), ErrorsOf<UpdateSettings>))]
+        (status = 200, body = Practice)))]
 pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("changing settings", || async {
         let staff = deps.staff(call).await?;
@@ -58,7 +63,7 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         if new.slug != old.slug {
             return Err(Problem::setting(&SettingError {
                 member: "slug".to_owned(),
-                rule: "never changes".to_owned(),
+                rule: "cannot be changed".to_owned(),
             }));
         }
         let changes = changes(&before, &settings(&new)?, "");
@@ -81,7 +86,7 @@ fn settings(practice: &Practice) -> Result<Value, Problem> {
     serde_json::to_value(practice).map_err(|error| Problem::internal("writing settings", error))
 }
 
-/// RFC 7396.
+/// Merges a patch into a value (RFC 7396).
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -100,7 +105,8 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// What differs, by dotted path; with values where they are policy, which is nobody's personal data.
+/// The members that differ, by dotted path. Only members of the policy have their values with them, because those are nobody's
+/// personal data.
 fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
     if before == after {
         return Vec::new();

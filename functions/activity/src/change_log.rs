@@ -1,4 +1,5 @@
-//! `GET /v1/admin/changes` and `GET /v1/admin/accounts/{id}/activity`: the logs as staff read them, and as an auditor does.
+//! This module serves `GET /v1/admin/changes` and `GET /v1/admin/accounts/{id}/activity`: the logs for staff, and the table for
+//! auditors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +10,12 @@ use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation, QUERY};
+use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::ids::{AccountId, EventId, TicketId};
 use rekey::store::keys::Log;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Ref, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
@@ -21,82 +24,102 @@ use crate::holder_log::ActivityQuery;
 use crate::page::{Found, Page, Size, Span};
 use crate::table::table_reply;
 
-/// Rows of a table in one answer.
+/// The actors that have no account, as the query names them.
+const ACTORS_WITHOUT_ACCOUNT: [&str; 3] = ["anonymous", "operator", "system"];
+/// The largest number of rows of a table in one answer.
 const MOST_ROWS: usize = 1000;
 
-/// Which events.
+/// The events that are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ChangesQuery {
-    /// Of this account alone.
+    /// The id of an account: only its events are listed. Callers who are not administrators must give it.
+    #[param(value_type = Option<AccountId>)]
     pub account: Option<String>,
-    /// Done by this account, a client's or a member of staff's; or by `anonymous`, `operator` or `system`.
+    /// The actor: the id of the account of a client or of a member of staff, or `anonymous`, `operator` or `system`. Only events
+    /// that this actor caused are listed.
+    #[param(schema_with = actor_schema)]
     pub actor: Option<String>,
-    /// Of this action alone.
+    /// The name of an action, such as `user_updated`: only events of this kind are listed.
+    #[param(value_type = Option<Action>)]
     pub r#type: Option<String>,
-    /// From this moment on, RFC 3339.
+    /// The earliest time of the events (RFC 3339). An event at this time is listed.
+    #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Before this moment, RFC 3339.
+    /// The time before which the events must have happened (RFC 3339). An event at this time is not listed.
+    #[param(format = DateTime)]
     pub to: Option<String>,
-    /// Events on the page: 1 to 100, 50 by default; of a table 1 to 1000, 1000 by default.
+    /// The largest number of events on the page: 1 to 100, 50 by default. For a table: 1 to 1000, 1000 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
-    /// From the page before.
+    /// The `next_cursor` of the page before. Leave it out for the first page.
+    #[param(value_type = Option<EventId>)]
     pub cursor: Option<String>,
+}
+
+/// What the contract document says of `actor`.
+const ACTOR: &str = "The actor: the id of the account of a client or of a member of staff, or `anonymous`, `operator` or `system`. \
+    Only events that this actor caused are listed.";
+
+/// The schema of `actor`, which utoipa has no attribute for.
+fn actor_schema() -> Schema {
+    let kinds = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(ACTORS_WITHOUT_ACCOUNT));
+    AnyOfBuilder::new()
+        .description(Some(ACTOR))
+        .item(Ref::from_schema_name("AccountId"))
+        .item(kinds)
+        .build()
+        .into()
 }
 
 /// A page of a log.
 #[derive(Serialize, ToSchema)]
 pub struct Changes {
-    /// The newest first.
+    /// The events, the newest first.
     pub events: Vec<ChangeEvent>,
-    /// Where the next page begins; null at the end. A page may be short, or empty, and not the last.
-    #[schema(value_type = Option<String>)]
+    /// The `cursor` of the next page, or null at the end of the log. A page can be short, or even empty, and still have a next
+    /// page.
     pub next_cursor: Option<EventId>,
 }
 
-/// What happened, as staff may know it.
+/// An event, as staff may see it.
 #[derive(Serialize, ToSchema)]
 pub struct ChangeEvent {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the event.
     pub id: EventId,
-    /// RFC 3339 UTC.
+    /// The time of the event (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub at: String,
-    /// What a program reads.
+    /// The kind of event, for programs.
     pub action: Action,
-    /// What a person reads.
+    /// The event in words, for people: a sentence in English, without its full stop.
     pub description: String,
-    /// What kind of actor did it.
+    /// The kind of actor who caused the event.
     pub actor: Actor,
-    /// The member of staff who did it.
-    #[schema(value_type = Option<String>)]
+    /// The id of the account of the member of staff who acted, or null when no member of staff did.
     pub by: Option<AccountId>,
-    /// Whose account.
-    #[schema(value_type = Option<String>)]
+    /// The id of the account to which the event belongs, or null when it belongs to the practice.
     pub account: Option<AccountId>,
-    /// That account's username.
+    /// The username of that account, or null when there is no account or the caller may not see it.
     pub username: Option<String>,
-    /// The portal of the account.
+    /// The portal of that account, or null when there is no account.
     pub portal: Option<Portal>,
-    /// The other account that it is about.
-    #[schema(value_type = Option<String>)]
+    /// The id of a second account that the event is about, or null.
     pub other: Option<AccountId>,
-    /// What was changed; addresses are masked.
+    /// The members that were changed. Addresses are masked. The list is empty when the event changed no member.
     pub changes: Vec<Change>,
-    /// Why it failed.
+    /// The reason for a failure or a refusal, or null.
     pub reason: Option<Reason>,
-    /// Why, in the words of the member of staff.
+    /// The reason in the words of the member of staff, or null.
     pub note: Option<String>,
-    /// With which ticket.
-    #[schema(value_type = Option<String>)]
+    /// The id of the ticket that the event is about, or null.
     pub ticket: Option<TicketId>,
-    /// From where.
+    /// The network address from which the actor acted, or null when none is recorded.
     pub ip: Option<String>,
 }
 
-/// `GET /v1/admin/accounts/{id}/activity`.
+/// The operation `GET /v1/admin/accounts/{id}/activity`.
 pub struct ListAccountActivity;
 
 impl Operation for ListAccountActivity {
@@ -104,11 +127,14 @@ impl Operation for ListAccountActivity {
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::NotFound]];
 }
 
-/// Lists what happened to an account.
+/// Lists what happened to an account
+///
+/// Staff read the logs of the clients whom they may see. Administrators read the log of every account of their practice. The
+/// newest event comes first. If an answer has a `next_cursor`, there is a next page. Send that value as `cursor` to read it.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}/activity", impl_for = ListAccountActivity, operation_id = "listAccountActivity", tag = "staff",
-    params(("id" = String, Path, description = "The account"), ActivityQuery),
+    params(("id" = AccountId, Path, description = "The id of the account"), ActivityQuery),
     responses(
-        (status = 200, body = Changes), ErrorsOf<ListAccountActivity>))]
+        (status = 200, body = Changes)))]
 pub async fn list_account_activity(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let asked: ActivityQuery = call.query()?;
@@ -117,7 +143,7 @@ pub async fn list_account_activity(deps: &Deps, call: &Call) -> Result<Reply, Pr
     changes_reply(deps, &staff, found).await
 }
 
-/// `GET /v1/admin/changes`.
+/// The operation `GET /v1/admin/changes`.
 pub struct ListChanges;
 
 impl Operation for ListChanges {
@@ -125,11 +151,16 @@ impl Operation for ListChanges {
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::NotFound]];
 }
 
-/// Lists what happened in the practice. Of one account, whoever may see it; of the whole practice, administrators alone.
+/// Lists what happened in the practice
+///
+/// Administrators read the log of the whole practice. Other staff must name an `account` that they may see. The filters can be
+/// combined. With `Accept: text/csv` the answer is a table, and the `Link` header has the address of the next page. In a log
+/// without the filter `account`, a new event can take a moment to appear.
 #[utoipa::path(get, path = "/v1/admin/changes", impl_for = ListChanges, operation_id = "listChanges", tag = "staff", params(ChangesQuery),
     responses(
-        (status = 200, description = "With `Accept: text/csv` a table, and the next page in a `Link` header", content(
-            (Changes = "application/json"), (String = "text/csv"))), ErrorsOf<ListChanges>))]
+        (status = 200, description = "A page of the log. With `Accept: text/csv` it is a table, and the `Link` header has the address of the next page",
+            content((Changes = "application/json"), (String = "text/csv")),
+            headers(("Link" = Option<String>, description = "The address of the next page of a table, with `rel=\"next\"`. The last page does not have it.")))))]
 pub async fn list_changes(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let asked: ChangesQuery = call.query()?;
@@ -156,7 +187,7 @@ async fn readable_account(deps: &Deps, staff: &Staff, id: &str) -> Result<Accoun
     Ok(account.id)
 }
 
-/// What the events of a page have in common.
+/// The conditions that every event of a page meets.
 struct Filter {
     account: Option<AccountId>,
     actor: Option<String>,
@@ -173,21 +204,21 @@ impl Filter {
         let rule = "must be an account's id, anonymous, operator or system";
         let who = |who: &String| match who.parse::<AccountId>() {
             Ok(id) => Ok(id.to_string()),
-            Err(_) if ["anonymous", "operator", "system"].contains(&who.as_str()) => Ok(who.clone()),
+            Err(_) if ACTORS_WITHOUT_ACCOUNT.contains(&who.as_str()) => Ok(who.clone()),
             Err(_) => Err(Problem::invalid("actor", rule)),
         };
         let actor = asked.actor.as_ref().map(who).transpose()?;
         let action = match &asked.r#type {
             Some(name) => {
                 let action = Action::parse(name);
-                Some(action.ok_or_else(|| Problem::invalid("type", "must be an action that events have"))?)
+                Some(action.ok_or_else(|| Problem::invalid("type", "must be the name of an action"))?)
             }
             None => None,
         };
         Ok(Self { account, actor, action })
     }
 
-    /// The narrowest log that holds them all.
+    /// The narrowest log that contains every such event.
     fn log(&self, staff: &Staff) -> Log {
         let practice = || staff.practice.slug.clone();
         match (self.account, &self.actor, self.action) {
@@ -198,7 +229,7 @@ impl Filter {
         }
     }
 
-    /// Whether that log holds nothing else.
+    /// Whether that log contains only such events.
     fn is_log(&self) -> bool {
         let parts = [self.account.is_some(), self.actor.is_some(), self.action.is_some()];
         parts.into_iter().filter(|part| *part).count() <= 1
@@ -211,7 +242,8 @@ impl Filter {
     }
 }
 
-/// The usernames of the accounts that events are about, as far as the reader may see them: a colleague, or a client of theirs.
+/// The usernames of the accounts that events name, as far as the reader may see them: those of colleagues, and of clients whom
+/// the reader may see.
 pub(crate) async fn usernames(
     deps: &Deps,
     staff: &Staff,

@@ -1,18 +1,18 @@
-//! Events in words that a person knows.
+//! The words for events: a sentence for each kind of event, for people.
 
 use rekey::domain::event::{Action, Actor, Event};
 
-/// Whom an event is told of.
+/// The names that the sentence of an event uses.
 pub(crate) struct Names<'a> {
-    /// The username of the account that it is about.
+    /// The username of the account that the event is about.
     pub(crate) account: &'a str,
-    /// Who did it, where that was a member of staff.
+    /// The name of the member of staff who acted, if one did.
     pub(crate) staff: &'a str,
-    /// The username of the other account that it is about.
+    /// The username of the second account that the event is about.
     pub(crate) other: &'a str,
 }
 
-/// One sentence without its full stop.
+/// Describes an event in one sentence, without the full stop.
 pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
     let name = names.account;
     let who = match event.actor {
@@ -36,25 +36,29 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
             format!("Association of {name} with {} was modified by {who}", names.other)
         }
         Action::RecoveryRefused => {
-            format!("Password reset requested for {name}, which cannot be helped by mail")
+            format!("Password reset requested for {name}, but no mail could be sent")
         }
         Action::ExcessRateLimitExceeded => format!("Too many attempts to recover {name}"),
         Action::AuthnTokenCreated if event.actor == Actor::Anonymous => {
             format!("Password reset requested for {name}")
         }
-        Action::AuthnTokenCreated => format!("A way to set the password of {name} was issued by {who}"),
+        Action::AuthnTokenCreated => {
+            format!("A link, invitation or temporary password for {name} was issued by {who}")
+        }
         Action::AuthnCodeSuccess => format!("The right code was entered for {name}"),
         Action::AuthnCodeFail => format!("A wrong code was entered for {name}"),
-        Action::AuthnTokenRevoked => format!("What was issued for {name} was taken back by {who}"),
-        Action::AuthnTokenReuse => format!("A link that can no longer be used was used for {name}"),
+        Action::AuthnTokenRevoked => {
+            format!("A link, invitation or temporary password for {name} was revoked by {who}")
+        }
+        Action::AuthnTokenReuse => format!("A link or code for {name} was tried that is no longer valid"),
         Action::MailSent => format!("A mail was sent to {name}"),
         Action::MailNotSent => format!("A mail to {name} could not be sent"),
-        Action::MailBounced => format!("A mail to {name} came back"),
+        Action::MailBounced => format!("A mail to {name} could not be delivered"),
         Action::MailComplained => format!("A mail to {name} was marked as spam"),
         Action::AuthnPasswordChange => format!("Password changed by {name}"),
         Action::AuthnPasswordChangeFail => format!("Changing the password of {name} failed"),
         Action::AuthnPasswordRepudiated => {
-            format!("A change of the password was reported as not made by {name}; the login was locked")
+            format!("Password change reported by {name} as made by somebody else; the login was locked")
         }
         Action::SecurityQuestionChange => format!("Security question changed by {name}"),
         Action::SecurityQuestionChangeFail => format!("Changing the security question of {name} failed"),

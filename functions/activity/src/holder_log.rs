@@ -1,4 +1,4 @@
-//! `GET /v1/activity`: the log of an account, as its holder reads it.
+//! This module serves `GET /v1/activity`, the log of an account as its owner reads it.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::event::{Action, Actor, Event};
@@ -6,7 +6,7 @@ use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation, QUERY};
+use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::ids::EventId;
 use rekey::store::keys::Log;
 use serde::{Deserialize, Serialize};
@@ -16,19 +16,21 @@ use crate::Deps;
 use crate::describe::{Names, describe};
 use crate::page::{Found, Page, Size, Span};
 
-/// Which part of the log.
+/// The part of the log that is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ActivityQuery {
-    /// Events on the page: 1 to 100, 25 by default.
+    /// The largest number of events on the page: 1 to 100, 25 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     pub limit: Option<String>,
-    /// From the page before.
+    /// The `next_cursor` of the page before. Leave it out for the first page.
+    #[param(value_type = Option<EventId>)]
     pub cursor: Option<String>,
 }
 
 impl ActivityQuery {
-    /// The part that it asks for.
+    /// Reads `limit` and `cursor`.
     pub(crate) fn page(&self) -> Result<Page, Problem> {
         let size = Size { asked: self.limit.as_deref(), usual: 25, most: 100 };
         Page::parse(size, self.cursor.as_deref(), &Span::default())
@@ -38,33 +40,31 @@ impl ActivityQuery {
 /// A page of an account's log.
 #[derive(Serialize, ToSchema)]
 pub struct Activity {
-    /// The newest first.
+    /// The events, the newest first.
     pub events: Vec<ActivityEvent>,
-    /// Where the next page begins; null at the end.
-    #[schema(value_type = Option<String>)]
+    /// The `cursor` of the next page, or null at the end of the log.
     pub next_cursor: Option<EventId>,
 }
 
-/// What happened, as the account's holder may know it.
+/// An event, as the account's owner may see it.
 #[derive(Serialize, ToSchema)]
 pub struct ActivityEvent {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the event.
     pub id: EventId,
-    /// RFC 3339 UTC.
+    /// The time of the event (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub at: String,
-    /// What a program reads.
+    /// The kind of event, for programs.
     pub action: Action,
-    /// What a person reads.
+    /// The event in words, for people: a sentence in English, without its full stop.
     pub description: String,
-    /// What kind of actor did it.
+    /// The kind of actor who caused the event.
     pub actor: Actor,
-    /// From where; null where it is not the holder's business.
+    /// The network address from which the account's owner or an anonymous caller acted, or null when somebody else acted.
     pub ip: Option<String>,
 }
 
-/// `GET /v1/activity`.
+/// The operation `GET /v1/activity`.
 pub struct ListActivity;
 
 impl Operation for ListActivity {
@@ -72,16 +72,19 @@ impl Operation for ListActivity {
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY];
 }
 
-/// Lists what happened to the holder's own account.
+/// Lists what happened to the caller's own account
+///
+/// The newest event comes first. The log says when staff have acted. It does not say which member of staff it was, or from where.
+/// If an answer has a `next_cursor`, there is a next page. Send that value as `cursor` to read it.
 #[utoipa::path(get, path = "/v1/activity", impl_for = ListActivity, operation_id = "listActivity", tag = "account", params(ActivityQuery),
     responses(
-        (status = 200, body = Activity), ErrorsOf<ListActivity>))]
+        (status = 200, body = Activity)))]
 pub async fn list_activity(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let Holder { account, .. } = holder(&deps.store, call, &deps.ambient).await?;
     let asked: ActivityQuery = call.query()?;
     let page = asked.page()?;
     let Found { events, next_cursor } = page.read(&deps.store, &Log::Account(account.id), None).await?;
-    // Who among the staff it was is the practice's to tell, and where they work nobody's.
+    // The owner is not told which member of staff acted, or from where.
     let names = Names { account: account.username.as_str(), staff: "the practice", other: "another login" };
     let facts = |event: &Event| ActivityEvent {
         id: event.id,

@@ -1,7 +1,8 @@
-//! What happened: an account's activity log for its holder and for staff, and a practice's change log.
+//! The function `activity` shows what happened: an account's activity log, for its owner and for staff, and a practice's change
+//! log.
 //!
-//! Reads events and writes none. A page costs what it replies, however many events there are: each log is a partition or an
-//! index that is read from its newest end.
+//! The function reads events and writes none. The cost of a page depends on what the page shows and not on the number of events,
+//! because each log is a partition or an index that is read from its newest end.
 
 use lambda_http::{Body, Request, Response};
 use rekey::http::route::respond;

@@ -1,4 +1,4 @@
-//! Wires `activity`: configuration, clients, the runtime.
+//! The entry point of the function `activity`: it reads the configuration, makes the clients and starts the runtime.
 
 use activity::{Deps, handler};
 use lambda_http::{Error, run, service_fn};

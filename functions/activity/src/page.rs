@@ -1,4 +1,4 @@
-//! One page of a log: between two moments, from the newest on, after a cursor.
+//! A page of a log: events between two times, the newest first, after a cursor.
 
 use rekey::domain::event::Event;
 use rekey::http::problem::Problem;
@@ -8,41 +8,41 @@ use rekey::store::events::LogPart;
 use rekey::store::keys::Log;
 use rekey::store::transact::Store;
 
-/// How often a log is read for one page that few of its events fit: whoever filters by what is rare goes on with the cursor.
+/// The largest number of reads for a page that few events fit. A caller who filters for rare events goes on with the cursor.
 const MOST_READS: usize = 10;
-/// Events read at a time, when not all of them fit.
+/// The number of events in one read, when not all of them fit.
 const READ: usize = 100;
 
-/// How many events a page has.
+/// The number of events on a page.
 #[derive(Clone, Copy)]
 pub(crate) struct Size<'a> {
     /// The member `limit`, as it was sent.
     pub(crate) asked: Option<&'a str>,
-    /// Where nothing was asked for.
+    /// The number when `limit` is left out.
     pub(crate) usual: usize,
-    /// At most.
+    /// The largest number that may be asked for.
     pub(crate) most: usize,
 }
 
-/// Between which moments: the members `from` and `to`, as they were sent.
+/// The time span of the events: the members `from` and `to`, as they were sent.
 #[derive(Default)]
 pub(crate) struct Span<'a> {
     pub(crate) from: Option<&'a str>,
     pub(crate) to: Option<&'a str>,
 }
 
-/// Which part of a log.
+/// The part of a log that a page covers.
 pub(crate) struct Page {
     low: EventId,
     high: EventId,
     limit: usize,
 }
 
-/// What is on a page, and where the next one begins.
+/// The events of a page, and the cursor of the next one.
 pub(crate) struct Found {
-    /// The newest first.
+    /// The events, the newest first.
     pub(crate) events: Vec<Event>,
-    /// `None` at the end of the log.
+    /// The cursor of the next page, or `None` at the end of the log.
     pub(crate) next_cursor: Option<EventId>,
 }
 
@@ -50,7 +50,7 @@ impl Page {
     /// Reads the members `limit`, `cursor`, `from` and `to`.
     ///
     /// # Errors
-    /// 400 naming the one that is wrong.
+    /// Answers 400 and names the member that is wrong.
     pub(crate) fn parse(size: Size<'_>, cursor: Option<&str>, span: &Span<'_>) -> Result<Self, Problem> {
         let Size { asked, usual, most } = size;
         let limit = match asked {
@@ -64,12 +64,13 @@ impl Page {
         let low = moment("from", span.from)?.map_or(EventId::FIRST, EventId::first_at);
         let until = moment("to", span.to)?.map_or(EventId::LAST, |to| EventId::first_at(to).before());
         let after = cursor.map(str::parse::<EventId>).transpose();
-        let after = after.map_err(|_| Problem::invalid("cursor", "must be the one of the page before"))?;
+        let after = after.map_err(|_| Problem::invalid("cursor", "must be an answer's next_cursor"))?;
         let high = after.map_or(until, |after| until.min(after.before()));
         Ok(Self { low, high, limit })
     }
 
-    /// The page's events that fit, newest first, and where the next page begins. Where all fit, reads one more than it returns.
+    /// Reads the events that fit, the newest first, and the cursor of the next page. When all fit, it reads one event more than
+    /// it returns.
     pub(crate) async fn read(
         &self,
         store: &Store,
@@ -80,7 +81,7 @@ impl Page {
         let read = if fits.is_some() { READ } else { self.limit + 1 };
         let limit = Some(i32::try_from(read).unwrap_or(i32::MAX));
         for _ in 0..MOST_READS {
-            // DynamoDB refuses a range whose ends are the wrong way round.
+            // DynamoDB refuses a range whose end comes before its beginning.
             if high < self.low {
                 return Ok(Found { events: found, next_cursor: None });
             }
@@ -100,7 +101,7 @@ impl Page {
                 return Ok(Found { events: found, next_cursor: None });
             }
         }
-        // The last that was looked at, whether or not it fits.
+        // The next page begins after the last event that was looked at, whether or not that event fits.
         Ok(Found { events: found, next_cursor: Some(high.after()) })
     }
 }

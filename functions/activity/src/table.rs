@@ -10,7 +10,8 @@ use crate::Deps;
 use crate::change_log::{facts, usernames};
 use crate::page::Found;
 
-/// RFC 4180. The next page is a `Link` (RFC 8288), because a table has no place for it.
+/// Answers with a table in CSV (RFC 4180). The address of the next page is in a `Link` header (RFC 8288), because a table has no
+/// place for it.
 pub(crate) async fn table_reply(
     deps: &Deps,
     call: &Call,
@@ -52,7 +53,8 @@ pub(crate) async fn table_reply(
     })
 }
 
-/// A spreadsheet takes a cell that begins so for a formula, and usernames are people's own.
+/// Puts an apostrophe before a cell that a spreadsheet would take for a formula, because people choose usernames and notes
+/// freely.
 fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
         format!("'{cell}")

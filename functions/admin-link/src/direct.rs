@@ -1,4 +1,4 @@
-//! A link by direct invocation: for an operator, and for the systems of a practice that has none of its staff at the portal.
+//! A link by direct invocation, for the operator and for the systems of a practice whose staff do not use the portal.
 
 use rekey::domain::identifier::{Identifier, Username};
 use rekey::domain::practice::Portal;
@@ -25,10 +25,11 @@ struct Invocation {
     reason: Option<String>,
 }
 
-/// Makes the link. IAM is the authority: whoever may invoke may do it for any account of any practice, within its bounds.
+/// Makes the link. IAM decides who may invoke the function. A caller who may invoke it can make a link for any account of any
+/// practice, within that practice's bounds.
 ///
 /// # Errors
-/// What is wrong with the invocation, or why the account cannot be helped.
+/// Returns what is wrong with the invocation, or why the account cannot have a link.
 pub async fn create_link(deps: &Deps, invocation: Value) -> Result<Issued, Problem> {
     let asked: Invocation = read(invocation)?;
     let practice = deps.practice_named(&asked.practice).await?;

@@ -1,4 +1,4 @@
-//! Issuing a ticket: what every way of helping has in common.
+//! Issuing a ticket: what all the ways in which staff help have in common.
 
 use std::net::IpAddr;
 
@@ -23,32 +23,35 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::links::Deliver;
 
-/// What was issued.
+/// The ticket that was issued.
 #[derive(Serialize, ToSchema)]
 pub struct Issued {
-    /// Names it in the account's list of tickets.
-    #[schema(value_type = String)]
+    /// The id of the ticket in the account's list of tickets.
     pub ticket_id: TicketId,
-    /// RFC 3339 UTC.
+    /// The time from which the ticket no longer works (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// The link, when it is to be copied. Shown once.
+    /// The link to be copied. It is shown once. It is left out when something is mailed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri", nullable = false)]
     pub url: Option<String>,
-    /// Where it is mailed to, masked.
+    /// The address to which the mail goes, masked. It is left out when a link is copied.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sent_to: Option<String>,
-    /// Why the mail will hardly arrive, when the last one to the address did not.
+    /// A warning that the mail will probably not arrive. It is left out when no problem of the address is known, and when a link
+    /// is copied.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub warning: Option<MailWarning>,
 }
 
-/// Why a mail will hardly arrive.
+/// The reason why a mail will probably not arrive.
 #[derive(Serialize, ToSchema)]
 pub struct MailWarning {
-    /// What became of the last mail to the address.
+    /// The state of mail to the address.
     pub mail: MailStatus,
-    /// What a person may read.
+    /// The warning in words, for people.
     pub message: &'static str,
 }
 
@@ -68,7 +71,7 @@ impl MailWarning {
     }
 }
 
-/// A member of staff, and the account that their call is to help: one that could use what is issued.
+/// A member of staff, and the account that their call is to help. The account is open, so its owner can use what is issued.
 pub(crate) struct Helped<'a> {
     deps: &'a Deps,
     call: &'a Call,
@@ -77,10 +80,11 @@ pub(crate) struct Helped<'a> {
 }
 
 impl<'a> Helped<'a> {
-    /// The account that the call names.
+    /// Finds the account that the call names.
     ///
     /// # Errors
-    /// 404 for an account that the member of staff does not see, 403 for one that they may not help, 409 for one that is closed.
+    /// Answers 404 for an account that the member of staff does not see, 403 for one that they may not help, and 409 for one that
+    /// is closed.
     pub(crate) async fn find(deps: &'a Deps, call: &'a Call, staff: Staff) -> Result<Self, Problem> {
         let account = deps.find_account(&staff, call.parameter("id")).await?;
         staff.must_help(&account)?;
@@ -94,18 +98,18 @@ impl<'a> Helped<'a> {
     }
 }
 
-/// An account that could use what is issued.
+/// Refuses an account that is closed, because its owner could not use what is issued.
 pub(crate) fn must_be_open(account: Account) -> Result<Account, Problem> {
     if account.is_open() { Ok(account) } else { Err(Problem::new(ErrorCode::AccountClosed)) }
 }
 
-/// Who issues.
+/// The issuer of a ticket.
 pub(crate) enum By<'a> {
     /// A member of staff, by a call.
     Staff {
-        /// Who.
+        /// The member of staff.
         staff: &'a Staff,
-        /// By which call.
+        /// The call that the member of staff has made.
         call: &'a Call,
     },
     /// The deployment's operator, by direct invocation.
@@ -143,14 +147,14 @@ impl By<'_> {
     }
 }
 
-/// Until when a ticket lives, and why it was issued.
+/// The terms of a ticket: its end, and the reason for it.
 pub(crate) struct Terms {
     pub(crate) valid_until: Timestamp,
-    /// In the words of who issues it.
+    /// The reason in the words of the issuer.
     pub(crate) reason: Option<String>,
 }
 
-/// One ticket that is being issued.
+/// A ticket that is being issued.
 pub(crate) struct Issuing<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) by: By<'a>,
@@ -160,7 +164,7 @@ pub(crate) struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    /// A link, delivered as asked. `None`, here and below, when the account has changed meanwhile.
+    /// Issues a link and delivers it as asked. This method and those below return `None` when the account has changed meanwhile.
     pub(crate) async fn link(&self, deliver: Deliver) -> Result<Option<Issued>, Problem> {
         match deliver {
             Deliver::Copy => self.copied_link().await,
@@ -205,12 +209,12 @@ impl Issuing<'_> {
         Ok(OutboxItem::new(&self.deps.ambient, &self.account.practice, kind, self.by.address())?)
     }
 
-    /// The account as it becomes, if this is its first way in.
+    /// The account after its first invitation, or `None` when it has been invited before.
     fn newly_invited(&self) -> Option<Account> {
         (self.account.setup == Setup::NotInvited).then(|| self.account.invited())
     }
 
-    /// A ticket without a token.
+    /// Makes a ticket without a token.
     fn new_ticket(&self, id: TicketId, kind: Kind) -> Result<Ticket, Problem> {
         let ambient = &self.deps.ambient;
         let nonce = Nonce::from(ambient.bytes()?);
@@ -220,7 +224,7 @@ impl Issuing<'_> {
         Ok(Ticket { by: self.by.staff(), reason: self.terms.reason.clone(), ..ticket })
     }
 
-    /// Whether it was written.
+    /// Writes the ticket and its event. Returns whether they were written.
     async fn write(
         &self,
         ticket: &Ticket,

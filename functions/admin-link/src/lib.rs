@@ -1,7 +1,8 @@
-//! How staff help an account's owner back in: links with an expiry, invitations, and what has been issued so far.
+//! The function `admin-link` serves staff who help an account's owner: links with an expiry, temporary passwords, invitations,
+//! the list of what has been issued, and the end of sessions.
 //!
-//! Staff start a recovery and never choose, see or set a password (A2). A copied link is shown once and only its digest is
-//! kept; a mailed one gets its token from the mailer, so that nothing here could open it.
+//! Staff start a recovery and never choose, see or set a password (A2). A copied link is shown once, and only its digest is kept.
+//! A mailed link gets its token from the mailer, so nothing here could open it.
 
 use std::convert::Infallible;
 
@@ -31,11 +32,11 @@ rekey::routes!(Deps:
     sessions::EndSessions => sessions::end_sessions,
 );
 
-/// Deals with one invocation: a request by way of the gateway, which alone has a request context, or a link that is asked for
+/// Handles one invocation. An event with a `requestContext` is a request from the gateway, and any other event asks for a link
 /// directly.
 ///
 /// # Errors
-/// What is wrong with a direct invocation. A request always has an answer.
+/// Returns what is wrong with a direct invocation. A request from the gateway always gets an answer.
 pub async fn invoke(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     if event.payload.get("requestContext").is_none() {
         let issued =

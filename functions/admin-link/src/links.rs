@@ -1,4 +1,4 @@
-//! `POST /v1/admin/accounts/{id}/links`: a link that staff copy, or have mailed.
+//! This module serves `POST /v1/admin/accounts/{id}/links`: a link that staff copy or that is mailed.
 
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use rekey::domain::text::is_line;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::clock::{Timestamp, days};
+use rekey::platform::ids::AccountId;
 use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -17,36 +18,39 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::issue::{Helped, Issued, Terms};
 
-/// The least time that a link is given.
+/// The shortest life of a link.
 const SHORTEST: Duration = Duration::from_mins(10);
-/// A link that lives longer needs a reason.
+/// The longest life of a link that needs no reason.
 const WITHOUT_REASON: Duration = days(1);
 
-/// A link to be made.
+/// The link to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLink {
-    /// RFC 3339; at least ten minutes ahead, and at most what the practice allows.
+    /// The time from which the link no longer works (RFC 3339): at least ten minutes from now, and at most the practice's
+    /// `admin_link_max`.
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// How it reaches the account's owner.
+    /// The way in which the link reaches the account's owner.
     pub deliver: Deliver,
-    /// Why, 1 to 200 characters. Required when the link lives longer than 24 hours. Recorded; no place for health data.
+    /// The reason for the link: 1 to 200 characters. It is required when the link lives longer than 24 hours. It is recorded and
+    /// must not contain health data.
+    #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
 }
 
-/// How a link reaches an account's owner.
+/// The way in which a link reaches an account's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Delivery)]
 pub enum Deliver {
-    /// Staff hand it over; it is shown once.
+    /// The answer shows the link once, and staff hand it over.
     Copy,
-    /// To the account's address.
+    /// The link is mailed to the account's address.
     Email,
 }
 
-/// `POST /v1/admin/accounts/{id}/links`.
+/// The operation `POST /v1/admin/accounts/{id}/links`.
 pub struct CreateLink;
 
 impl Operation for CreateLink {
@@ -55,12 +59,15 @@ impl Operation for CreateLink {
         &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress]];
 }
 
-/// Makes a link with which an account's owner chooses a password.
+/// Creates a link with which an account's owner sets a password
+///
+/// The link is shown once (`copy`) or mailed (`email`). It works once, until the time that the caller chooses. Nobody may create
+/// a link for their own account. The link is in the account's list of tickets, where it can be revoked.
 #[utoipa::path(post, path = "/v1/admin/accounts/{id}/links", impl_for = CreateLink, operation_id = "createLink", tag = "staff",
-    params(("id" = String, Path, description = "The account")),
+    params(("id" = AccountId, Path, description = "The id of the account")),
     request_body = NewLink,
     responses(
-        (status = 201, body = Issued), ErrorsOf<CreateLink>))]
+        (status = 201, body = Issued)))]
 pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("issuing a link", || async {
         let staff = deps.staff(call).await?;
@@ -74,10 +81,10 @@ pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
 }
 
 impl NewLink {
-    /// Until when the link lives, and why.
+    /// Checks the end of the link and the reason for it.
     ///
     /// # Errors
-    /// 400 naming the member that is wrong.
+    /// Answers 400 and names the member that is wrong.
     pub(crate) fn terms(&self, practice: &Practice, now: Timestamp) -> Result<Terms, Problem> {
         let valid_until = self.check_expiry(practice, now)?;
         Ok(Terms { valid_until, reason: self.check_reason(valid_until, now)? })
@@ -89,7 +96,7 @@ impl NewLink {
         let fits = valid_until.filter(|at| (now + SHORTEST..=now + most).contains(at));
         fits.ok_or_else(|| {
             let hours = most.as_secs() / 3600;
-            let rule = format!("must be RFC 3339, from 10 minutes to {hours} hours ahead");
+            let rule = format!("must be an RFC 3339 time, 10 minutes to {hours} hours ahead");
             Problem::invalid("expires_at", &rule)
         })
     }
@@ -101,7 +108,7 @@ impl NewLink {
                 Err(Problem::invalid("reason", "must have 1 to 200 characters and no control characters"))
             }
             None if valid_until > now + WITHOUT_REASON => {
-                Err(Problem::invalid("reason", "is needed for a link that lives longer than 24 hours"))
+                Err(Problem::invalid("reason", "is required when the link lives longer than 24 hours"))
             }
             None => Ok(None),
         }

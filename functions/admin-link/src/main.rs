@@ -1,4 +1,4 @@
-//! Wires `admin-link`: configuration, clients, the runtime.
+//! The entry point of the function `admin-link`: it reads the configuration, makes the clients and starts the runtime.
 
 use admin_link::{Deps, invoke};
 use lambda_http::lambda_runtime::run;

@@ -1,16 +1,17 @@
-//! `DELETE /v1/admin/accounts/{id}/sessions`: staff end every session of an account.
+//! This module serves `DELETE /v1/admin/accounts/{id}/sessions`, with which staff end every session of an account.
 
 use rekey::domain::event::Action;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::http::route::{Caller, Operation};
+use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
 
 use crate::Deps;
 
-/// `DELETE /v1/admin/accounts/{id}/sessions`.
+/// The operation `DELETE /v1/admin/accounts/{id}/sessions`.
 pub struct EndSessions;
 
 impl Operation for EndSessions {
@@ -18,11 +19,13 @@ impl Operation for EndSessions {
     const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
 }
 
-/// Ends every session of an account.
+/// Ends every session of an account
+///
+/// The owner has to sign in again. The password, links and codes stay valid.
 #[utoipa::path(delete, path = "/v1/admin/accounts/{id}/sessions", impl_for = EndSessions, operation_id = "endSessions", tag = "staff",
-    params(("id" = String, Path, description = "The account")),
+    params(("id" = AccountId, Path, description = "The id of the account")),
     responses(
-        (status = 204, description = "Every session has ended"), ErrorsOf<EndSessions>))]
+        (status = 204, description = "Every session has ended")))]
 pub async fn end_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("ending sessions", || async {
         let staff = deps.staff(call).await?;

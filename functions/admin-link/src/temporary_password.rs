@@ -1,11 +1,13 @@
-//! `POST /v1/admin/accounts/{id}/temporary-password`: a password by mail, good for one sign-in.
+//! This module serves `POST /v1/admin/accounts/{id}/temporary-password`: a password by mail that is good for one sign-in.
 
 use lambda_http::http::StatusCode;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::clock::hours;
+use rekey::platform::ids::AccountId;
+use rekey::platform::wire::optional_whole_number;
 use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,16 +15,17 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::issue::{Helped, Issued, Terms};
 
-/// A temporary password to be mailed.
+/// The temporary password to be mailed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTemporaryPassword {
-    /// How long it lives; the practice's setting when it is left out.
+    /// The life of the temporary password in hours: 1 to 72. The default is the practice's `temporary_password_ttl`.
+    #[serde(default, deserialize_with = "optional_whole_number")]
     #[schema(minimum = 1, maximum = 72)]
     pub hours: Option<u64>,
 }
 
-/// `POST /v1/admin/accounts/{id}/temporary-password`.
+/// The operation `POST /v1/admin/accounts/{id}/temporary-password`.
 pub struct CreateTemporaryPassword;
 
 impl Operation for CreateTemporaryPassword {
@@ -31,13 +34,16 @@ impl Operation for CreateTemporaryPassword {
         &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress]];
 }
 
-/// Mails a temporary password. One that was mailed before no longer works; by the practice's policy, neither does the current
-/// password, and every session ends. The body may be left out.
+/// Mails a temporary password to an account's owner
+///
+/// The answer does not show the password. The password works for one sign-in, and that session can only choose a new password. A
+/// temporary password that was mailed before no longer works. If the practice's `temporary_password_voids_current` is true, the
+/// current password becomes void and every session ends. The body may be left out.
 #[utoipa::path(post, path = "/v1/admin/accounts/{id}/temporary-password", impl_for = CreateTemporaryPassword, operation_id = "createTemporaryPassword",
-    tag = "staff", params(("id" = String, Path, description = "The account")),
+    tag = "staff", params(("id" = AccountId, Path, description = "The id of the account")),
     request_body = Option<NewTemporaryPassword>,
     responses(
-        (status = 202, body = Issued), ErrorsOf<CreateTemporaryPassword>))]
+        (status = 202, body = Issued)))]
 pub async fn create_temporary_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("issuing a temporary password", || async {
         let staff = deps.staff(call).await?;

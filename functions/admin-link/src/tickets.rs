@@ -1,4 +1,4 @@
-//! The tickets of an account: what has been issued, and taking it back.
+//! The tickets of an account: the list of what has been issued, and how a ticket is revoked.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::account::Account;
@@ -9,7 +9,7 @@ use rekey::domain::ticket::{Kind, MailFate, Standing, State, Ticket};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::http::route::{Caller, Operation};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use serde::Serialize;
@@ -19,61 +19,62 @@ use crate::Deps;
 
 /// The tickets of an account.
 #[derive(Serialize, ToSchema)]
-pub struct Tickets {
-    /// The newest first.
+pub struct TicketsList {
+    /// The tickets, the newest first.
     pub tickets: Vec<TicketFacts>,
 }
 
-/// A ticket, as staff see it. Never what opens it.
+/// A ticket, as staff see it. It never shows the link, code or password itself.
 #[derive(Serialize, ToSchema)]
 pub struct TicketFacts {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the ticket.
     pub id: TicketId,
-    /// What it is.
+    /// The kind of ticket.
     pub kind: Kind,
-    /// Who issued it.
+    /// The kind of issuer.
     pub issuer: Issuer,
-    /// Which member of staff.
-    #[schema(value_type = Option<String>)]
+    /// The id of the account of the member of staff who issued the ticket, or null when no member of staff did.
     pub issued_by: Option<AccountId>,
-    /// Why, in their words.
+    /// The reason in the words of the issuer, or null when none was given.
     pub reason: Option<String>,
-    /// How far it has come.
+    /// The progress of the ticket.
     pub state: TicketState,
-    /// What became of its mail, whatever else became of it; null as long as nothing is known.
+    /// The outcome of the ticket's mail, or null while no outcome is known. It does not depend on `state`.
     pub mail: Option<MailFate>,
-    /// RFC 3339 UTC.
+    /// The time at which the ticket was issued (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub issued_at: String,
-    /// RFC 3339 UTC.
+    /// The time from which the ticket no longer works (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
 }
 
-/// How far a ticket has come, as staff see it.
+/// The progress of a ticket, as staff see it. While the ticket can be used: `issued` if nothing was mailed, `sent`, the outcome
+/// of the mail (`delivered`, `bounced` or `complained`), and `opened` after the holder has opened it. At its end: `used`,
+/// `revoked`, `expired`, or `superseded` if a later change of the account has voided the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TicketState {
-    /// Made, and not in the mail.
+    /// The ticket was issued, and nothing has been mailed.
     Issued,
-    /// In the mail.
+    /// The mail service has accepted the mail.
     Sent,
-    /// In the mailbox.
+    /// The mail was delivered.
     Delivered,
-    /// The mail came back.
+    /// The mail was returned.
     Bounced,
-    /// The owner of the address called the mail spam.
+    /// The owner of the address marked the mail as spam.
     Complained,
-    /// Its link has been opened.
+    /// The link was opened, or the token of the code was shown in a preview.
     Opened,
-    /// A password was set with it; of a temporary password, somebody signed in.
+    /// A password was set with the ticket, or somebody signed in with the temporary password.
     Used,
-    /// Taken back, or out of answers.
+    /// The ticket was revoked, or five wrong answers to the security question have voided it.
     Revoked,
-    /// Its time has passed.
+    /// The ticket's time has passed.
     Expired,
-    /// A password, another address or a closed account has voided it since.
+    /// A later change has voided the ticket: a new password, a newer temporary password, another address, or the closing of the
+    /// account.
     Superseded,
 }
 
@@ -97,7 +98,7 @@ impl TicketState {
     }
 }
 
-/// `GET /v1/admin/accounts/{id}/tickets`.
+/// The operation `GET /v1/admin/accounts/{id}/tickets`.
 pub struct ListTickets;
 
 impl Operation for ListTickets {
@@ -105,11 +106,14 @@ impl Operation for ListTickets {
     const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
 }
 
-/// Lists what has been issued for an account within its life and 30 days after.
+/// Lists the tickets of an account
+///
+/// A ticket is a link, a code, a temporary password or an invitation, in whatever way it was issued. It stays in the list until
+/// 30 days after its end. The newest ticket comes first.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}/tickets", impl_for = ListTickets, operation_id = "listTickets", tag = "staff",
-    params(("id" = String, Path, description = "The account")),
+    params(("id" = AccountId, Path, description = "The id of the account")),
     responses(
-        (status = 200, body = Tickets), ErrorsOf<ListTickets>))]
+        (status = 200, body = TicketsList)))]
 pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let account = deps.find_account(&staff, call.parameter("id")).await?;
@@ -128,10 +132,10 @@ pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         issued_at: ticket.issued_at.to_string(),
         expires_at: ticket.valid_until.to_string(),
     };
-    Reply::json(StatusCode::OK, &Tickets { tickets: tickets.iter().map(facts).collect() })
+    Reply::json(StatusCode::OK, &TicketsList { tickets: tickets.iter().map(facts).collect() })
 }
 
-/// `DELETE /v1/admin/accounts/{id}/tickets/{ticket_id}`.
+/// The operation `DELETE /v1/admin/accounts/{id}/tickets/{ticket_id}`.
 pub struct RevokeTicket;
 
 impl Operation for RevokeTicket {
@@ -139,11 +143,14 @@ impl Operation for RevokeTicket {
     const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound, ErrorCode::UsedToken]];
 }
 
-/// Takes a ticket back. One that was taken back before stays so.
+/// Revokes a ticket
+///
+/// The ticket no longer works. A ticket that was revoked before stays revoked, and the answer is 204 again. A ticket that was
+/// used answers 410.
 #[utoipa::path(delete, path = "/v1/admin/accounts/{id}/tickets/{ticket_id}", impl_for = RevokeTicket, operation_id = "revokeTicket", tag = "staff",
-    params(("id" = String, Path, description = "The account"), ("ticket_id" = String, Path, description = "As listed")),
+    params(("id" = AccountId, Path, description = "The id of the account"), ("ticket_id" = TicketId, Path, description = "The id of the ticket, as the list of tickets shows it")),
     responses(
-        (status = 204, description = "The ticket opens nothing"), ErrorsOf<RevokeTicket>))]
+        (status = 204, description = "The ticket no longer works")))]
 pub async fn revoke_ticket(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     let account = deps.find_account(&staff, call.parameter("id")).await?;

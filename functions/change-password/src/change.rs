@@ -1,4 +1,4 @@
-//! `POST /v1/password/change`.
+//! This module serves `POST /v1/password/change`, which changes the password of a signed-in person.
 
 use rekey::domain::event::Action;
 use rekey::domain::issuer::Issuer;
@@ -8,7 +8,7 @@ use rekey::http::auth::{Holder, any_holder};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::password::PasswordHash;
 use rekey::secrets::secret::Secret;
 use rekey::store::accounts::Changed;
@@ -20,17 +20,20 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::current_password::{CurrentPassword, forget_attempt};
 
-/// The password to be had from now on.
+/// The current password and the new one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
-    /// Taken as it is; the temporary one, when the session began with that.
+    /// The current password, taken as typed. In a session that began with a temporary password, it is the temporary password.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub current_password: Secret,
-    /// 1 to 256 code points, taken as they are.
+    /// The new password: 1 to 256 code points, and at least as many as the practice's `password_policy` says. It is normalized to
+    /// Unicode NFC and otherwise taken as typed.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub new_password: Secret,
 }
 
-/// `POST /v1/password/change`.
+/// The operation `POST /v1/password/change`.
 pub struct ChangePassword;
 
 impl Operation for ChangePassword {
@@ -39,12 +42,16 @@ impl Operation for ChangePassword {
         &[JSON_BODY, &[ErrorCode::InvalidCredentials, ErrorCode::WeakPassword, ErrorCode::TooManyRequests]];
 }
 
-/// Changes the password. Ends every other session of the account and voids its tickets. A session that began with a temporary
-/// password can do everything from then on.
+/// Changes the caller's password
+///
+/// Every other session of the account ends, and its links, codes and temporary password become void. The session that makes the
+/// call stays. A mail confirms the change, if the account has an address. A wrong current password counts like a failed sign-in
+/// and leads to the same waits; a wrong temporary password is not counted. After the change, a session that began with a
+/// temporary password can do everything.
 #[utoipa::path(post, path = "/v1/password/change", impl_for = ChangePassword, operation_id = "changePassword", tag = "account",
     request_body = ChangeRequest,
     responses(
-        (status = 204, description = "The password is changed; a confirmation is on its way"), ErrorsOf<ChangePassword>))]
+        (status = 204, description = "The password is changed. A confirmation is mailed if the account has an address")))]
 pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ChangeRequest = call.json()?;
     let current = TypedPassword::parse("current_password", &asked.current_password)?;
@@ -54,7 +61,7 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let holder = any_holder(&deps.store, call, &deps.ambient).await?;
         let account = &holder.account;
         let practice = deps.practices.of(&deps.store, &account.practice, deps.ambient.now()).await?;
-        // What the request itself shows to be refused must not count as a guess at the current password.
+        // A new password that the request alone shows to be refused must not count as a guess at the current one.
         new.must_be_strong(&practice, account)?;
         new.must_differ(&current, account)?;
         let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
@@ -76,7 +83,7 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
     .await
 }
 
-/// `None` when another change came first.
+/// Writes the change. Returns `None` when another change came first.
 async fn write(
     deps: &Deps,
     call: &Call,
@@ -89,7 +96,7 @@ async fn write(
     let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address))?;
     let event = deps.event(call, account, Action::AuthnPasswordChange)?;
     let event = event.with_session(session.id).with_outbox(confirmation.id);
-    // A temporary password is the practice's help.
+    // A temporary password is help from the practice.
     let helped_by = if session.ticket.is_some() { Issuer::Staff } else { Issuer::SelfService };
     let change = PasswordChange {
         session,

@@ -1,4 +1,4 @@
-//! The current password of a signed-in holder: counted, then compared.
+//! The check of a signed-in person's current password, which is counted before it is compared.
 
 use rekey::domain::event::{Action, Event, Reason};
 use rekey::domain::identifier::Identifier;
@@ -12,17 +12,19 @@ use rekey::store::limits::Decision;
 
 use crate::Deps;
 
-/// The current password, as a holder has typed it to change something.
+/// The current password, as a person has typed it in order to change something.
 pub(crate) struct CurrentPassword<'a> {
     pub(crate) typed: &'a TypedPassword,
-    /// How a wrong one is recorded.
+    /// The action with which a wrong password is recorded.
     pub(crate) failure: Action,
 }
 
 impl CurrentPassword<'_> {
-    /// Compares it with what the session began with. The counter that the right one may clear, if it was counted; a wrong one
-    /// stays counted, and is recorded. A temporary password is not counted: nobody guesses a hundred bits, and whoever keeps the
-    /// account locked must not keep its owner from using it up.
+    /// Compares it with the password with which the session began. Returns the counter that a right password may clear, if the
+    /// attempt was counted. A wrong password stays counted and is recorded.
+    ///
+    /// A temporary password is not counted. Nobody can guess its hundred bits, and a person who keeps the account locked must not
+    /// be able to keep its owner from using it.
     pub(crate) async fn check(
         &self,
         deps: &Deps,
@@ -46,7 +48,7 @@ impl CurrentPassword<'_> {
     }
 }
 
-/// Forgets an attempt that was right and yet changed nothing: it is no failure to be held against anybody.
+/// Clears the counter after an attempt whose password was right but which changed nothing, because such an attempt is no failure.
 pub(crate) async fn forget_attempt(deps: &Deps, counted: Option<&Subject>) -> Result<(), Problem> {
     match counted {
         Some(counted) => Ok(deps.store.forget_sign_ins(counted).await?),
@@ -61,7 +63,7 @@ async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<Subj
         .map_err(|error| Problem::internal("reading a username", error))?;
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &account.practice, account.portal, &name);
-    // The keys come first: failing to get them must not cost an attempt.
+    // The keys come first, because a failure to get them must not cost an attempt.
     deps.peppers.get().await?;
     let now = deps.ambient.now();
     if let Decision::Refused { retry_after, since } = deps.store.count_sign_in(&limit, now).await? {

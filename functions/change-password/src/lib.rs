@@ -1,7 +1,8 @@
-//! What a signed-in holder changes with the current password: `POST /v1/password/change`, `PUT /v1/security-question`.
+//! The function `change-password` changes the password and the security question of a signed-in person:
+//! `POST /v1/password/change` and `PUT /v1/security-question`.
 //!
-//! A session is not enough: whoever finds a browser signed in must not be able to keep the account. A wrong password counts
-//! like a failed sign-in, before it is compared (L2).
+//! Both calls need the current password. A session alone is not enough, because a person who finds a browser signed in must not
+//! be able to take the account over. Each attempt is counted like a failed sign-in before the password is compared (L2).
 
 use lambda_http::{Body, Request, Response};
 use rekey::domain::account::Account;
@@ -21,7 +22,7 @@ pub mod change;
 mod current_password;
 pub mod question;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -35,7 +36,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,

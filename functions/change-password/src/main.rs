@@ -1,4 +1,4 @@
-//! Wires `change-password`: configuration, clients, the runtime.
+//! The entry point of the function `change-password`: it reads the configuration, makes the clients and starts the runtime.
 
 use change_password::{Deps, handler};
 use lambda_http::{Error, run, service_fn};

@@ -1,4 +1,4 @@
-//! `PUT /v1/security-question`.
+//! This module serves `PUT /v1/security-question`, which sets the caller's security question.
 
 use rekey::domain::event::Action;
 use rekey::domain::question::NewQuestion;
@@ -7,7 +7,7 @@ use rekey::http::auth::holder;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::secret::Secret;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
@@ -17,20 +17,22 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::current_password::{CurrentPassword, forget_attempt};
 
-/// The question to be asked from now on.
+/// The security question to ask from now on, with its answer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetQuestionRequest {
-    /// Taken as it is.
+    /// The current password, taken as typed.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub current_password: Secret,
-    /// One of those that the practice offers, or one's own.
+    /// The question: one that the practice suggests, or the person's own, 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub question: String,
-    /// 1 to 256 letters and digits; case, spacing and punctuation do not count.
+    /// The answer: 1 to 256 letters and digits. Case, spacing and punctuation do not count.
+    #[schema(value_type = String, min_length = 1)]
     pub answer: Secret,
 }
 
-/// `PUT /v1/security-question`.
+/// The operation `PUT /v1/security-question`.
 pub struct SetSecurityQuestion;
 
 impl Operation for SetSecurityQuestion {
@@ -39,11 +41,14 @@ impl Operation for SetSecurityQuestion {
         &[JSON_BODY, &[ErrorCode::InvalidCredentials, ErrorCode::TooManyRequests]];
 }
 
-/// Sets the security question. Kept whether or not the practice asks one today.
+/// Sets the caller's security question
+///
+/// The question replaces an earlier one. It is stored even if the practice asks no question now. Staff cannot read the answer. No
+/// mail confirms the change. A wrong current password counts like a failed sign-in and leads to the same waits.
 #[utoipa::path(put, path = "/v1/security-question", impl_for = SetSecurityQuestion, operation_id = "setSecurityQuestion", tag = "account",
     request_body = SetQuestionRequest,
     responses(
-        (status = 204, description = "The question is set"), ErrorsOf<SetSecurityQuestion>))]
+        (status = 204, description = "The question is set")))]
 pub async fn set_question(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: SetQuestionRequest = call.json()?;
     let current = TypedPassword::parse("current_password", &asked.current_password)?;

@@ -1,28 +1,29 @@
-//! `GET /.well-known/change-password`: where password managers are led to.
+//! This module serves `GET /.well-known/change-password`, which leads password managers to a portal's page.
 
-use rekey::domain::practice::Portal;
+use rekey::domain::practice::{Portal, Slug};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation, QUERY};
+use rekey::http::route::{Caller, Operation, QUERY};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::Deps;
 
-/// Whose page.
+/// The portal whose page is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePageQuery {
     /// The practice's slug.
+    #[param(value_type = Slug)]
     pub practice: String,
-    /// The portal of the practice; its clients' when left out.
+    /// The portal of the practice. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
 }
 
-/// `GET /.well-known/change-password`.
+/// The operation `GET /.well-known/change-password`.
 pub struct GetChangePasswordPage;
 
 impl Operation for GetChangePasswordPage {
@@ -30,12 +31,15 @@ impl Operation for GetChangePasswordPage {
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::UnknownPractice]];
 }
 
-/// Leads to the page on which a portal's password is changed. A portal answers its own `/.well-known/change-password`, which
-/// password managers ask for, with a redirect to this; no `Host` header decides where it leads.
+/// Redirects to the page on which a portal's password is changed
+///
+/// Password managers ask a portal's own web server for `/.well-known/change-password`. That server redirects them here, and this
+/// call redirects them to the portal's `change_password_url`, or to its `url` when there is none. The target comes from the
+/// practice's settings and never from a `Host` header.
 #[utoipa::path(get, path = "/.well-known/change-password", impl_for = GetChangePasswordPage, operation_id = "getChangePasswordPage", tag = "practices",
-    security(()), params(ChangePageQuery),
+    params(ChangePageQuery),
     responses(
-        (status = 302, description = "To the portal's page", headers(("Location" = String))), ErrorsOf<GetChangePasswordPage>))]
+        (status = 302, description = "A redirect to the portal's page for changing the password", headers(("Location" = String, description = "The address of the page.")))))]
 pub async fn get_change_page(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ChangePageQuery = call.query()?;
     let practice = deps.practice(&asked.practice, deps.ambient.now()).await?;

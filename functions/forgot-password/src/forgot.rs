@@ -1,15 +1,15 @@
-//! `POST /v1/password/forgot`.
+//! This module serves `POST /v1/password/forgot`, which takes a request for a recovery link or code.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::challenge::Challenge;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
-use rekey::domain::practice::{Portal, Practice, RecoveryMethod};
+use rekey::domain::practice::{Portal, Practice, RecoveryMethod, Slug};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
 use rekey::store::limits::Decision;
 use serde::{Deserialize, Serialize};
@@ -17,33 +17,33 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 
-/// Who forgot, and how they want to be helped.
+/// A request for a recovery link or code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgotRequest {
     /// The practice's slug.
+    #[schema(value_type = Slug)]
     pub practice: String,
-    /// The portal of the practice; its clients' when left out.
+    /// The portal of the practice. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// Username or email address.
+    /// The username or the email address of the account: 1 to 254 characters.
     #[schema(min_length = 1, max_length = 254)]
     pub identifier: String,
-    /// By link or by code; the practice's first choice when left out.
+    /// The way to recover. The default is the first of the practice's `recovery_methods`.
     pub method: Option<RecoveryMethod>,
 }
 
-/// The request has been taken. Says nothing about whether an account has the identifier.
+/// The request has been accepted. The answer does not tell whether an account has the identifier.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ForgotAnswer {
-    /// Names the request; a code is entered with it.
-    #[schema(value_type = String)]
+    /// The id of the request. A code is entered together with it.
     pub request_id: OutboxId,
-    /// How help comes, if there is an account.
+    /// The way to recover that the request asks for.
     pub method: RecoveryMethod,
 }
 
-/// `POST /v1/password/forgot`.
+/// The operation `POST /v1/password/forgot`.
 pub struct ForgotPassword;
 
 impl Operation for ForgotPassword {
@@ -52,11 +52,16 @@ impl Operation for ForgotPassword {
         &[JSON_BODY, &[ErrorCode::UnknownPractice, ErrorCode::MethodNotOffered, ErrorCode::TooManyRequests]];
 }
 
-/// Asks for a link or a code by mail.
-#[utoipa::path(post, path = "/v1/password/forgot", impl_for = ForgotPassword, operation_id = "forgotPassword", tag = "recovery", security(()),
+/// Requests a recovery link or code by mail
+///
+/// The mail goes to the address that is stored with the account. The answer is the same whether or not an account has the
+/// identifier. An account that was never set up is sent an invitation instead. The request alone changes nothing: the password,
+/// the sessions and earlier links stay valid. By default an identifier may ask 3 times an hour and 10 times a day, and a source
+/// address 30 times an hour. An identifier gets at most 4 codes in 24 hours and 15 minutes.
+#[utoipa::path(post, path = "/v1/password/forgot", impl_for = ForgotPassword, operation_id = "forgotPassword", tag = "recovery",
     request_body = ForgotRequest,
     responses(
-        (status = 202, body = ForgotAnswer), ErrorsOf<ForgotPassword>))]
+        (status = 202, body = ForgotAnswer)))]
 pub async fn forgot_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ForgotRequest = call.json()?;
     let identifier = Identifier::parse(&asked.identifier);
@@ -89,8 +94,9 @@ fn offered_method(practice: &Practice, asked: Option<RecoveryMethod>) -> Result<
     chosen.copied().ok_or_else(|| Problem::new(ErrorCode::MethodNotOffered))
 }
 
-/// Counts and writes in one transaction. A refusal for what the identifier itself has spent leaves a note for the mailer,
-/// which knows whether it names an account: one an hour, however many are refused.
+/// Counts the request and writes it in one transaction. When a limit of the identifier itself refuses the request, this leaves a
+/// note for the mailer, which can find out whether the identifier names an account. There is one note an hour, however many
+/// requests are refused.
 async fn count_and_write(deps: &Deps, call: &Call, request: &OutboxItem) -> Result<Decision, Problem> {
     let OutboxKind::Recovery { portal, identifier, .. } = &request.kind else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;

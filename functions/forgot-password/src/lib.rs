@@ -1,7 +1,9 @@
-//! The public front door: `POST /v1/password/forgot`, `GET /v1/practices/{slug}` and `GET /.well-known/change-password`.
+//! The function `forgot-password` serves three public calls: `POST /v1/password/forgot`, `GET /v1/practices/{slug}` and
+//! `GET /.well-known/change-password`.
 //!
-//! Blind (F1): applies the limits, writes one request item that is the same for known and unknown identifiers, answers.
-//! It can read no account and send no mail; its role allows neither. The mailer does the rest behind the stream.
+//! The function is blind (F1). It applies the limits, writes one request item that is the same for known and unknown identifiers,
+//! and answers. It can read no account and send no mail, because its role allows neither. The mailer does the rest, when the
+//! table's stream hands it the request.
 
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub mod change_page;
 pub mod forgot;
 pub mod public_practice;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -34,7 +36,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,

@@ -1,4 +1,4 @@
-//! Wires `forgot-password`: configuration, clients, the runtime.
+//! The entry point of the function `forgot-password`: it reads the configuration, makes the clients and starts the runtime.
 
 use forgot_password::{Deps, handler};
 use lambda_http::{Error, run, service_fn};

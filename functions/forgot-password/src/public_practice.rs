@@ -1,4 +1,4 @@
-//! `GET /v1/practices/{slug}`: what anybody may know of a practice.
+//! This module serves `GET /v1/practices/{slug}`, the public facts of a practice.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::practice::{
@@ -8,36 +8,36 @@ use rekey::domain::question;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::http::route::{Caller, Operation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
 
-/// What anybody may know of a practice.
+/// The public facts of a practice.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PublicPractice {
-    /// Its slug.
+    /// The practice's slug.
     pub slug: Slug,
-    /// Its name.
+    /// The practice's name, for people.
     pub name: String,
-    /// Whom to turn to.
+    /// The contact for people who need help.
     pub support: Support,
-    /// Its portals.
+    /// The addresses of the practice's two portals.
     pub portals: Portals,
-    /// The ways to recover, its first choice first.
+    /// The ways to recover that the practice offers. The first is the default.
     pub recovery_methods: Vec<RecoveryMethod>,
-    /// Digits of a code.
+    /// The number of digits in a verification code: 6 to 10.
     pub code_length: u32,
-    /// What a new password needs.
+    /// The length that a new password must have.
     pub password_policy: PasswordPolicy,
-    /// Questions to choose from; empty when the practice asks none.
+    /// The security questions that the practice suggests. The list is empty when the practice asks none.
     pub security_questions: Vec<&'static str>,
-    /// Languages of its mails.
+    /// The languages in which mails can be written.
     pub locales: Vec<&'static str>,
 }
 
-/// `GET /v1/practices/{slug}`.
+/// The operation `GET /v1/practices/{slug}`.
 pub struct GetPractice;
 
 impl Operation for GetPractice {
@@ -45,11 +45,14 @@ impl Operation for GetPractice {
     const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::UnknownPractice]];
 }
 
-/// Tells what anybody may know of a practice.
-#[utoipa::path(get, path = "/v1/practices/{slug}", impl_for = GetPractice, operation_id = "getPractice", tag = "practices", security(()),
-    params(("slug" = String, Path, description = "The practice's slug")),
+/// Shows the public facts of a practice
+///
+/// A portal's pages need these facts before anybody is signed in. The call needs no session. A change of the practice's settings
+/// shows here within a minute.
+#[utoipa::path(get, path = "/v1/practices/{slug}", impl_for = GetPractice, operation_id = "getPractice", tag = "practices",
+    params(("slug" = Slug, Path, description = "The practice's slug")),
     responses(
-        (status = 200, body = PublicPractice), ErrorsOf<GetPractice>))]
+        (status = 200, body = PublicPractice)))]
 pub async fn get_practice(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let practice = deps.practice(call.parameter("slug"), deps.ambient.now()).await?;
     let asks = practice.policy.security_question != SecurityQuestion::Off;

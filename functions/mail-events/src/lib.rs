@@ -1,7 +1,9 @@
-//! Takes what SES reports of mails, by way of EventBridge, to the tickets that they carried and the accounts that they were for.
+//! The function `mail-events` takes what SES reports of mails, by way of EventBridge, to the tickets in those mails and to the
+//! accounts that they were for.
 //!
-//! EventBridge may deliver an event twice, late, or out of order, and SES reports mails of others: what is known already, and
-//! what means nothing here, changes nothing. An event carries addresses and headers; none of them is logged or kept.
+//! EventBridge may deliver an event twice, late, or out of order, and SES also reports mails of other systems. An event that is
+//! known already, or that means nothing here, changes nothing. An event carries addresses and headers, and none of them is logged
+//! or kept.
 
 use rekey::mail::tags::Tags;
 use rekey::platform::aws::Environment;
@@ -15,7 +17,7 @@ mod news;
 
 use news::{Detail, News, Report};
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -25,13 +27,13 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self { store: Store::read(lookup, aws, ambient.clone())?, ambient })
     }
 }
 
-/// Why an event is delivered again.
+/// The reason why an event is delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The store did not answer.
@@ -42,10 +44,10 @@ pub enum Failure {
     Randomness(#[from] NoRandomness),
 }
 
-/// Deals with one event.
+/// Handles one event.
 ///
 /// # Errors
-/// [`Failure`]: it is to be delivered again.
+/// Returns [`Failure`] when the event is to be delivered again.
 pub async fn handler(deps: &Deps, event: Value) -> Result<(), Failure> {
     let detail =
         event.get("detail").cloned().and_then(|detail| serde_json::from_value::<Detail>(detail).ok());

@@ -1,4 +1,4 @@
-//! Wires `mail-events`: configuration, clients, the runtime.
+//! The entry point of the function `mail-events`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use mail_events::{Deps, handler};

@@ -1,4 +1,4 @@
-//! What an event of SES tells of a mail, and where that is remembered.
+//! What an event of SES tells of a mail, and where that is stored.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::{Deps, Failure};
 
-/// The detail of an event of SES, as far as it is of use here.
+/// The detail of an event of SES, as far as it is used here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Detail {
@@ -42,18 +42,18 @@ struct Bounce {
 #[derive(Clone, Copy)]
 pub(crate) struct News {
     pub(crate) fate: MailFate,
-    /// What the address is from now on, if it tells that.
+    /// The state of the address from now on, if the event tells one.
     status: Option<MailStatus>,
 }
 
 impl News {
-    /// `None` for an event that changes nothing, such as that a mail waits at its server.
+    /// Reads the news of an event. Returns `None` for an event that changes nothing, such as a delay.
     pub(crate) fn of(detail: &Detail) -> Option<Self> {
         let permanent = detail.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent");
         Some(match detail.event_type.as_str() {
             "Delivery" => Self { fate: MailFate::Delivered, status: None },
             "Bounce" if permanent => Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced) },
-            // A mailbox that is full today, or an answering machine; a mail that SES would not pass on.
+            // The mailbox is full today, a machine has answered, or SES has refused to pass the mail on.
             "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
             "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
             _ => return None,
@@ -62,7 +62,7 @@ impl News {
 }
 
 impl News {
-    /// Remembers the news with an account that the mail was for, and with the ticket that it carried.
+    /// Stores the news with an account that the mail was for, and with the ticket in the mail.
     pub(crate) async fn record(
         self,
         deps: &Deps,
@@ -84,7 +84,7 @@ impl News {
                 return Ok::<_, Failure>(Some(()));
             };
             let ticket = ticket.filter(|ticket| ticket.mail < Some(self.fate));
-            // An address that staff have corrected since is not to be blamed for the former one.
+            // An address that staff have corrected since must not be blamed for the former one.
             let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
             if ticket.is_none() && status.is_none() {
                 return Ok(Some(()));
@@ -124,7 +124,7 @@ impl Report {
     }
 }
 
-/// An account and its ticket, as they are now. The ticket may be gone, long after.
+/// An account and its ticket, as they are now. Long after the mail, the ticket may be gone.
 struct Found {
     account: Account,
     ticket: Option<Ticket>,

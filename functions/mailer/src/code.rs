@@ -1,4 +1,4 @@
-//! The code of a mailbox: derived, remembered with its request, mailed.
+//! The code of a mailbox: it is derived, stored as a digest with its request, and mailed.
 
 use rekey::domain::challenge::{Challenge, Holder, Mailed};
 use rekey::mail::compose::{Kind, Letter, Link};
@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 use crate::issue::Wanted;
 use crate::recovery::{Mailbox, Ticketed, addressed, tickets_for};
 
-/// Mails one code that serves every account of a mailbox. It is remembered before it is mailed, so that it works when it
+/// Mails one code that serves every account of a mailbox. Its digest is stored before it is mailed, so that it works when it
 /// arrives.
 pub(crate) async fn send_code<'a>(
     delivery: Delivery<'_>,
@@ -31,8 +31,8 @@ pub(crate) async fn send_code<'a>(
     Ok(ticketed)
 }
 
-/// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another mailer has
-/// remembered one meanwhile, the record comes again and finds it.
+/// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another run of the mailer
+/// has stored one meanwhile, this fails, and the record is delivered again and finds it.
 async fn remembered_code(
     delivery: Delivery<'_>,
     challenge: &mut Challenge,
@@ -50,7 +50,7 @@ async fn remembered_code(
     Ok(code)
 }
 
-/// The code of the mailbox, if it is among those that were remembered.
+/// The code of the mailbox, if it is among those that were stored.
 async fn code_among(
     delivery: Delivery<'_>,
     challenge: &Challenge,
@@ -68,7 +68,7 @@ async fn code_among(
     Ok(None)
 }
 
-/// A code of now, and what is kept of it.
+/// A new code, and what is stored of it.
 struct NewCode {
     code: Code,
     mailed: Mailed,

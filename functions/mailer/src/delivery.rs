@@ -1,4 +1,4 @@
-//! One outbox item being dealt with: what every mail of it has in common.
+//! The handling of one outbox item: what all its mails have in common.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
@@ -11,7 +11,7 @@ use rekey::platform::clock::NoRandomness;
 
 use crate::{Deps, Failure};
 
-/// An outbox item, and whose practice it is of.
+/// An outbox item, with its practice.
 #[derive(Clone, Copy)]
 pub(crate) struct Delivery<'a> {
     pub(crate) deps: &'a Deps,
@@ -25,12 +25,12 @@ impl Delivery<'_> {
         item_event(self.deps, self.item, action, actor)
     }
 
-    /// SES has taken a mail to an account.
+    /// The event that SES has accepted a mail to an account.
     pub(crate) fn sent(&self, account: &Account) -> Result<Event, NoRandomness> {
         Ok(self.event(Action::MailSent, Actor::System)?.of(account.id, account.portal))
     }
 
-    /// A letter in the account's language and the practice's name.
+    /// A letter in the account's language and in the practice's name.
     pub(crate) fn letter<'a>(
         &'a self,
         kind: Kind,
@@ -58,7 +58,7 @@ impl Delivery<'_> {
         }
     }
 
-    /// Where an account's owner signs in.
+    /// The address at which an account's owner signs in.
     pub(crate) fn portal_url(&self, account: &Account) -> &str {
         &self.practice.portals.of(account.portal).url
     }
@@ -86,7 +86,7 @@ pub(crate) fn item_event(
     actor: Actor,
 ) -> Result<Event, NoRandomness> {
     let event = Event::new(&deps.ambient, &item.practice, action, actor)?.with_outbox(item.id);
-    // Where a member of staff works is in the event of what they did, and not in what follows from it.
+    // The network address of a member of staff is in the event of their own action, and not in the events that follow from it.
     let by_staff =
         matches!(item.kind, OutboxKind::Link { by: Some(_), .. } | OutboxKind::TemporaryPassword { .. });
     Ok(match &item.ip {

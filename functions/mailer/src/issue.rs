@@ -1,4 +1,4 @@
-//! Issuing: few self-service tickets open at once, each request's ticket made once.
+//! Issuing tickets: only a few tickets by self-service are open at once, and the ticket of each request is made once.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor};
@@ -14,13 +14,14 @@ use rekey::store::tickets::TicketList;
 use crate::Failure;
 use crate::delivery::Delivery;
 
-/// Links by self-service that may be open for an account at once. With its one code that makes three tickets (T7), and
-/// neither kind can keep the other out.
+/// The largest number of links by self-service that may be open for an account at once. With the one ticket for codes that makes
+/// three tickets (T7). The two kinds are counted apart, so neither can keep the other out.
 const MOST_LINKS: usize = 2;
-/// Codes' tickets that may be open at once. Every request has a code of its own; all of them lead to this ticket.
+/// The largest number of tickets for codes that may be open at once. Every request has a code of its own, and all of them lead to
+/// this ticket.
 const MOST_CODES: usize = 1;
 
-/// What kind of ticket is asked for, by whom, and until when it can be used.
+/// The ticket that is asked for: its kind, its issuer and its end.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted {
     kind: Kind,
@@ -29,7 +30,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// A link, which invites whoever has never set a password, however they asked (F6).
+    /// A link. For an account that was never set up it is an invitation, whichever way its owner asked (F6).
     pub(crate) fn link(delivery: Delivery<'_>, account: &Account, issuer: Issuer) -> Self {
         let policy = &delivery.practice.policy;
         let life = match Purpose::of(account) {
@@ -55,8 +56,8 @@ impl Wanted {
     }
 }
 
-/// The ticket that an account gets for an outbox item: the one it already got, a new one, or, when enough are open, the
-/// newest of those again. `None` when the one it got has been used or voided since.
+/// The ticket that an account gets for an outbox item: the one that it has got already, a new one, or, when enough are open, the
+/// newest of those. Returns `None` when the one that it got has been used or voided since.
 pub(crate) async fn ticket_for(
     delivery: Delivery<'_>,
     account: &Account,
@@ -86,8 +87,9 @@ pub(crate) async fn ticket_for(
     .await
 }
 
-/// Gives a ticket that staff have issued the token of its link: who issues must not be able to make one. When another mailer
-/// has given it one of another key meanwhile, the record comes again and finds it.
+/// Gives a ticket that staff have issued the token of its link, because the function that issues such a ticket must not be able
+/// to make a token. When another run of the mailer has given it a token of another key meanwhile, this fails, and the record is
+/// delivered again and finds it.
 async fn with_link(delivery: Delivery<'_>, ticket: &Ticket) -> Result<Ticket, Failure> {
     let keys = delivery.deps.derivation.get().await?;
     let derivation = Derivation::with_current_key(keys, &delivery.item.nonce)?;
@@ -99,7 +101,7 @@ async fn with_link(delivery: Delivery<'_>, ticket: &Ticket) -> Result<Ticket, Fa
     Err(outrun("giving a ticket its link").into())
 }
 
-/// Who issues, as events say it.
+/// The actor that an event names for an issuer.
 pub(crate) const fn actor_of(issuer: Issuer) -> Actor {
     match issuer {
         Issuer::SelfService => Actor::Anonymous,
@@ -108,7 +110,7 @@ pub(crate) const fn actor_of(issuer: Issuer) -> Actor {
     }
 }
 
-/// The member of staff who asks.
+/// The member of staff who has asked for the mail, if one has.
 pub(crate) const fn asked_by(delivery: Delivery<'_>) -> Option<AccountId> {
     match delivery.item.kind {
         OutboxKind::Link { by, .. } => by,
@@ -116,13 +118,13 @@ pub(crate) const fn asked_by(delivery: Delivery<'_>) -> Option<AccountId> {
     }
 }
 
-/// The ticket that an earlier delivery of the record has issued, or that staff have.
+/// The ticket that an earlier delivery of the record, or a member of staff, has issued.
 fn issued_for(seen: &TicketList, id: TicketId) -> Option<&Ticket> {
     seen.tickets.iter().find(|ticket| ticket.id == id)
 }
 
-/// The newest ticket of the kind by self-service, when as many are open as may be. One more would let a flood of requests pile
-/// up tickets; the newest again lets the person in all the same.
+/// The newest ticket of the kind by self-service, when as many are open as are allowed. One more each time would let a flood of
+/// requests pile up tickets. The newest one lets the person in all the same.
 fn newest(seen: &TicketList, wanted: Wanted, is_open: impl Fn(&Ticket) -> bool) -> Option<&Ticket> {
     let counts = |ticket: &&Ticket| {
         let alike = (ticket.kind == Kind::VerificationCode) == wanted.is_code();

@@ -1,8 +1,8 @@
-//! Turns what the outbox asks for into mail: looks accounts up, issues tickets, sends.
+//! The function `mailer` turns the items of the outbox into mails: it finds the accounts, issues tickets and sends.
 //!
-//! The only function that may call `ses:SendEmail` and the only holder of the derivation key. A redelivered record finds
-//! its ticket and derives the same token; a record that was dealt with is left alone. A mail that SES will never take is
-//! parked and recorded, so that it holds up nobody; everything else that fails is reported and delivered again.
+//! It is the only function that may call `ses:SendEmail` and the only one that has the derivation key. A redelivered record finds
+//! its ticket and derives the same token, and a record that was handled before is left alone. A mail that SES will never accept
+//! is parked and recorded, so that it holds up no other. Every other failure is reported, and its record is delivered again.
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -25,7 +25,7 @@ mod record;
 mod recovery;
 mod temporary;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -39,7 +39,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,
@@ -52,7 +52,7 @@ impl Deps {
     }
 }
 
-/// Why a record is delivered again, or why its mail is parked.
+/// The reason why a record is delivered again, or why its mail is parked.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -68,7 +68,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// No further attempt can help.
+    /// Whether no further attempt can help.
     const fn is_final(&self) -> bool {
         matches!(
             self,
@@ -79,12 +79,12 @@ impl Failure {
     }
 }
 
-/// Deals with a batch of the stream. Answers the sequence numbers of those to be delivered again.
+/// Handles a batch of the stream. Answers with the sequence numbers of the records that are to be delivered again.
 pub async fn handler(deps: &Deps, batch: StreamEvent) -> DynamoDbEventResponse {
     let mut answer = DynamoDbEventResponse::default();
     for record in batch.records {
         let sequence = record.change.sequence_number.clone();
-        // Boxed: what it leads to is too deep for the compiler to lay out in one piece.
+        // The future is boxed, because it is too deep for the compiler to lay out in one piece.
         if let Err(error) = Box::pin(record::process(deps, record)).await {
             tracing::warn!(event = "mail_delayed", cause = chain(&error));
             let mut failure = DynamoDbBatchItemFailure::default();

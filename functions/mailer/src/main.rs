@@ -1,4 +1,4 @@
-//! Wires `mailer`: configuration, clients, the runtime.
+//! The entry point of the function `mailer`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use mailer::{Deps, handler};

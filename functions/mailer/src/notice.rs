@@ -1,5 +1,5 @@
-//! Telling an account's owner that the password was changed, with a way to say that it was somebody else; and telling the
-//! practice when they say so.
+//! The mails after a change of the password. One tells the account's owner, with a link to say that it was somebody else. The
+//! other tells the practice when the owner has said so.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
@@ -54,18 +54,18 @@ async fn noticed_token(delivery: Delivery<'_>, account: &Account, to: &Email) ->
         valid_until: item.at + notice::LIFE,
         used_at: None,
     };
-    // Another mailer came first: the record comes again and finds its notice.
+    // When another run of the mailer came first, this fails, and the record is delivered again and finds its notice.
     let written = store.create_notice(&notice).await?.is_written();
     if written { Ok(token) } else { Err(outrun("keeping a notice").into()) }
 }
 
-/// Tells the practice's support that an account's owner has frozen it.
+/// Tells the practice's support that an account's owner has frozen the account.
 pub(crate) async fn tell_practice(
     delivery: Delivery<'_>,
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
-    // Of the practice, not of the account: it is no mail to its owner.
+    // The event belongs to the practice and not to the account, because the mail does not go to the account's owner.
     let event = delivery.event(Action::MailSent, Actor::System)?;
     let practice = delivery.practice;
     let Some(to) = &practice.support.email else {
@@ -74,7 +74,7 @@ pub(crate) async fn tell_practice(
     };
     let links = [Link { username: account.username.as_str(), url: &practice.portals.staff.url }];
     let letter = delivery.letter(Kind::Frozen, account, &links);
-    // The practice's own language: it is staff who read it.
+    // The mail is in the practice's own language, because staff read it.
     let letter = Letter { language: Language::from_locale(&practice.locale), ..letter };
     delivery.send(to, &letter, Vec::new()).await?;
     Ok(vec![event])

@@ -1,4 +1,4 @@
-//! One record of the stream: the outbox item as it is now, the accounts that it is about, what came of it.
+//! One record of the stream: its outbox item as it is now, the accounts that the item is about, and the outcome.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use rekey::domain::account::Account;
@@ -12,17 +12,17 @@ use rekey::store::error::StoreError;
 use crate::delivery::{Delivery, item_event};
 use crate::{Deps, Failure, notice, recovery, temporary};
 
-/// Accounts of one mailbox that a mail serves: the first made. Whoever shares an address with more is still
-/// reached by username.
+/// The largest number of accounts of one mailbox that a mail serves: those that were created first. The others can still be
+/// recovered by username.
 const MOST_SHARED: usize = 20;
 
-/// Deals with a record. An item that was dealt with before is left alone: the record shows it as it was written, and another
-/// delivery may have come first.
+/// Handles a record. The record shows its item as it was written, and another delivery may have come first, so an item that was
+/// handled before is left alone.
 pub(crate) async fn process(deps: &Deps, record: EventRecord) -> Result<(), Failure> {
     let written: OutboxItem = match serde_dynamo::from_item(record.change.new_image) {
         Ok(item) => item,
         Err(error) => {
-            // What cannot be read now cannot be read later.
+            // An item that cannot be read now cannot be read later.
             tracing::error!(event = "mail_parked", cause = error.to_string());
             return Ok(());
         }
@@ -30,7 +30,7 @@ pub(crate) async fn process(deps: &Deps, record: EventRecord) -> Result<(), Fail
     let handled = match read_and_run(deps, &written).await {
         Ok(None) => return Ok(()),
         Ok(Some(handled)) => handled,
-        // What cannot be read now cannot be read later, and must not hold up those behind it.
+        // No account is known here. An item that can never be read must not hold up the records behind it.
         Err(failure) => Handled { accounts: Vec::new(), outcome: Err(failure) },
     };
     let events = match handled.outcome {
@@ -42,15 +42,15 @@ pub(crate) async fn process(deps: &Deps, record: EventRecord) -> Result<(), Fail
     Ok(())
 }
 
-/// What came of an item.
+/// The outcome of an item.
 struct Handled {
-    /// The accounts that it is about.
+    /// The accounts that the item is about.
     accounts: Vec<Account>,
-    /// What is to be recorded.
+    /// The events that are to be recorded.
     outcome: Result<Vec<Event>, Failure>,
 }
 
-/// Reads an item anew and does what it asks for. `None` when it was dealt with before.
+/// Reads an item again and does what it asks for. Returns `None` when the item was handled before.
 async fn read_and_run(deps: &Deps, written: &OutboxItem) -> Result<Option<Handled>, Failure> {
     let item = deps.store.find_outbox_item(written).await?;
     let Some(item) = item.filter(|item| item.done_at.is_none()) else { return Ok(None) };
@@ -78,7 +78,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
     Ok(accounts)
 }
 
-/// Does what an item asks for. What is to be recorded.
+/// Does what an item asks for. Returns the events that are to be recorded.
 async fn run(deps: &Deps, item: &OutboxItem, accounts: &[Account]) -> Result<Vec<Event>, Failure> {
     let practice = deps.practices.find(&deps.store, &item.practice, deps.ambient.now()).await?;
     let Some(practice) = practice else { return Ok(Vec::new()) };
@@ -102,7 +102,7 @@ async fn run(deps: &Deps, item: &OutboxItem, accounts: &[Account]) -> Result<Vec
     }
 }
 
-/// What is recorded when no mail can ever come of an item.
+/// Gives an item up when no mail can ever come of it. Returns the events that are to be recorded.
 fn park(
     deps: &Deps,
     item: &OutboxItem,

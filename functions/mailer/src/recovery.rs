@@ -1,4 +1,4 @@
-//! A recovery or an invitation: who gets which mail.
+//! A recovery or an invitation: which accounts get which mail.
 
 use rekey::domain::account::Account;
 use rekey::domain::challenge::Challenge;
@@ -28,8 +28,8 @@ pub(crate) struct Mailbox<'a> {
     pub(crate) accounts: Vec<&'a Account>,
 }
 
-/// One mail that serves every account that shares the mailbox (F5), to the address on the accounts (F3): a link for each, or
-/// one code.
+/// Sends one mail to each mailbox, at the address that is stored with its accounts (F3). The mail serves every account that
+/// shares the mailbox, with a link for each or with one code (F5).
 pub(crate) async fn recover(
     delivery: Delivery<'_>,
     accounts: &[Account],
@@ -63,7 +63,7 @@ pub(crate) async fn recover(
     Ok(events)
 }
 
-/// Spellings of an address that lead to the same accounts may still be different mailboxes.
+/// Groups accounts by mailbox. Spellings of an address that lead to the same accounts may still be different mailboxes.
 fn mailboxes(accounts: Vec<&Account>) -> Vec<Mailbox<'_>> {
     let mut mailboxes: Vec<Mailbox<'_>> = Vec::new();
     for account in accounts {
@@ -76,12 +76,12 @@ fn mailboxes(accounts: Vec<&Account>) -> Vec<Mailbox<'_>> {
     mailboxes
 }
 
-/// Whoever has nothing to recover yet is invited again, by link, however they asked (F6).
+/// Whether none of the accounts has been set up. Their owners are invited again, by link, whichever way they asked (F6).
 fn all_new(accounts: &[&Account]) -> bool {
     accounts.iter().all(|account| Purpose::of(account) == Purpose::Invitation)
 }
 
-/// Why an account gets no mail. Nobody outside is told.
+/// The reason why an account gets no mail, if there is one. The caller who asked for the recovery is not told.
 fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) -> Option<Reason> {
     if !account.is_open() {
         return Some(Reason::AccountClosed);
@@ -89,7 +89,7 @@ fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) ->
     if account.email.is_none() {
         return Some(Reason::NoAddress);
     }
-    // A code's life begins with its request, for known and unknown identifiers alike: a mail that comes after it is no help.
+    // The life of a code begins with its request, for known and unknown identifiers alike. A mail after its end is no help.
     let late = challenge.is_some_and(|challenge| challenge.valid_until <= now);
     (late && Purpose::of(account) == Purpose::Reset).then_some(Reason::Expired)
 }
@@ -132,7 +132,7 @@ async fn send_links<'a>(
     Ok(ticketed)
 }
 
-/// What the mail's tags say of its accounts.
+/// The accounts and tickets that the tags of the mail name.
 pub(crate) fn addressed(ticketed: &[Ticketed<'_>]) -> Vec<Addressed> {
     let tagged = |ticketed: &Ticketed<'_>| Addressed {
         account: ticketed.account.id,

@@ -1,4 +1,4 @@
-//! A temporary password that staff have issued: made and mailed here, where nobody who asks for it can see it.
+//! A temporary password that staff have issued. It is made and mailed here, where the person who asked for it cannot see it.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
@@ -21,7 +21,7 @@ struct Mailable {
     account: Account,
 }
 
-/// Mails it to the address on the account, unless its ticket has been taken back or replaced meanwhile.
+/// Mails the temporary password to the account's address, unless its ticket has been revoked or replaced meanwhile.
 pub(crate) async fn send_temporary(
     delivery: Delivery<'_>,
     accounts: &[Account],
@@ -44,12 +44,12 @@ pub(crate) async fn send_temporary(
     Ok(Vec::new())
 }
 
-/// Derives the password and tells those who compare it: what is mailed must work when it arrives. `None` when its ticket is no
-/// longer good. When another change came first, the record comes again and sees what is left to do.
+/// Derives the password and stores its digest where sign-in compares it, because the password must work when it arrives. Returns
+/// `None` when its ticket is no longer good. When another change came first, this fails, and the record is delivered again.
 async fn mailable(delivery: Delivery<'_>, account: &Account) -> Result<Option<Mailable>, Failure> {
     let keys = delivery.deps.derivation.get().await?;
     let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(None) };
-    // Redelivered, it is the same as before, whichever key is the current one now.
+    // A redelivered record derives the same password as before, whichever key is the current one now.
     let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
     let key = key.unwrap_or_else(|| keys.current_id());
     let derivation = Derivation::with_key(keys, key, &delivery.item.nonce)?;

@@ -1,4 +1,4 @@
-//! Creating the first administrator of a practice.
+//! This module creates the first administrator of a practice.
 
 use rekey::domain::account::{Account, NewAccount, Role, Setup};
 use rekey::domain::event::Action;
@@ -22,7 +22,7 @@ pub(crate) struct CreateAdministrator {
     locale: Option<String>,
 }
 
-/// What came of creating an administrator.
+/// The outcome of creating an administrator.
 #[derive(Debug, Serialize)]
 pub(crate) struct AdministratorCreated {
     status: Created,

@@ -1,4 +1,4 @@
-//! Importing accounts from JSON Lines: each line by itself, again and again without harm.
+//! This module imports accounts from JSON Lines. Each line is imported by itself, and an import can be repeated without harm.
 
 use rekey::domain::account::{Account, Assignment, NewAccount, Role, Setup, check_role};
 use rekey::domain::event::Action;
@@ -36,7 +36,7 @@ struct Line {
     #[serde(default)]
     invited: bool,
     security_question: Option<NewQuestion>,
-    /// Of a client: members of staff whose lines come before.
+    /// The members of staff who look after a client. They must exist, or their lines must come before this one.
     #[serde(default)]
     caseload: Vec<OnCaseload>,
 }
@@ -45,59 +45,59 @@ struct Line {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OnCaseload {
-    /// Their username.
+    /// The username of the member of staff.
     staff: Username,
     role: Option<String>,
 }
 
-/// Members of staff for one client.
+/// The largest number of members of staff for one client.
 const MOST_STAFF: usize = 20;
 
 const fn yes() -> bool {
     true
 }
 
-/// What came of an import.
+/// The outcome of an import.
 #[derive(Debug, Default, Serialize)]
 pub struct Imported {
-    /// Accounts made.
+    /// The number of accounts that were created.
     pub created: usize,
-    /// Lines whose username the portal already has; those accounts were left as they are.
+    /// The number of lines whose username the portal already has. Those accounts were left as they are.
     pub existing: usize,
-    /// Lines that could not be imported.
+    /// The number of lines that could not be imported.
     pub failed: usize,
-    /// One for each line.
+    /// The outcome of each line that is not empty.
     pub results: Vec<LineResult>,
 }
 
-/// What came of a line.
+/// The outcome of a line.
 #[derive(Debug, Serialize)]
 pub struct LineResult {
-    /// The first is 1.
+    /// The number of the line. The first line is 1.
     pub line: usize,
-    /// As far as it could be read.
+    /// The username in the line, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// What came of it.
+    /// The status of the line.
     pub status: Status,
-    /// What to correct.
+    /// What is to be corrected, when the line failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What came of a line.
+/// The status of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// An account was made.
+    /// An account was created.
     Created,
-    /// There was one.
+    /// The portal already has an account with the username.
     Existing,
-    /// None could be made.
+    /// No account could be created.
     Failed,
 }
 
-/// Imports every line that can be imported. Empty lines count as lines and are passed over.
+/// Imports every line that can be imported. Empty lines are skipped, but they count in the line numbers.
 pub(crate) async fn import_accounts(
     deps: &Deps,
     slug: &Slug,
@@ -121,9 +121,9 @@ pub(crate) async fn import_accounts(
     Ok(imported)
 }
 
-/// What came of one line of the file.
+/// The outcome of one line of the file.
 struct Outcome {
-    /// As far as it could be read.
+    /// The username in the line, if it could be read.
     username: Option<String>,
     status: Result<Status, String>,
 }
@@ -134,7 +134,7 @@ async fn import_line(deps: &Deps, practice: &Practice, text: &str) -> Outcome {
     let line: Line = match serde_path_to_error::deserialize(&mut deserializer) {
         Ok(line) if deserializer.end().is_ok() => line,
         Ok(_) => return unreadable("there is more than one JSON object in the line".to_owned()),
-        // serde's message may quote the value; a password hash must not come back in an answer.
+        // The message of serde may quote the value, and a password hash must not come back in an answer.
         Err(error) => return unreadable(format!("{} cannot be read", error.path())),
     };
     let username = Some(line.username.as_str().to_owned());

@@ -1,7 +1,8 @@
-//! What only the deployment's operator may do: create practices and their first administrators, import accounts.
+//! The function `operator` does what only the operator of the deployment may do: it creates practices and their first
+//! administrators, and imports accounts.
 //!
-//! By direct invocation alone; it has no HTTP route, and IAM is the authority. Accounts may bring their Argon2 or bcrypt
-//! hashes with them. A line that cannot be imported is answered with its reason and hinders no other.
+//! It is invoked directly and has no HTTP route. IAM decides who may invoke it. Imported accounts may keep their Argon2 or bcrypt
+//! hashes. A line that cannot be imported is answered with the reason and does not hinder the other lines.
 
 use lambda_runtime::Diagnostic;
 use rekey::domain::event::{Action, Actor, Event};
@@ -20,7 +21,7 @@ mod administrator;
 pub mod import;
 mod practice;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -32,7 +33,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,
@@ -47,10 +48,10 @@ impl Deps {
     }
 }
 
-/// Why an invocation failed. Nothing was done.
+/// The reason why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The invocation is not one of those that exist.
+    /// The invocation is not valid.
     #[error("invalid invocation: {0}")]
     Invalid(String),
     /// A setting is not allowed.
@@ -62,7 +63,7 @@ pub enum OperatorError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// No random bytes.
+    /// No random bytes could be drawn.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
 }
@@ -79,7 +80,7 @@ impl From<OperatorError> for Diagnostic {
     }
 }
 
-/// What can be invoked.
+/// The actions that can be invoked.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 enum Invocation {
@@ -92,24 +93,24 @@ enum Invocation {
 #[serde(deny_unknown_fields)]
 struct ImportAccounts {
     practice: Slug,
-    /// JSON Lines: one account a line.
+    /// The accounts as JSON Lines: one account a line.
     lines: String,
 }
 
-/// What came of a creation.
+/// The outcome of a creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Created {
-    /// It was made.
+    /// A new one was made.
     Created,
-    /// There was one of this name; it was left as it is.
+    /// One with this name existed, and was left as it is.
     Exists,
 }
 
-/// Deals with one invocation.
+/// Handles one invocation.
 ///
 /// # Errors
-/// [`OperatorError`], whose text says what to correct.
+/// Returns [`OperatorError`], whose text says what to correct.
 pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorError> {
     let invocation: Invocation = rekey::http::call::read(invocation)
         .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))?;

@@ -1,4 +1,4 @@
-//! Wires `operator`: configuration, clients, the runtime.
+//! The entry point of the function `operator`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use operator::{Deps, handler};

@@ -1,4 +1,4 @@
-//! Creating a practice.
+//! This module creates a practice.
 
 use rekey::domain::event::Action;
 use rekey::domain::practice::Practice;
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::{Created, Deps, OperatorError};
 
-/// The practice to be made, with its settings.
+/// The practice to be created, with its settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreatePractice {
     practice: Value,
 }
 
-/// What came of creating a practice.
+/// The outcome of creating a practice.
 #[derive(Debug, Serialize)]
 pub(crate) struct PracticeCreated {
     status: Created,

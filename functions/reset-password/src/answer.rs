@@ -1,5 +1,5 @@
-//! The answer to the security question (T8): each is counted before it is compared; the fifth wrong one voids the ticket, and an
-//! account takes no more than a day's.
+//! The answer to the security question (T8). Each answer is counted before it is compared. The fifth wrong answer voids the
+//! ticket. In a day an account takes 20 answers by tickets of self-service, and 20 by all others.
 
 use rekey::domain::event::{Action, Event, Reason};
 use rekey::domain::issuer::Issuer;
@@ -7,7 +7,7 @@ use rekey::domain::limit::Subject;
 use rekey::domain::practice::{Practice, SecurityQuestion};
 use rekey::domain::question;
 use rekey::domain::ticket::Purpose;
-use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::problem::{ErrorCode, Member, Problem};
 use rekey::secrets::password::Verdict;
 use rekey::secrets::secret::Secret;
 use rekey::store::answers::Answered;
@@ -15,8 +15,8 @@ use rekey::store::tickets::TicketOfAccount;
 
 use crate::attempt::Attempt;
 
-/// Checks the answer where the account has a question that is asked. Returns the counter of those that a right answer was
-/// counted on, if one was asked for: it ends with the reset.
+/// Checks the answer when the account has a security question that is asked. Returns the counter on which a right answer was
+/// counted, which the reset deletes, or `None` when no question is asked.
 pub(crate) async fn check_answer(
     attempt: &Attempt<'_>,
     practice: &Practice,
@@ -28,10 +28,10 @@ pub(crate) async fn check_answer(
     };
     let limit = Subject::answers(deps.limits_key.get().await?.current()?, account.id, ticket.issuer);
     let Some(answer) = answer.and_then(|answer| question::normalize(answer.expose())) else {
-        // Nothing was compared: nothing is counted.
+        // Nothing was compared, so nothing is counted.
         return Err(wrong_answer(ticket.answers));
     };
-    // The keys come first: failing to get them must not cost an answer.
+    // The keys come first, because a failure to get them must not cost an answer.
     let peppers = deps.peppers.get().await?;
     count(attempt, &limit).await?;
     match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
@@ -47,14 +47,14 @@ pub(crate) async fn check_answer(
     }
 }
 
-/// An account whose practice asks a question must have one to recover by itself. A ticket that staff have issued does without:
-/// looking at the account is the help that the others are sent to.
+/// Refuses a self-service ticket when the practice requires a security question and the account has none. The owner is then told
+/// to ask the practice for help. A ticket from staff or the operator is that help, so it needs no question.
 fn must_not_lack_one(attempt: &Attempt<'_>, practice: &Practice) -> Result<(), Problem> {
     let TicketOfAccount { ticket, account } = attempt.found;
     let required = practice.policy.security_question == SecurityQuestion::Required;
     let unaided = ticket.issuer == Issuer::SelfService;
     if required && unaided && Purpose::of(account) == Purpose::Reset {
-        return Err(Problem::new(ErrorCode::QuestionNotSet).with("support", &practice.support));
+        return Err(Problem::new(ErrorCode::QuestionNotSet).with(Member::Support, &practice.support));
     }
     Ok(())
 }
@@ -74,5 +74,5 @@ async fn count(attempt: &Attempt<'_>, limit: &Subject) -> Result<(), Problem> {
 }
 
 fn wrong_answer(given: u64) -> Problem {
-    Problem::new(ErrorCode::WrongAnswer).with("attempts_left", question::ATTEMPTS.saturating_sub(given))
+    Problem::new(ErrorCode::WrongAnswer).with(Member::AttemptsLeft, question::ATTEMPTS.saturating_sub(given))
 }

@@ -1,4 +1,4 @@
-//! One attempt to set a password with a ticket.
+//! An attempt to set a password with a ticket.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use rekey::store::tickets::{Reset, TicketOfAccount};
 
 use crate::Deps;
 
-/// How long after its use a ticket's request may be repeated.
+/// The time after a ticket's use in which the same request may be repeated.
 const REPEATABLE: Duration = Duration::from_mins(10);
 
 /// A request to set a password, with the ticket that its token leads to.
@@ -27,28 +27,28 @@ pub(crate) struct Attempt<'a> {
     pub(crate) token: &'a Token,
     pub(crate) found: &'a TicketOfAccount,
     pub(crate) password: &'a Password,
-    /// Of the `Idempotency-Key`.
+    /// The digest of the `Idempotency-Key`, if the request has one.
     pub(crate) idempotency: Option<Digest>,
 }
 
-/// What a holder sets.
+/// The credentials that the holder of a ticket sets.
 pub(crate) struct NewCredentials {
     pub(crate) password: PasswordHash,
     pub(crate) question: Option<Question>,
-    /// The counter of answers that ends with it.
+    /// The counter of answers to the security question, which the reset deletes.
     pub(crate) answers: Option<Subject>,
 }
 
 impl Attempt<'_> {
-    /// The ticket was used by this very request, sent again (T5).
+    /// Whether the ticket was used by this same request, which is now sent again (T5).
     pub(crate) fn is_repeat(&self, now: Timestamp) -> bool {
         let ticket = &self.found.ticket;
         let lately = ticket.used_at.is_some_and(|used_at| now < used_at + REPEATABLE);
         lately && self.idempotency.is_some() && ticket.used_with == self.idempotency
     }
 
-    /// The same success for the same request. The key alone is not enough; a key with other passwords is no way to try them
-    /// out: misses are recorded, and count like wrong answers.
+    /// Answers a repeated request with the same success. The key alone is not enough: the password must be the one that was set.
+    /// Otherwise a caller could use the key to try passwords, so each wrong password is recorded and counts like a wrong answer.
     pub(crate) async fn repeat(&self) -> Result<Reply, Problem> {
         let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
         let is_current = account.is_open() && account.credential_version == ticket.credential_version + 1;
@@ -78,11 +78,11 @@ impl Attempt<'_> {
         Ok(self.deps.store.record_event(&event).await?)
     }
 
-    /// Uses the ticket up and sets the password. `false` when another write came first.
+    /// Uses the ticket up and sets the password. Returns `false` when another write came first.
     pub(crate) async fn consume(&self, set: NewCredentials) -> Result<bool, Problem> {
         let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
         let limits = account.sign_in_subjects(deps.limits_key.get().await?.current()?);
-        // Hashing took its time; the ticket must still be open now.
+        // Hashing has taken time, so the ticket must be checked again now.
         let now = deps.ambient.now();
         let Ok(used) = ticket.used(now, self.idempotency) else { return Ok(false) };
         let kind = OutboxKind::PasswordChanged { account: account.id };
@@ -102,7 +102,7 @@ impl Attempt<'_> {
         Ok(deps.store.consume_ticket(&reset).await?.is_written())
     }
 
-    /// An event of the holder of the ticket.
+    /// An event that the holder of the ticket has caused.
     pub(crate) fn event(&self, action: Action) -> Result<Event, Problem> {
         let ticket = &self.found.ticket;
         let event = Event::new(&self.deps.ambient, &ticket.practice, action, Actor::Holder)?;

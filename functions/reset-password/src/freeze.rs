@@ -1,4 +1,4 @@
-//! `POST /v1/password/repudiate`: "this wasn't me" freezes the account.
+//! This module serves `POST /v1/password/repudiate`: with "this wasn't me", an account's owner freezes the account.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
@@ -7,7 +7,7 @@ use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::{Token, digest_of};
@@ -20,15 +20,16 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::ticket::parse_token;
 
-/// What the owner of an account shows who did not change its password.
+/// The report of an account's owner that somebody else changed the password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepudiateRequest {
-    /// From the fragment of the confirmation's link.
+    /// The token from the fragment (`#repudiate=`) of the link in the confirmation mail.
+    #[schema(value_type = Token)]
     pub token: Secret,
 }
 
-/// `POST /v1/password/repudiate`.
+/// The operation `POST /v1/password/repudiate`.
 pub struct RepudiatePassword;
 
 impl Operation for RepudiatePassword {
@@ -37,12 +38,16 @@ impl Operation for RepudiatePassword {
         &[JSON_BODY, &[ErrorCode::InvalidToken, ErrorCode::ExpiredToken, ErrorCode::RevokedToken]];
 }
 
-/// Freezes an account whose password somebody else has changed: its sessions end, its tickets and its password are void, and
-/// the practice is told. A new recovery opens it again. Done twice, it does nothing more.
-#[utoipa::path(post, path = "/v1/password/repudiate", impl_for = RepudiatePassword, operation_id = "repudiatePassword", tag = "recovery", security(()),
+/// Freezes an account whose password somebody else has changed
+///
+/// The password becomes void, every session ends, and links, codes and a temporary password no longer work. The practice's
+/// support address is mailed, if it has one. A new recovery, or a link or temporary password from staff, opens the account again.
+/// The token works once, within 30 days, and only as long as the account has the address to which it was mailed. A second call
+/// with the same token changes nothing and answers 204.
+#[utoipa::path(post, path = "/v1/password/repudiate", impl_for = RepudiatePassword, operation_id = "repudiatePassword", tag = "recovery",
     request_body = RepudiateRequest,
     responses(
-        (status = 204, description = "The account is frozen"), ErrorsOf<RepudiatePassword>))]
+        (status = 204, description = "The account is frozen")))]
 pub async fn freeze(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: RepudiateRequest = call.json()?;
     let token = parse_token(&asked.token)?;
@@ -63,7 +68,7 @@ pub async fn freeze(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     .await
 }
 
-/// A notice, and the account whose owner it was mailed to.
+/// A notice, with the account to whose owner it was mailed.
 struct Noticed {
     notice: Notice,
     account: Account,
@@ -78,7 +83,7 @@ async fn find_notice(deps: &Deps, token: &Token) -> Result<Noticed, Problem> {
     noticed.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))
 }
 
-/// Whether it was written.
+/// Freezes the account. Returns whether the change was written.
 async fn write(deps: &Deps, call: &Call, noticed: &Noticed) -> Result<bool, Problem> {
     let (now, old) = (deps.ambient.now(), &noticed.account);
     let kind = OutboxKind::Frozen { account: old.id };

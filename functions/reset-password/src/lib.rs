@@ -1,8 +1,8 @@
-//! Sets a password with a ticket: `POST /v1/password/reset/preview` and `POST /v1/password/reset`; and freezes an account whose
-//! password somebody else has changed: `POST /v1/password/repudiate`.
+//! The function `reset-password` sets a password with a ticket: `POST /v1/password/reset/preview` and `POST /v1/password/reset`.
+//! It also freezes an account whose password somebody else has changed: `POST /v1/password/repudiate`.
 //!
-//! Every check that can fail runs before the ticket is consumed (T5); consuming it is one transaction (T4). A reset signs
-//! nobody in. Nothing here takes a token from a path or a query, and no other method than POST does anything (T1).
+//! Every check that can fail runs before the ticket is consumed (T5), and consuming the ticket is one transaction (T4). A reset
+//! signs nobody in. No token is taken from a path or a query, and no method other than POST does anything (T1).
 
 use lambda_http::{Body, Request, Response};
 use rekey::http::route::respond;
@@ -21,7 +21,7 @@ pub mod preview;
 pub mod reset;
 mod ticket;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -35,7 +35,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,

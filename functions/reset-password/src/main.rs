@@ -1,4 +1,4 @@
-//! Wires `reset-password`: configuration, clients, the runtime.
+//! The entry point of the function `reset-password`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_http::{Error, run, service_fn};
 use rekey::platform::aws::Environment;

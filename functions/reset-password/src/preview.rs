@@ -1,4 +1,4 @@
-//! `POST /v1/password/reset/preview`.
+//! This module serves `POST /v1/password/reset/preview`, which tells what a token is for.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::practice::{PasswordPolicy, Slug, Support};
@@ -6,9 +6,10 @@ use rekey::domain::ticket::Purpose;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::error::chain;
 use rekey::secrets::secret::Secret;
+use rekey::secrets::token::Token;
 use rekey::store::accounts::Changed;
 use rekey::store::tickets::TicketOfAccount;
 use serde::{Deserialize, Serialize};
@@ -17,44 +18,45 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::ticket::{must_be_open, open_ticket, parse_token};
 
-/// What a holder shows to learn what a token is for.
+/// The token to be explained.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewRequest {
-    /// From the link's fragment, or what a code was exchanged for.
+    /// The token from the fragment (`#token=`) of a link, or the token for which a code was exchanged.
+    #[schema(value_type = Token)]
     pub token: Secret,
 }
 
-/// What a token is for.
+/// The purpose of a token, and what its holder needs in order to set a password.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Preview {
-    /// Replace a password, or set the first one.
+    /// Whether the token replaces a password (`reset`) or sets the first one (`invitation`).
     pub purpose: Purpose,
-    /// Whose portal it is.
+    /// The practice to which the account belongs.
     pub practice: PracticeFacts,
-    /// Whose password it sets.
+    /// The username of the account whose password the token sets.
     pub username: String,
-    /// RFC 3339 UTC.
+    /// The time from which the token no longer works (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// To be answered with the new password, if not null.
+    /// The security question to answer together with the new password, or null when none is asked.
     pub question: Option<String>,
-    /// What the new password needs.
+    /// The length that the new password must have.
     pub policy: PasswordPolicy,
 }
 
-/// A practice, for the holder of a token.
+/// The facts of a practice that the holder of a token sees.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PracticeFacts {
-    /// Its slug.
+    /// The practice's slug.
     pub slug: Slug,
-    /// Its name.
+    /// The practice's name, for people.
     pub name: String,
-    /// Whom to turn to.
+    /// The contact for people who need help.
     pub support: Support,
 }
 
-/// `POST /v1/password/reset/preview`.
+/// The operation `POST /v1/password/reset/preview`.
 pub struct PreviewReset;
 
 impl Operation for PreviewReset {
@@ -65,12 +67,15 @@ impl Operation for PreviewReset {
     ];
 }
 
-/// Tells the holder of a token what it is for. Consumes nothing, however often it is called. Staff see that an invitation
-/// was opened.
-#[utoipa::path(post, path = "/v1/password/reset/preview", impl_for = PreviewReset, operation_id = "previewReset", tag = "recovery", security(()),
+/// Shows the purpose of a token
+///
+/// The answer tells whose password the token sets, until when it works, and which security question must be answered. The call
+/// does not use the token up, however often it is made. Staff see in the account's list of tickets that the token was shown
+/// (`opened`). For an account that is not set up yet they also see it in `setup` (`started`).
+#[utoipa::path(post, path = "/v1/password/reset/preview", impl_for = PreviewReset, operation_id = "previewReset", tag = "recovery",
     request_body = PreviewRequest,
     responses(
-        (status = 200, body = Preview), ErrorsOf<PreviewReset>))]
+        (status = 200, body = Preview)))]
 pub async fn preview_reset(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: PreviewRequest = call.json()?;
     let now = deps.ambient.now();
@@ -78,7 +83,8 @@ pub async fn preview_reset(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     must_be_open(&found, now)?;
     let TicketOfAccount { ticket, account } = found;
     if let Some(started) = account.started() {
-        // Staff see that the account's owner has begun. It changes nothing for the holder, so it is no reason to refuse them either.
+        // Staff see that the account's owner has begun to set the account up. A failure to record this changes nothing for the
+        // holder of the token, so the call goes on.
         let changed = Changed { old: &account, new: &started };
         if let Err(error) = deps.store.record_started(changed).await {
             tracing::warn!(event = "started_not_recorded", cause = chain(&error));

@@ -1,4 +1,4 @@
-//! `POST /v1/password/reset`.
+//! This module serves `POST /v1/password/reset`, which sets a password with a token.
 
 use rekey::domain::question::NewQuestion;
 use rekey::domain::ticket::Purpose;
@@ -6,9 +6,9 @@ use rekey::domain::typed_password::TypedPassword;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::secret::Secret;
-use rekey::secrets::token::digest_of;
+use rekey::secrets::token::{Token, digest_of};
 use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,21 +18,26 @@ use crate::answer::check_answer;
 use crate::attempt::{Attempt, NewCredentials};
 use crate::ticket::{find_ticket, must_be_open, parse_token};
 
-/// The new password of the holder of a token.
+/// A token and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetRequest {
-    /// From the link's fragment, or what a code was exchanged for.
+    /// The token from the fragment (`#token=`) of a link, or the token for which a code was exchanged.
+    #[schema(value_type = Token)]
     pub token: Secret,
-    /// 1 to 256 code points, taken as they are.
+    /// The new password: 1 to 256 code points, and at least as many as the preview's `policy` says. It is normalized to Unicode
+    /// NFC and otherwise taken as typed.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub new_password: Secret,
-    /// To the security question, when the preview or the code showed one.
+    /// The answer to the security question. It is needed when the preview or the exchange of the code shows a question.
+    #[schema(value_type = Option<String>, min_length = 1)]
     pub answer: Option<Secret>,
-    /// The one to be asked from now on. With an invitation only.
+    /// The security question to ask from now on. It can only be set for an account that has never been set up, for example
+    /// with an invitation.
     pub security_question: Option<NewQuestion>,
 }
 
-/// `POST /v1/password/reset`.
+/// The operation `POST /v1/password/reset`.
 pub struct ResetPassword;
 
 impl Operation for ResetPassword {
@@ -53,13 +58,20 @@ impl Operation for ResetPassword {
     ];
 }
 
-/// Sets a new password. Ends every session of the account, voids its other tickets, signs nobody in.
-#[utoipa::path(post, path = "/v1/password/reset", impl_for = ResetPassword, operation_id = "resetPassword", tag = "recovery", security(()),
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 ASCII characters of the caller's choice: \
-        a retry within ten minutes with the same key, token and password gets the same success")),
+/// Sets a new password with a token
+///
+/// The token comes from a link or from the exchange of a code, and sets one password. Every session of the account ends, and its
+/// other links, codes and temporary passwords become void. The caller is not signed in. A mail confirms the change, if the
+/// account has an address. A refused password does not use the token up.
+///
+/// The fifth wrong answer to the security question voids the token. In a day an account takes at most 20 answers with tokens that
+/// its owner asked for, and 20 with tokens from staff or the operator; then the answer is 429.
+#[utoipa::path(post, path = "/v1/password/reset", impl_for = ResetPassword, operation_id = "resetPassword", tag = "recovery",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$", description = "1 to 255 ASCII characters of the caller's choice. \
+        A retry within ten minutes with the same key, token and password gets the same success")),
     request_body = ResetRequest,
     responses(
-        (status = 204, description = "The password is set; a confirmation is on its way"), ErrorsOf<ResetPassword>))]
+        (status = 204, description = "The password is set. A confirmation is mailed if the account has an address")))]
 pub async fn reset_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ResetRequest = call.json()?;
     let idempotency = call.idempotency_key()?.map(digest_of);
@@ -81,7 +93,7 @@ pub async fn reset_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         }
         let account = &found.account;
         if chosen.is_some() && Purpose::of(account) != Purpose::Invitation {
-            return Err(Problem::invalid("security_question", "can only be set by an invitation"));
+            return Err(Problem::invalid("security_question", "can only be set with an invitation"));
         }
         let practice = deps.practices.of(&deps.store, &found.ticket.practice, now).await?;
         password.must_be_strong(&practice, account)?;
@@ -98,8 +110,8 @@ pub async fn reset_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     .await
 }
 
-/// Another write came first: what is true now is what a repeat of the request would be told. `None` when the ticket is open
-/// still and only the account has changed, so that another attempt can use it.
+/// Answers as a repeat of the request would be answered now, because another write came first. Returns `None` when the ticket is
+/// still open and only the account has changed, so that another attempt can use the ticket.
 async fn lost_race(attempt: &Attempt<'_>) -> Result<Option<Reply>, Problem> {
     let deps = attempt.deps;
     let found = find_ticket(deps, attempt.token).await?;

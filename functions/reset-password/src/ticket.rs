@@ -1,4 +1,4 @@
-//! The ticket of a token, and what its holder is told when it is not open.
+//! The ticket to which a token leads, and the error when that ticket is not open.
 
 use rekey::domain::ticket::Standing;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -10,7 +10,7 @@ use rekey::store::tickets::TicketOfAccount;
 
 use crate::Deps;
 
-/// The token that a caller sent.
+/// Reads the token that a caller sent.
 pub(crate) fn parse_token(token: &Secret) -> Result<Token, Problem> {
     if token.expose().is_empty() {
         return Err(Problem::invalid("token", "must not be empty"));
@@ -18,15 +18,16 @@ pub(crate) fn parse_token(token: &Secret) -> Result<Token, Problem> {
     Token::parse(token.expose()).ok_or_else(|| Problem::new(ErrorCode::InvalidToken))
 }
 
-/// The ticket of a token and its account.
+/// Finds the ticket of a token and its account.
 pub(crate) async fn find_ticket(deps: &Deps, token: &Token) -> Result<TicketOfAccount, Problem> {
     let found = read_ticket(deps, token).await?;
     read_again_if_void(deps, token, found).await
 }
 
-/// The same, and staff see from now on that it has been looked at.
+/// Finds the same, and records that the ticket was opened, so that staff see it.
 pub(crate) async fn open_ticket(deps: &Deps, token: &Token) -> Result<TicketOfAccount, Problem> {
-    // Where there is none, a store may also not show what a condition has failed on: read it as it is.
+    // `None` does not say why nothing was written, because a store may leave out the item on which a condition has failed. So the
+    // ticket is read as it is.
     match deps.store.open_ticket(token, deps.ambient.now()).await? {
         None => find_ticket(deps, token).await,
         found => read_again_if_void(deps, token, found).await,
@@ -37,8 +38,8 @@ async fn read_ticket(deps: &Deps, token: &Token) -> Result<Option<TicketOfAccoun
     Ok(deps.store.find_ticket_with_account(token.account, TicketId::from(token.subject)).await?)
 }
 
-/// The two are not read at one instant: what looks voided by a later password may be the ticket that has just set it, and is
-/// read again.
+/// Reads a ticket again when it looks void. The ticket and the account are not read at the same instant, so a ticket that seems
+/// to be voided by a later password may be the one that has just set that password.
 async fn read_again_if_void(
     deps: &Deps,
     token: &Token,
@@ -56,7 +57,7 @@ fn opened_by(token: &Token, found: Option<TicketOfAccount>) -> Result<TicketOfAc
     good.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))
 }
 
-/// What a holder is told of a ticket that is not open.
+/// Refuses a ticket that is not open, with the reason for its holder.
 pub(crate) fn must_be_open(found: &TicketOfAccount, now: Timestamp) -> Result<(), Problem> {
     Err(Problem::new(match found.ticket.standing(&found.account, now) {
         Standing::Open => return Ok(()),

@@ -1,4 +1,4 @@
-//! `GET /v1/account`: an account, as its holder sees it.
+//! This module serves `GET /v1/account`, which shows the caller's own account.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::account::{Account, Role};
@@ -8,40 +8,38 @@ use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::http::route::{Caller, Operation};
 use rekey::platform::ids::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
 
-/// An account, as its holder sees it.
+/// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AccountFacts {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the account.
     pub id: AccountId,
-    /// Whose it is.
+    /// The slug of the practice to which the account belongs.
     pub practice: Slug,
-    /// The portal that it belongs to.
+    /// The portal to which the account belongs.
     pub portal: Portal,
-    /// As its holder writes it.
+    /// The username, as the account's owner writes it.
     pub username: String,
-    /// Where its mail goes.
-    #[schema(value_type = Option<String>)]
+    /// The address to which mail for the account goes, or null when there is none.
     pub email: Option<Email>,
-    /// Its owner's name.
+    /// The name of the account's owner.
     pub display_name: String,
-    /// Its language, when not the practice's.
+    /// The language of the account's mails, or null when the practice's language is used.
     pub locale: Option<String>,
-    /// Of staff accounts only.
+    /// The role of a member of staff, or null for a client's account.
     pub role: Option<Role>,
-    /// Acts for a client.
+    /// Whether the account belongs to a person who acts for a client.
     pub representative: bool,
 }
 
 impl AccountFacts {
-    /// What its holder may see.
+    /// The facts of an account that its owner may see.
     pub fn of(account: &Account) -> Self {
         Self {
             id: account.id,
@@ -57,7 +55,7 @@ impl AccountFacts {
     }
 }
 
-/// `GET /v1/account`.
+/// The operation `GET /v1/account`.
 pub struct GetAccount;
 
 impl Operation for GetAccount {
@@ -65,10 +63,12 @@ impl Operation for GetAccount {
     const ERRORS: &'static [&'static [ErrorCode]] = &[];
 }
 
-/// Tells the holder about the account.
+/// Shows the caller's own account
+///
+/// The account is the one to which the session belongs.
 #[utoipa::path(get, path = "/v1/account", impl_for = GetAccount, operation_id = "getAccount", tag = "account",
     responses(
-        (status = 200, body = AccountFacts), ErrorsOf<GetAccount>))]
+        (status = 200, body = AccountFacts)))]
 pub async fn get_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let Holder { account, .. } = holder(&deps.store, call, &deps.ambient).await?;
     Reply::json(StatusCode::OK, &AccountFacts::of(&account))

@@ -1,4 +1,4 @@
-//! One sign-in that its limit has let through.
+//! A sign-in, from the comparison of the password to the session or the refusal.
 
 use std::time::Duration;
 
@@ -25,36 +25,36 @@ use crate::Deps;
 use crate::account::AccountFacts;
 use crate::sign_in::{NextStep, SignInAnswer};
 
-/// The most seconds that whoever signs in with a temporary password has to choose another.
+/// The longest life, in seconds, of a session that begins with a temporary password: the time to choose a new password.
 const LONGEST_CHANGE: u32 = 3600;
 
-/// Somebody who signs in.
+/// A caller's attempt to sign in.
 pub(crate) struct Attempt<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) call: &'a Call,
     pub(crate) practice: &'a Practice,
     pub(crate) portal: Portal,
     pub(crate) limit: &'a Subject,
-    /// The page's, when a cookie is to carry the session.
+    /// The origin of the portal's page, when a cookie is to carry the session.
     pub(crate) origin: Option<String>,
     pub(crate) typed: &'a TypedPassword,
 }
 
-/// What is compared with what was typed.
+/// The passwords of the account with which the typed password is compared.
 #[derive(Clone, Copy)]
 enum Comparison {
     Everything,
     TemporaryAlone,
 }
 
-/// What a password that somebody typed is.
+/// The password of the account that the typed password matches.
 enum Matched {
-    /// The account's.
+    /// The account's own password.
     Password {
-        /// Kept with older parameters, or imported.
+        /// Whether its hash was made with older parameters or was imported.
         outdated: bool,
     },
-    /// The one that staff have had mailed.
+    /// The temporary password that was mailed at the request of staff.
     Temporary(Temporary),
 }
 
@@ -67,31 +67,31 @@ impl Matched {
     }
 }
 
-/// What came of making a session.
+/// The outcome of an attempt to make a session.
 enum Opened {
-    /// It is made.
+    /// The session is made. This is the reply.
     Session(Reply),
     /// The account is not open.
     Closed,
     /// The temporary password has been used or taken back.
     Spent,
-    /// The login was out of date; this is the account.
+    /// The login was out of date. This is the account as it is now.
     Outdated(Box<Account>),
 }
 
-/// A session that is being made.
+/// A new session, with its token.
 struct NewSession {
     session: Session,
     token: Token,
 }
 
 impl Attempt<'_> {
-    /// Compares the password with what the login has and, when it is right, makes the session.
+    /// Compares the password with those of the login, and makes the session when it is right.
     pub(crate) async fn sign_in(&self, login: Option<Login>) -> Result<Reply, Problem> {
         self.compare(login, Comparison::Everything).await
     }
 
-    /// The same, of a temporary password alone.
+    /// Does the same with the temporary password alone.
     pub(crate) async fn sign_in_by_temporary(&self, login: Option<Login>) -> Result<Reply, Problem> {
         self.compare(login, Comparison::TemporaryAlone).await
     }
@@ -101,7 +101,8 @@ impl Attempt<'_> {
         self.matched_temporary(login).is_some()
     }
 
-    /// A login that was out of date is compared again with what the account has now.
+    /// Compares the password and makes the session. When the login was out of date, the password is compared again with what the
+    /// account has now.
     async fn compare(&self, login: Option<Login>, comparison: Comparison) -> Result<Reply, Problem> {
         until_written_from("making a session", login, |login| async move {
             let matched = match comparison {
@@ -130,12 +131,13 @@ impl Attempt<'_> {
         .await
     }
 
-    /// What a password is to a login. One Argon2id, whatever there is to compare with (F1).
+    /// Finds out which password of a login was typed. It runs one Argon2id, whatever there is to compare with (F1).
     async fn matched(&self, login: Option<&Login>) -> Result<Option<Matched>, Problem> {
         let peppers = self.deps.peppers.get().await?;
         let kept = login.and_then(|login| login.password.as_ref());
         let verdict = self.deps.hasher.verify(peppers, self.typed.password(), kept);
-        // Looked at whatever the verdict: as much work, and a hash that nobody can verify any more is no obstacle to it.
+        // The temporary password is compared whatever the verdict is. So the work is always the same, and a hash that can no
+        // longer be verified does not keep out a person who has a temporary password.
         let temporary = self.matched_temporary(login);
         match verdict {
             Ok(Verdict::Right) => Ok(Some(Matched::Password { outdated: false })),
@@ -146,7 +148,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The temporary password, if that is what was typed. As much work where there is none.
+    /// The temporary password, if it is what was typed. The work is the same when the login has none.
     fn matched_temporary(&self, login: Option<&Login>) -> Option<Matched> {
         let typed = self.typed.temporary()?;
         let Some((account, temporary)) =
@@ -158,7 +160,7 @@ impl Attempt<'_> {
         temporary.is(account, typed).then(|| Matched::Temporary(temporary.clone()))
     }
 
-    /// Second round trip of a right password: the session, and the account to show.
+    /// The second round trip of a right password: it writes the session and reads the account for the answer.
     async fn open(&self, login: &Login, matched: &Matched) -> Result<Opened, Problem> {
         let (outdated, rehashed) = self.rehashed(login, matched).await?.unzip();
         let rehashed = outdated.as_ref().zip(rehashed.as_ref()).map(|(old, new)| Changed { old, new });
@@ -194,7 +196,8 @@ impl Attempt<'_> {
         Ok(if self.origin.is_some() { reply.with_cookie(&token.expose()) } else { reply })
     }
 
-    /// The account as it is and with its password hashed anew, when that was kept with older parameters or another pepper.
+    /// The account as it is, and the account with its password hashed anew, when the hash was imported or was made with older
+    /// parameters or another pepper.
     async fn rehashed(
         &self,
         login: &Login,
@@ -240,7 +243,8 @@ impl Attempt<'_> {
         Ok(NewSession { session, token })
     }
 
-    /// The right temporary password, too late. Its holder is told, and nobody else learns anything by it.
+    /// Refuses the right temporary password when its time has passed. Only a person who has that password gets this answer, so it
+    /// tells nobody else anything.
     async fn fail_expired(&self, login: &Login, temporary: &Temporary) -> Result<Problem, Problem> {
         let event = self.event(Some(login.account), Action::AuthnLoginFail, Actor::Holder)?;
         let event = event.with_ticket(temporary.ticket).because(Reason::Expired);
@@ -248,7 +252,7 @@ impl Attempt<'_> {
         Ok(Problem::new(ErrorCode::TemporaryPasswordExpired))
     }
 
-    /// Second round trip of a failure: the event. The failure was counted before.
+    /// The second round trip of a failed sign-in: it records the event. The failure was counted before.
     async fn fail(&self, login: Option<&Login>, reason: Reason) -> Result<Problem, Problem> {
         let account = login.map(|login| login.account);
         let event = self.event(account, Action::AuthnLoginFail, Actor::Anonymous)?.because(reason);
@@ -256,7 +260,8 @@ impl Attempt<'_> {
         Ok(Problem::new(ErrorCode::InvalidCredentials))
     }
 
-    /// One entry for each wait, however many attempts meet it: its id follows from the failure that began the wait.
+    /// Records that a sign-in has to wait. The event's id follows from the failure that began the wait and from the hour, so the
+    /// wait leaves at most one event an hour, however many attempts there are.
     pub(crate) async fn record_lock(&self, login: Option<&Login>, since: Timestamp) -> Result<(), Problem> {
         let account = login.map(|login| login.account);
         let event = self.event(account, Action::AuthnLoginLock, Actor::Anonymous)?;

@@ -1,7 +1,7 @@
-//! What a person would call a browser.
+//! The name that a person would give to a browser.
 
-/// What a person would call the browser and the system that a `User-Agent` stands for. The order matters: most browsers name
-/// others too.
+/// Names the browser and the system of a `User-Agent` in words that a person knows. The order of the entries matters, because
+/// most browsers name other browsers too.
 pub(crate) fn device_name(user_agent: Option<&str>) -> String {
     const BROWSERS: [(&str, &str); 9] = [
         ("Edg", "Edge"),

@@ -1,7 +1,7 @@
-//! Signing in and out, and who is signed in: `/v1/sessions`, `/v1/account`.
+//! The function `sessions` signs people in and out, and shows who is signed in: `/v1/sessions` and `/v1/account`.
 //!
 //! A sign-in takes two round trips and one Argon2id, whether or not an account has the identifier (F1). It is counted as a
-//! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2); success takes it back.
+//! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2). A success deletes the count.
 
 use lambda_http::{Body, Request, Response};
 use rekey::domain::account::Account;
@@ -24,7 +24,7 @@ pub mod end;
 pub mod list;
 pub mod sign_in;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -38,7 +38,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,

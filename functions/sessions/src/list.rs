@@ -1,4 +1,4 @@
-//! `GET /v1/sessions`: where an account is signed in.
+//! This module serves `GET /v1/sessions`, which lists where an account is signed in.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::session::Session;
@@ -6,7 +6,7 @@ use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, Operation};
+use rekey::http::route::{Caller, Operation};
 use rekey::platform::ids::SessionId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,37 +16,36 @@ use crate::device::device_name;
 
 /// The sessions of an account.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Sessions {
-    /// The newest first.
+pub struct SessionsList {
+    /// The sessions, the newest first.
     pub sessions: Vec<SessionFacts>,
 }
 
-/// A session, as its holder sees it.
+/// A session, as the account's owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionFacts {
-    /// Names it.
-    #[schema(value_type = String)]
+    /// The id of the session.
     pub id: SessionId,
-    /// The one that asks.
+    /// Whether this is the session that makes the call.
     pub current: bool,
-    /// RFC 3339 UTC.
+    /// The time at which the session began (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub created_at: String,
-    /// RFC 3339 UTC.
+    /// The time of the session's last call (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub last_seen_at: String,
-    /// When it ends if it is not used, RFC 3339 UTC.
+    /// The time at which the session ends if it is not used before then (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// Where sign-in came from.
+    /// The network address from which the person signed in.
     pub ip: String,
-    /// The browser and the system, in words that a person knows, such as `Firefox on Windows`.
+    /// The browser and the system in words that a person knows, such as `Firefox on Windows`.
     pub device: String,
-    /// The browser or app, as it names itself.
+    /// The name that the browser or app gave itself at sign-in, cut to 200 characters, or null when it gave none.
     pub user_agent: Option<String>,
 }
 
-/// `GET /v1/sessions`.
+/// The operation `GET /v1/sessions`.
 pub struct ListSessions;
 
 impl Operation for ListSessions {
@@ -54,10 +53,12 @@ impl Operation for ListSessions {
     const ERRORS: &'static [&'static [ErrorCode]] = &[];
 }
 
-/// Lists the account's sessions that are good now.
+/// Lists the sessions of the caller's account
+///
+/// The list has every session that is valid now, the newest first. The session that makes the call has `current` true.
 #[utoipa::path(get, path = "/v1/sessions", impl_for = ListSessions, operation_id = "listSessions", tag = "sessions",
     responses(
-        (status = 200, body = Sessions), ErrorsOf<ListSessions>))]
+        (status = 200, body = SessionsList)))]
 pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let Holder { session: current, account } = holder(&deps.store, call, &deps.ambient).await?;
     let now = deps.ambient.now();
@@ -73,5 +74,5 @@ pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     };
     let stored = deps.store.list_sessions(account.id).await?;
     let good = stored.into_iter().rev().filter(|session| session.is_good(&account, now));
-    Reply::json(StatusCode::OK, &Sessions { sessions: good.map(facts).collect() })
+    Reply::json(StatusCode::OK, &SessionsList { sessions: good.map(facts).collect() })
 }

@@ -1,4 +1,4 @@
-//! Wires `sessions`: configuration, clients, the runtime.
+//! The entry point of the function `sessions`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_http::{Error, run, service_fn};
 use rekey::platform::aws::Environment;

@@ -1,15 +1,16 @@
-//! `POST /v1/sessions`.
+//! This module serves `POST /v1/sessions`, which signs a person in.
 
 use rekey::domain::account::Login;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
-use rekey::domain::practice::{Portal, Practice};
+use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::secret::Secret;
+use rekey::secrets::token::Token;
 use rekey::store::limits::Decision;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,60 +19,64 @@ use crate::Deps;
 use crate::account::AccountFacts;
 use crate::attempt::Attempt;
 
-/// Who signs in.
+/// The details with which a person signs in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignInRequest {
     /// The practice's slug.
+    #[schema(value_type = Slug)]
     pub practice: String,
-    /// The portal of the practice; its clients' when left out.
+    /// The portal of the practice. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// Username, or an email address that no other account shares.
+    /// The username, or an email address that no other account of the portal shares: 1 to 254 characters.
     #[schema(min_length = 1, max_length = 254)]
     pub identifier: String,
-    /// Taken as it is.
+    /// The password: 1 to 256 code points. It is normalized to Unicode NFC and otherwise taken as typed. In a temporary password,
+    /// case, dashes and blanks do not count.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub password: Secret,
-    /// How the session is to be carried.
+    /// The way in which the session is to be carried. The default is `bearer`.
     #[serde(default)]
     pub transport: Transport,
 }
 
-/// How a session is carried.
+/// The way in which a session is carried: as a `bearer` token in the `Authorization` header, or in a `cookie` of the browser.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
-    /// In the `Authorization` header of a portal's back end or app.
+    /// A portal's back end or an app sends the token in the `Authorization` header.
     #[default]
     Bearer,
-    /// In a cookie of the browser that shows the portal's own pages, from an origin that is the portal's.
+    /// A browser that shows the portal's own pages sends the token in a cookie. The `Origin` of the call must be the portal's.
     Cookie,
 }
 
-/// A session.
+/// The new session.
 #[derive(Serialize, ToSchema)]
 pub struct SignInAnswer {
-    /// To be sent as `Authorization: Bearer`. Shown once; left out when a cookie carries it.
+    /// The token to send as `Authorization: Bearer`. It is shown once. It is left out when a cookie carries the session.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Token, nullable = false)]
     pub token: Option<String>,
-    /// When it ends if it is not used, RFC 3339 UTC.
+    /// The time at which the session ends if it is not used before then (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// Whose it is.
+    /// The account that is signed in.
     pub account: AccountFacts,
-    /// What the holder must do before anything else.
+    /// The step that the person must take before anything else, or null when there is none.
     pub next: Option<NextStep>,
 }
 
-/// What a holder must do before anything else.
+/// A step that a person must take before anything else: `change_password` means to replace the temporary password.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NextStep {
-    /// Replace a temporary password.
+    /// Replace the temporary password, by `POST /v1/password/change`.
     ChangePassword,
 }
 
-/// `POST /v1/sessions`.
+/// The operation `POST /v1/sessions`.
 pub struct CreateSession;
 
 impl Operation for CreateSession {
@@ -88,11 +93,17 @@ impl Operation for CreateSession {
     ];
 }
 
-/// Signs in.
-#[utoipa::path(post, path = "/v1/sessions", impl_for = CreateSession, operation_id = "createSession", tag = "sessions", security(()),
+/// Signs a person in
+///
+/// Unknown identifiers, wrong passwords and closed accounts get the same answer. After six consecutive failures an identifier has
+/// to wait before each further attempt, from 30 seconds up to one hour. After 50 failures only a recovery opens sign-in by that
+/// identifier again. A temporary password signs in once, even during a wait. Its session can only change the password and sign
+/// out.
+#[utoipa::path(post, path = "/v1/sessions", impl_for = CreateSession, operation_id = "createSession", tag = "sessions",
     request_body = SignInRequest,
     responses(
-        (status = 201, body = SignInAnswer), ErrorsOf<CreateSession>))]
+        (status = 201, body = SignInAnswer, headers(
+            ("Set-Cookie" = Option<String>, description = "The session's cookie. It is sent only with `\"transport\": \"cookie\"`.")))))]
 pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: SignInRequest = call.json()?;
     let identifier = Identifier::parse(&asked.identifier);
@@ -117,18 +128,18 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         typed: &password,
     };
 
-    // One round trip: count, and see where the identifier leads.
+    // One round trip counts the attempt and finds the accounts of the identifier.
     let (counted, logins) = tokio::join!(
         deps.store.count_sign_in(&limit, now),
         deps.store.find_logins(&practice.slug, asked.portal, &identifier)
     );
-    // A shared address names nobody in particular; its owners sign in by username.
+    // A shared address names no single account, so its owners sign in by username.
     let login = <[Login; 1]>::try_from(logins?).ok().map(|[login]| login);
     match counted? {
         Decision::Allowed => attempt.sign_in(login).await,
         Decision::Refused { retry_after, since } => {
-            // Guessing at a hundred bits is no danger, and whoever keeps an account locked must not keep its owner from the help
-            // that staff have sent.
+            // A temporary password has a hundred bits, so it cannot be guessed. A person who keeps an account locked must not be
+            // able to keep its owner from the help that staff have sent.
             if attempt.is_temporary(login.as_ref()) {
                 return attempt.sign_in_by_temporary(login).await;
             }
@@ -138,7 +149,7 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     }
 }
 
-/// A cookie is for the portal's own pages: no other page may sign a browser in (S2).
+/// The origin of the portal's own pages, if the call comes from there. No other page may sign a browser in by cookie (S2).
 fn portal_origin(call: &Call, practice: &Practice, portal: Portal) -> Result<String, Problem> {
     let origin = practice.origin(portal).filter(|origin| call.origin() == Some(origin));
     origin.ok_or_else(|| Problem::new(ErrorCode::OriginNotAllowed))

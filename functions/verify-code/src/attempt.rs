@@ -1,44 +1,47 @@
-//! One attempt at a code that has been counted: the second round trip, whether it is right or wrong.
+//! An attempt at a code that has been counted already. It is the second round trip of the call, whether the code is right or
+//! wrong (F1).
 
 use rekey::domain::challenge::{Challenge, Holder, Mailed, TOKEN_LIFE};
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
-use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::problem::{ErrorCode, Member, Problem};
 use rekey::platform::clock::Timestamp;
 use rekey::secrets::token::Token;
 use rekey::store::codes::{CodeExchange, Exchange, Opening};
 
 use crate::Deps;
 
-/// A code that was entered for a request.
+/// A code that a caller has entered for a request.
 pub(crate) struct Attempt<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) call: &'a Call,
     pub(crate) request: &'a OutboxItem,
 }
 
-/// What a right code has opened.
+/// The accounts that a right code has opened.
 pub(crate) struct Verified<'a> {
     /// The accounts of the mailbox that may still recover.
     pub(crate) holders: Vec<&'a Holder>,
-    /// A token for each.
+    /// One token for each of these accounts, in the same order.
     pub(crate) tokens: Vec<Token>,
-    /// Until when they can be used.
+    /// The time from which the tokens no longer work.
     pub(crate) until: Timestamp,
 }
 
 impl Attempt<'_> {
-    /// Of a wrong code: the event, of the account if the code was one account's, and what the caller is told.
+    /// Records a wrong code and returns the problem for the caller. The event belongs to the account when one code was mailed and
+    /// it serves one account alone.
     pub(crate) async fn refuse(&self, challenge: &Challenge) -> Result<Problem, Problem> {
         let left = challenge.attempts_left();
         let reason = if left == 0 { Reason::LastWrongCode } else { Reason::WrongCode };
         self.record_failure(challenge.only_holder(), reason).await?;
-        Ok(Problem::new(ErrorCode::InvalidCode).with("attempts_left", left))
+        Ok(Problem::new(ErrorCode::InvalidCode).with(Member::AttemptsLeft, left))
     }
 
-    /// Of a right code: a token for each account of the mailbox that may still recover.
+    /// Exchanges a right code for a token for each account of the mailbox that may still recover. Accounts that no longer may are
+    /// left out, and the exchange is tried again without them.
     pub(crate) async fn exchange<'a>(&self, mailed: &'a Mailed) -> Result<Verified<'a>, Problem> {
         let mut holders: Vec<&Holder> = mailed.holders.iter().collect();
         let mut reason = Reason::Revoked;
@@ -94,7 +97,7 @@ impl Attempt<'_> {
         Ok(event.with_outbox(self.request.id).from_address(self.call.address))
     }
 
-    /// The portal that the request was made at.
+    /// The portal at which the request was made.
     fn portal(&self) -> Portal {
         match &self.request.kind {
             OutboxKind::Recovery { portal, .. } | OutboxKind::LimitHit { portal, .. } => *portal,

@@ -1,7 +1,8 @@
-//! Exchanges a mailed code for a token: `POST /v1/password/verify-code`.
+//! The function `verify-code` exchanges a mailed code for a token: `POST /v1/password/verify-code`.
 //!
-//! Reads no account: what the holder of a right code is told, the mailer has left with the request. A code that is entered
-//! is counted before it is compared (T2), with the same two round trips whether or not anybody was mailed (F1).
+//! The function reads no account. The mailer has stored with the request everything that the person who enters the right code is
+//! told. Each code is counted before it is compared (T2), and the call takes the same two round trips whether or not a code was
+//! mailed (F1).
 
 use lambda_http::{Body, Request, Response};
 use rekey::http::route::respond;
@@ -14,7 +15,7 @@ use rekey::store::transact::Store;
 mod attempt;
 pub mod verify;
 
-/// What the function works with.
+/// The configuration and the clients that the function works with.
 pub struct Deps {
     ambient: Ambient,
     store: Store,
@@ -25,7 +26,7 @@ impl Deps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,

@@ -1,4 +1,4 @@
-//! Wires `verify-code`: configuration, clients, the runtime.
+//! The entry point of the function `verify-code`: it reads the configuration, makes the clients and starts the runtime.
 
 use lambda_http::{Error, run, service_fn};
 use rekey::platform::aws::Environment;

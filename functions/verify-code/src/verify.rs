@@ -1,11 +1,11 @@
-//! `POST /v1/password/verify-code`: a code is counted, compared, and exchanged.
+//! This module serves `POST /v1/password/verify-code`: it counts a code, compares it, and exchanges the right one for a token.
 
 use lambda_http::http::StatusCode;
 use rekey::domain::challenge::Holder;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, ErrorsOf, JSON_BODY, Operation};
+use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
 use rekey::secrets::code::Code;
 use rekey::secrets::secret::Secret;
@@ -16,63 +16,63 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::attempt::{Attempt, Verified};
 
-/// A code, and what it was asked for with.
+/// A code, with the request that it belongs to.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyCodeRequest {
-    /// As `forgot` answered it.
-    #[schema(value_type = String)]
+    /// The `request_id` from the answer of `POST /v1/password/forgot`.
     pub request_id: OutboxId,
-    /// From the mail. Spaces and dashes do not count.
+    /// The code from the mail: 6 to 10 digits. Spaces and dashes do not count.
+    #[schema(value_type = String, min_length = 6)]
     pub code: Secret,
 }
 
-/// What a right code is exchanged for.
+/// The answer to the right code: one token, or one token for each account that shares the mailbox.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum VerifyCodeAnswer {
-    /// The mailbox has one account.
+    /// The answer when one account can be recovered.
     One(VerifiedAccount),
-    /// Several accounts share the mailbox: its holder picks one.
+    /// The answer when several accounts share the mailbox. The person chooses one of them.
     Shared(VerifiedMailbox),
 }
 
-/// The account of a mailbox.
+/// The token of the one account that the code opens.
 #[derive(Serialize, ToSchema)]
 pub struct VerifiedAccount {
-    /// To be sent with the new password. Shown once.
+    /// The token to send with the new password. It is shown once.
+    #[schema(value_type = Token)]
     pub token: String,
-    /// Until when, RFC 3339 UTC.
+    /// The time from which the token no longer works (RFC 3339, UTC): 15 minutes after the exchange.
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// To be answered with the new password, if not null.
-    #[schema(required)]
+    /// The security question to answer together with the new password, or null when none is asked.
     pub question: Option<String>,
 }
 
-/// The accounts that share a mailbox.
+/// The tokens of the accounts that share a mailbox.
 #[derive(Serialize, ToSchema)]
 pub struct VerifiedMailbox {
-    /// Until when the tokens can be used, RFC 3339 UTC.
+    /// The time from which the tokens no longer work (RFC 3339, UTC): 15 minutes after the exchange.
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// One for each.
+    /// One entry for each account that can be recovered.
     pub accounts: Vec<AccountChoice>,
 }
 
 /// One of the accounts that share a mailbox.
 #[derive(Serialize, ToSchema)]
 pub struct AccountChoice {
-    /// As its owner writes it.
+    /// The username of the account, as its owner writes it.
     pub username: String,
-    /// To be sent with the new password. Shown once.
+    /// The token to send with the new password of this account. It is shown once.
+    #[schema(value_type = Token)]
     pub token: String,
-    /// To be answered with the new password, if not null.
-    #[schema(required)]
+    /// The security question to answer together with the new password, or null when none is asked.
     pub question: Option<String>,
 }
 
-/// `POST /v1/password/verify-code`.
+/// The operation `POST /v1/password/verify-code`.
 pub struct VerifyCode;
 
 impl Operation for VerifyCode {
@@ -81,17 +81,21 @@ impl Operation for VerifyCode {
         &[JSON_BODY, &[ErrorCode::InvalidCode, ErrorCode::CodeExpired]];
 }
 
-/// Exchanges a code for a short-lived token that `reset` takes. Works once. Five codes are compared for a request, known
-/// identifier or not; after that, and after the code's time, the answer is 410 whatever is entered.
-#[utoipa::path(post, path = "/v1/password/verify-code", impl_for = VerifyCode, operation_id = "verifyCode", tag = "recovery", security(()),
+/// Exchanges a verification code for a token
+///
+/// The caller sends the code from the mail together with the `request_id` of the request for it. `POST /v1/password/reset` takes
+/// the token for 15 minutes. A code can be exchanged once. At most five codes are compared for a request, whether or not an
+/// account has the identifier. After the fifth code, after the exchange, and after the code has expired, every code gets the
+/// answer 410.
+#[utoipa::path(post, path = "/v1/password/verify-code", impl_for = VerifyCode, operation_id = "verifyCode", tag = "recovery",
     request_body = VerifyCodeRequest,
     responses(
-        (status = 200, body = VerifyCodeAnswer), ErrorsOf<VerifyCode>))]
+        (status = 200, body = VerifyCodeAnswer)))]
 pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: VerifyCodeRequest = call.json()?;
     let code = Code::parse(asked.code.expose());
     let code = code.ok_or_else(|| Problem::invalid("code", "must have 6 to 10 digits"))?;
-    // The keys come first: failing to get them must not cost an attempt.
+    // The keys come first, because a failure to get them must not cost an attempt.
     let keys = deps.codes.get().await?;
     let mark = Digest::from(deps.ambient.bytes()?);
     let request = deps.store.count_code(asked.request_id, mark, deps.ambient.now()).await?;
@@ -101,7 +105,7 @@ pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(ErrorCode::CodeExpired));
     };
     let opened = challenge.opened_by(request.id, &code, keys).unwrap_or_else(|error| {
-        // Outside it must look like any wrong code: a 503 would tell that somebody was mailed.
+        // To the caller this must look like a wrong code, because a 503 would show that a code was mailed.
         tracing::error!(event = "failure", doing = "comparing a code", cause = error.to_string());
         None
     });
@@ -112,7 +116,7 @@ pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     }
 }
 
-/// One account of the mailbox by itself, or all of them to choose from.
+/// The answer for one account, or for several accounts to choose from.
 fn verified_reply(verified: &Verified<'_>) -> Result<Reply, Problem> {
     let expires_at = verified.until.to_string();
     let choice = |(holder, token): (&&Holder, &Token)| AccountChoice {

@@ -1,4 +1,4 @@
-//! The functions, as `cargo lambda watch` offers them: by direct invocation and over the API's routes.
+//! The functions as `cargo lambda watch` offers them: by direct invocation, and by the routes of the API.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// How long a function may take to answer when it is compiled already.
+/// The time that a function that has been compiled may take to answer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long it may take when its first invocation compiles it.
+/// The time that a function may take to answer if its first invocation compiles it.
 const PATIENCE_TO_COMPILE: Duration = Duration::from_mins(30);
-/// How often something that does not answer yet is asked again.
+/// The interval at which something that does not answer yet is asked again.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// A client of the API's port.
@@ -24,17 +24,17 @@ pub struct Api {
 }
 
 impl Api {
-    /// For the port of a `cargo lambda watch` whose functions are compiled, or not.
+    /// A client of the `cargo lambda watch` on `port`. `compiled` says whether its functions have been compiled.
     ///
     /// # Errors
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     pub fn new(port: u16, compiled: bool) -> Result<Self, String> {
         let http = reqwest::Client::builder().no_proxy().build().map_err(|error| error.to_string())?;
         let patience = if compiled { PATIENCE } else { PATIENCE_TO_COMPILE };
         Ok(Self { port, url: format!("http://127.0.0.1:{port}"), http, patience })
     }
 
-    /// Waits until something listens. It waits for ever: the caller ends it.
+    /// Waits until something listens on the port. It waits without end, and the caller ends it.
     pub async fn listening(&self) {
         let mut ticks = tokio::time::interval(INTERVAL);
         loop {
@@ -48,7 +48,7 @@ impl Api {
     /// Invokes a function with an event, as `lambda invoke` does.
     ///
     /// # Errors
-    /// A sentence with what the function, or `cargo lambda watch` in its stead, answered.
+    /// A sentence with the answer of the function, or of `cargo lambda watch` in its place.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value, String> {
         let url = format!("{}/2015-03-31/functions/{function}/invocations", self.url);
         let request = self.http.post(url).timeout(self.patience).json(event);
@@ -58,14 +58,14 @@ impl Api {
         read_invocation(function, status, &body)
     }
 
-    /// Starts a function, so that a person's first request need not.
+    /// Starts a function, so that a person's first request does not have to.
     ///
     /// # Errors
-    /// It does not come up.
+    /// The function does not start.
     pub async fn warm(&self, function: &str) -> Result<(), String> {
         match self.invoke(function, &harmless_event(function)).await {
             Err(error) if error.contains(NOT_ANSWERED) => Err(error),
-            // A refusal is an answer, and all that was wanted.
+            // A refusal is an answer too, and any answer will do.
             _ => Ok(()),
         }
     }
@@ -73,7 +73,7 @@ impl Api {
     /// Waits until `path` answers 200.
     ///
     /// # Errors
-    /// A sentence with what it answered last.
+    /// A sentence with the last answer.
     pub async fn answers(&self, path: &str) -> Result<(), String> {
         let mut last = "nothing".to_owned();
         let url = format!("{}{path}", self.url);
@@ -103,8 +103,8 @@ fn unreachable_text(function: &str, error: &reqwest::Error) -> String {
     format!("{function} {NOT_ANSWERED} {why}")
 }
 
-/// A function's error is 500 here with `errorType` and `errorMessage`, as an unhandled error is at AWS; an error while
-/// it starts has the same body under 200.
+/// Reads the answer to an invocation. An error of a function is 500 with `errorType` and `errorMessage`, as an
+/// unhandled error is in AWS. An error while the function starts has the same body with status 200.
 fn read_invocation(function: &str, status: StatusCode, body: &str) -> Result<Value, String> {
     let answer: Value = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
     if let Some(message) = answer["errorMessage"].as_str() {
@@ -113,7 +113,7 @@ fn read_invocation(function: &str, status: StatusCode, body: &str) -> Result<Val
     if status.is_success() { Ok(answer) } else { Err(format!("{function}: {status} {body}")) }
 }
 
-/// What a function can be invoked with that changes nothing.
+/// An event that starts a function and changes nothing.
 fn harmless_event(function: &str) -> Value {
     match function {
         "mailer" => return json!({"Records": []}),

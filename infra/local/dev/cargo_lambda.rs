@@ -1,7 +1,7 @@
-//! `cargo lambda watch`: found or installed, and run with the environment that the functions have in AWS.
+//! `cargo lambda watch`: it is found or installed, and run with the environment that the functions have in AWS.
 //!
-//! It runs each function with `cargo run --bin NAME` at the first invocation, so the functions are built before by the
-//! same selection of packages and features; nothing is compiled twice.
+//! It runs each function with `cargo run --bin NAME` at the first invocation. The functions are therefore built
+//! beforehand with the same selection of packages and features, so that nothing is compiled twice.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,9 @@ use crate::options::Options;
 use crate::process::{self, Group};
 use crate::workspace::Workspace;
 
-/// The version that is installed when none is found.
+/// The version that is installed if none is found.
 const PINNED: &str = "1.9.2";
-/// What a version that is found must start with.
+/// The beginning of every version that is accepted.
 const COMPATIBLE: &str = "1.9.";
 
 /// Finds `cargo-lambda`, or installs it into `target/tools`.
@@ -47,7 +47,7 @@ pub async fn find_or_install(workspace: &Workspace) -> Result<PathBuf, String> {
     ))
 }
 
-/// The ways to install it, quickest first. Zig, which the wheel asks for, is needed only to build for AWS.
+/// The ways to install it, the quickest first. Zig, which the wheel requires, is needed only to build for AWS.
 fn recipes(workspace: &Workspace, folder: &Path) -> [(&'static str, Vec<Command>); 3] {
     let wheel = format!("cargo-lambda=={PINNED}");
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
@@ -73,17 +73,17 @@ async fn run_all(commands: Vec<Command>) -> Result<(), String> {
     Ok(())
 }
 
-/// The version of a program that says `cargo-lambda 1.9.2 (...)`.
+/// The version of a program that answers `cargo-lambda 1.9.2 (...)`.
 async fn version(workspace: &Workspace, program: &Path) -> Option<String> {
     let output = workspace.command(program).args(["lambda", "--version"]).output().await.ok()?;
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
     text.strip_prefix("cargo-lambda ")?.split_whitespace().next().map(str::to_owned)
 }
 
-/// Builds the functions as `cargo lambda watch` will, so that the wait for it is seen.
+/// Builds the functions as `cargo lambda watch` will, so that the developer sees the progress.
 ///
 /// # Errors
-/// A sentence: they do not build.
+/// A sentence: the functions do not build.
 pub async fn build(workspace: &Workspace, functions: &[String]) -> Result<(), String> {
     let mut command = workspace.command("cargo");
     command.args(["build", "--manifest-path", "Cargo.toml"]);
@@ -93,7 +93,7 @@ pub async fn build(workspace: &Workspace, functions: &[String]) -> Result<(), St
     process::run(&mut command).await.map_err(|error| format!("the functions do not build: {error}"))
 }
 
-/// Starts `cargo lambda watch` on this machine alone, with its own chatter turned down.
+/// Starts `cargo lambda watch` so that only this machine can reach it, with most of its own messages turned off.
 ///
 /// # Errors
 /// A sentence: it cannot be started.
@@ -110,15 +110,15 @@ pub fn watch(workspace: &Workspace, program: &Path, options: &Options) -> Result
     Group::spawn(&mut command).map_err(|error| format!("cargo lambda watch cannot be started: {error}"))
 }
 
-/// The value of `CARGO_LAMBDA_WATCH` that gives the functions these variables. The process's own variables come after
-/// those of `[workspace.metadata.lambda.env]`, and so do the flags of the command line: this alone comes before.
+/// The value of `CARGO_LAMBDA_WATCH` that gives these variables to the functions. It alone comes before
+/// `[workspace.metadata.lambda.env]`: the variables of the process and the flags of the command line come after.
 fn before_the_manifest(environment: &[(&str, String)]) -> String {
     let variables: Vec<String> =
         environment.iter().map(|(name, value)| format!("{:?}", format!("{name}={value}"))).collect();
     format!("{{env_var=[{}]}}", variables.join(","))
 }
 
-/// What the template sets for the functions in AWS, for the services of this machine.
+/// The variables that the template sets for the functions in AWS, with the values for the services of this machine.
 fn environment(options: &Options) -> [(&'static str, String); 14] {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     [
@@ -135,7 +135,8 @@ fn environment(options: &Options) -> [(&'static str, String); 14] {
         ("REKEY_LIMITS_SECRET", keys::LIMITS.to_owned()),
         ("REKEY_MAIL_FROM", "no-reply@rekey.test".to_owned()),
         ("REKEY_CONFIGURATION_SET", "rekey".to_owned()),
-        // The emulator says that every caller is 127.0.0.1: a limit per address would be one for all.
+        // The emulator reports 127.0.0.1 as the address of every caller, so that a limit per address would be one limit
+        // for all callers together.
         ("REKEY_FORGOT_PER_ADDRESS_HOUR", "0".to_owned()),
     ]
 }

@@ -1,17 +1,17 @@
-//! What the developer reads. The only place that prints.
+//! The messages for the developer. Only this module prints.
 
 use std::fmt::Display;
 use std::io::Write as _;
 
 use crate::options::Options;
 
-/// Says what is going on, on a line of its own.
+/// Prints a message on a line of its own.
 pub fn say(line: impl Display) {
-    // Nobody may be reading, which is no reason to stop.
+    // If nobody reads the output, that is no reason to stop.
     let _: std::io::Result<()> = writeln!(std::io::stdout(), "[dev] {line}");
 }
 
-/// Says what went wrong.
+/// Prints an error message on a line of its own.
 pub fn complain(line: impl Display) {
     let _: std::io::Result<()> = writeln!(std::io::stderr(), "[dev] {line}");
 }
@@ -21,7 +21,7 @@ pub fn print(text: &str) {
     let _: std::io::Result<()> = write!(std::io::stdout(), "{text}");
 }
 
-/// Where everything is and how to sign in, once everything answers.
+/// Prints where everything is and how to sign in, once everything answers.
 pub fn ready(options: &Options, practices: &str, password: &str) {
     let Options { api_port, dynamodb_port, mail_port, .. } = options;
     let state = options.data.as_ref().map_or_else(

@@ -1,6 +1,6 @@
-//! The five demo practices and their accounts, put there through the operator function like any other practice.
+//! The five demo practices and their accounts. The operator function creates them, like any other practice.
 //!
-//! Owns no data of its own: it is in `demo/practices.json` and `demo/accounts.jsonl`.
+//! This module owns no data: the practices and accounts are in `demo/practices.json` and `demo/accounts.jsonl`.
 
 use argon2::password_hash::{PasswordHasher as _, phc::Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::api::Api;
 use crate::console::say;
 
-/// Every demo account's password.
+/// The password of every demo account.
 pub const PASSWORD: &str = "walk the green river";
-/// The answer to every demo account's security question.
+/// The answer to the security question of every demo account.
 const ANSWER: &str = "Biscuit";
 const PRACTICES: &str = include_str!("../demo/practices.json");
-/// One account a line, with `{slug}`, `{password_hash}` and `{answer}` to be filled in.
+/// The accounts, one per line, with `{slug}`, `{password_hash}` and `{answer}` to be filled in.
 const ACCOUNTS: &str = include_str!("../demo/accounts.jsonl");
 
 /// The slugs of the practices.
@@ -24,10 +24,10 @@ pub fn slugs() -> Vec<String> {
     slugs.iter().filter_map(|practice| practice["slug"].as_str()).map(str::to_owned).collect()
 }
 
-/// Creates each practice that does not exist, with its accounts.
+/// Creates each practice that does not exist yet, with its accounts.
 ///
 /// # Errors
-/// A sentence that names the practice, and what the operator function answered.
+/// A sentence that names the practice and what the operator function answered.
 pub async fn seed(api: &Api) -> Result<(), String> {
     let hash = password_hash()?;
     for practice in practices()? {
@@ -63,7 +63,7 @@ fn practices() -> Result<Vec<Value>, String> {
     serde_json::from_str(PRACTICES).map_err(|error| format!("demo/practices.json: {error}"))
 }
 
-/// The accounts of one practice as JSON Lines. Only a practice that asks a security question gets answers.
+/// The accounts of one practice as JSON Lines. Only in a practice that asks a security question do they have an answer.
 fn accounts(practice: &Value, password_hash: &str) -> Result<String, String> {
     let slug = practice["slug"].as_str().unwrap_or_default();
     let asks = practice["policy"]["security_question"].as_str().is_some_and(|asks| asks != "off");
@@ -84,7 +84,7 @@ fn accounts(practice: &Value, password_hash: &str) -> Result<String, String> {
     Ok(lines)
 }
 
-/// [`PASSWORD`] as other systems keep theirs: Argon2id with Rekey's parameters, without its pepper.
+/// The hash of [`PASSWORD`] as other systems store it: Argon2id with Rekey's parameters, without Rekey's pepper.
 fn password_hash() -> Result<String, String> {
     let hash = || {
         let salt = ambient::random::<16>().map_err(|error| error.to_string())?;

@@ -1,7 +1,8 @@
-//! The API on both of this machine's loopback addresses.
+//! The API on both loopback addresses of this machine.
 //!
-//! `cargo lambda watch` listens on one address; on all of them would be on the network's too. `cargo lambda invoke` asks
-//! `::1`, browsers and curl whichever comes first. So what arrives at `::1` is handed to `127.0.0.1`, and nothing else.
+//! `cargo lambda watch` listens on one address. If that were all addresses, the network could reach it too.
+//! `cargo lambda invoke` uses `::1`, and browsers and curl use whichever comes first. Connections to `::1` are
+//! therefore relayed to `127.0.0.1`, and no others.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-/// Hands connections over for as long as it is polled. On a machine without IPv6 it does nothing.
+/// Relays connections for as long as it is polled. On a machine without IPv6 it does nothing.
 pub async fn relay(port: u16) {
     let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await else {
         return std::future::pending().await;

@@ -1,7 +1,7 @@
-//! `cargo dev`: all of Rekey on a laptop, with nothing to set up, until Ctrl-C.
+//! `cargo dev` runs all of Rekey on a laptop, with nothing to set up, until Ctrl-C.
 //!
-//! It wires the services of `rekey-local` to `cargo lambda watch`. It must leave no process behind, and say in words
-//! what it does, what it waits for, and what went wrong.
+//! It connects the services of `rekey-local` to `cargo lambda watch`. It must leave no process behind, and must say in
+//! words what it does, what it waits for, and what went wrong.
 
 mod api;
 mod cargo_lambda;
@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use options::Command;
 
-/// The table that the functions use.
+/// The name of the table that the functions use.
 const TABLE: &str = "rekey";
 
 #[tokio::main]
@@ -38,11 +38,11 @@ async fn main() -> ExitCode {
     stack::run(options, stopped()).await
 }
 
-/// Ends when the developer, the terminal or the system asks this program to.
+/// Ends when the developer, the terminal or the system asks this program to end.
 async fn stopped() {
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
-        // Without handlers the signals do what they do by default, which is to end this program.
+        // Without handlers the signals have their default effect, which is to end this program.
         return std::future::pending().await;
     };
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What `--help` says.
+/// The text of `--help`.
 pub const HELP: &str = "\
 cargo dev: all of Rekey on this machine, with nothing to set up
 
@@ -21,10 +21,10 @@ Options:
   --help                 this text
 ";
 
-/// What to start, and where.
+/// The options of a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Where state is kept; in memory when absent.
+    /// The folder in which state is kept. If it is absent, state is kept in memory.
     pub data: Option<PathBuf>,
     /// The port of `cargo lambda watch`.
     pub api_port: u16,
@@ -32,16 +32,16 @@ pub struct Options {
     pub dynamodb_port: u16,
     /// The port of the mailbox, SES and Secrets Manager.
     pub mail_port: u16,
-    /// Leave `cargo lambda watch` to the developer.
+    /// Whether `cargo lambda watch` is left to the developer.
     pub services: bool,
 }
 
-/// What the command line asks for.
+/// The command that the arguments ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// To start.
+    /// Starts everything with these options.
     Start(Options),
-    /// To print [`HELP`].
+    /// Prints [`HELP`].
     Help,
 }
 

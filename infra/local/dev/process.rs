@@ -1,4 +1,4 @@
-//! Programs in process groups of their own, so that ending one ends what it has started.
+//! Programs in process groups of their own, so that ending a program also ends the programs that it has started.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -7,14 +7,14 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// How long a group has to end after it was asked to.
+/// The time that a group may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running program. Dropping it asks the group to end.
+/// A running program. When it is dropped, the group is asked to end.
 #[derive(Debug)]
 pub struct Group {
     child: Child,
-    /// The group, until its leader has ended.
+    /// The id of the group, until its leader has ended.
     id: Option<Pid>,
 }
 
@@ -22,26 +22,26 @@ impl Group {
     /// Starts a program in a group of its own, without input.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The program cannot be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).stdin(Stdio::null()).spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child, id })
     }
 
-    /// Waits until the program ends. Cancelling it loses nothing.
+    /// Waits until the program ends. If the future is dropped before that, nothing is lost.
     ///
     /// # Errors
-    /// The operating system does not say.
+    /// The operating system does not report the end.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
-        // Whatever the leader has left behind goes with it.
+        // Programs that the leader has left behind end with it.
         self.signal(Signal::TERM);
         self.id = None;
         status
     }
 
-    /// Asks the group to end, and kills what has not ended after five seconds.
+    /// Asks the group to end, and kills it if it has not ended after five seconds.
     pub async fn stop(mut self) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
@@ -54,7 +54,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
-            // A group that is gone is what was wanted.
+            // An error means that the group is gone, which is the aim.
             let _: rustix::io::Result<()> = kill_process_group(id, signal);
         }
     }
@@ -66,10 +66,10 @@ impl Drop for Group {
     }
 }
 
-/// Runs a program to its end, its output going where this program's goes.
+/// Runs a program to its end. Its output goes where the output of this program goes.
 ///
 /// # Errors
-/// A sentence: it cannot be started, or it has failed.
+/// A sentence: the program cannot be started, or it has failed.
 pub async fn run(command: &mut Command) -> Result<(), String> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let failed = |why: String| format!("{name} {why}");
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-    /// A shell whose child holds its output open for as long as it lives.
+    /// The program is a shell whose child holds its output open for as long as it lives.
     #[tokio::test]
     async fn stopping_ends_the_children_too() {
         let mut command = Command::new("sh");

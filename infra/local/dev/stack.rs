@@ -1,4 +1,4 @@
-//! The services, the functions and the pump: started in order, and ended together.
+//! The services, the functions and the pump, which are started in order and ended together.
 
 use std::future::Future;
 use std::io;
@@ -19,12 +19,15 @@ use crate::process::Group;
 use crate::workspace::{Workspace, prepare_data};
 use crate::{TABLE, cargo_lambda, demo, loopback};
 
-/// How often a record is tried that the mailer fails: with the pump's waits, some minutes' worth.
+/// The number of times that a record is delivered that the mailer fails. With the waits of the pump this takes some
+/// minutes.
 const MAX_ATTEMPTS: u32 = 20;
-/// How often an event of SES is brought to a function that fails: as often as Lambda tries.
+/// The number of times that an event of SES is delivered to a function that fails, which is the number of Lambda's own
+/// attempts.
 const REPORTS: u32 = 3;
 
-/// Runs everything until `stopped` ends. Failure is what could not be started or has ended by itself; it has been said.
+/// Runs everything until `stopped` ends. It fails when something could not be started or has ended by itself; a message
+/// has been printed then.
 pub async fn run(options: Options, stopped: impl Future<Output = ()>) -> ExitCode {
     let mut functions = None;
     let ended = tokio::select! {
@@ -41,7 +44,7 @@ pub async fn run(options: Options, stopped: impl Future<Output = ()>) -> ExitCod
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Starts everything and stays. `functions` is the caller's, to be ended whatever ends this.
+/// Starts everything and does not return. `functions` belongs to the caller, who ends it in every case.
 async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), String> {
     let workspace = Workspace::find()?;
     if let Some(folder) = &options.data {
@@ -77,7 +80,8 @@ async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), S
     }
 }
 
-/// Makes sure that the functions can be run: the tool, the port, the programs. `None` when somebody else runs them.
+/// Makes sure that the functions can run: the tool, the port and the programs. `None` when the developer runs the
+/// functions.
 async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<Option<PathBuf>, String> {
     if options.services {
         return Ok(None);
@@ -91,13 +95,14 @@ async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<O
     Ok(Some(program))
 }
 
-/// What functions are invoked for besides requests: records of the table's stream, and what SES reports.
+/// The sources of invocations other than requests: the records of the table's stream, and the reports of SES.
 struct Sources {
     pump: Pump,
     mailbox: Mailbox,
 }
 
-/// Once the API listens: the demo practices, every function once, the pump, and the news that all is ready.
+/// Once the API listens, this creates the demo practices, starts every function and the pump, and prints that all is
+/// ready.
 async fn serve(api: &Api, options: &Options, stream: Sources, functions: Vec<String>) -> Result<(), String> {
     let Sources { pump, mailbox } = stream;
     api.listening().await;
@@ -132,8 +137,8 @@ fn say_notice(notice: Notice) {
     }
 }
 
-/// Brings what SES reports of the mails to the function that takes it, as EventBridge would: again when it fails, and not for
-/// ever.
+/// Delivers SES's reports about the mails to the function that handles them, as EventBridge does: it tries again when
+/// the function fails, a limited number of times.
 async fn report(mailbox: Mailbox, api: Api) {
     loop {
         let event = mailbox.next_event().await;
@@ -145,7 +150,7 @@ async fn report(mailbox: Mailbox, api: Api) {
     }
 }
 
-/// DynamoDB with the table, and the mailbox with its neighbours.
+/// DynamoDB with the table, and the mailbox with the other services on its port.
 struct Services {
     dynamodb: Server,
     mailbox: Mailbox,

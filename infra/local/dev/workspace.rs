@@ -1,4 +1,4 @@
-//! Where the workspace is, and which functions it has.
+//! The place of the workspace, and the functions that it has.
 
 use std::ffi::OsStr;
 use std::fs::DirBuilder;
@@ -15,8 +15,8 @@ pub struct Workspace {
     pub root: PathBuf,
 }
 
-/// Variables that `cargo run` sets for this program. Handed on, they would let some build scripts believe that
-/// everything has changed, and `cargo dev` and `cargo test` would compile each other's work again.
+/// Variables that `cargo run` sets for this program. They are not passed on: some build scripts would take them for a
+/// change of everything, and `cargo dev` and `cargo test` would each compile again what the other has compiled.
 const OF_CARGO_RUN: [&str; 6] = [
     "CARGO",
     "CARGO_BIN_NAME",
@@ -27,10 +27,10 @@ const OF_CARGO_RUN: [&str; 6] = [
 ];
 
 impl Workspace {
-    /// Finds it from the folder of this package when cargo runs it, else from the current folder.
+    /// Finds the workspace from the folder of this package if cargo runs it, or else from the current folder.
     ///
     /// # Errors
-    /// A sentence: there is none.
+    /// A sentence: there is no workspace.
     pub fn find() -> Result<Self, String> {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
         let start = package.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
@@ -42,7 +42,7 @@ impl Workspace {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// The names of the functions: the packages in `functions/`.
+    /// The names of the functions, which are the packages in `functions/`.
     ///
     /// # Errors
     /// A sentence: the folder cannot be read.
@@ -56,12 +56,12 @@ impl Workspace {
         Ok(names)
     }
 
-    /// Where tools are kept that this program installs.
+    /// The folder of the tools that this program installs.
     pub fn tools(&self) -> PathBuf {
         self.root.join("target").join("tools")
     }
 
-    /// A program that runs at the root as if the developer had started it there.
+    /// A program that runs at the root of the workspace, as if the developer had started it there.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
@@ -75,15 +75,15 @@ impl Workspace {
     }
 }
 
-/// What marks a folder as made by [`prepare_data`]. As a `.gitignore` of everything it also keeps the folder out of the
-/// repository, and its changes from being taken for changes of the code by `cargo lambda watch`.
+/// The file that marks a folder as made by [`prepare_data`]. It is a `.gitignore` of everything, so that the folder
+/// stays out of the repository, and `cargo lambda watch` does not take changes in it for changes of the code.
 const MARK: &str = ".gitignore";
 const MARK_TEXT: &str = "# State of `cargo dev`.\n*\n";
 
-/// Makes the folder for `--data`, unless it is there already.
+/// Creates the folder for `--data` if there is none.
 ///
 /// # Errors
-/// A sentence: it cannot be made, or somebody else's files are in it.
+/// A sentence: the folder cannot be created, or it has files that this program has not made.
 pub fn prepare_data(folder: &Path) -> Result<(), String> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder).and_then(|()| mark(folder));
     made.map_err(|error| format!("--data {}: {error}", folder.display()))

@@ -1,11 +1,11 @@
 //! The clock and the randomness of the services that this crate stands in for.
 //!
-//! They are the services' own, as AWS's are: no function may reach for them, and nothing that Rekey decides depends on
+//! They belong to the services, as AWS's own do. No function may use them, and nothing that Rekey decides depends on
 //! them.
 
 use std::io;
 
-/// What the service's clock says.
+/// The time of the service's clock.
 #[expect(clippy::disallowed_methods, reason = "a service outside of Rekey has a clock of its own")]
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
@@ -14,7 +14,7 @@ pub fn now() -> jiff::Timestamp {
 /// Random bytes of the operating system.
 ///
 /// # Errors
-/// The operating system has none.
+/// The operating system has no random bytes.
 #[expect(clippy::disallowed_methods, reason = "a service outside of Rekey has randomness of its own")]
 pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -22,7 +22,7 @@ pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// A ULID of now.
+/// A new ULID of the present time.
 ///
 /// # Errors
 /// The operating system has no random bytes.

@@ -1,6 +1,7 @@
 //! A DynamoDB in this process, and Rekey's table in it.
 //!
-//! Owns the table's shape on laptops and in tests; it must stay what `infra/template.yaml` creates in AWS.
+//! This module owns the shape of the table on laptops and in tests. It must be the same as the table that
+//! `infra/template.yaml` creates in AWS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,15 +25,15 @@ use crate::server::{Server, listen};
 pub const REGION: &str = "us-east-1";
 /// The attribute by which items expire.
 const TTL_ATTRIBUTE: &str = "expires_at";
-/// How often an inactive table is asked for again, and how many times.
+/// The interval at which the state of a table is asked for until the table is active, and the number of times.
 const ACTIVE_INTERVAL: Duration = Duration::from_millis(100);
 const ACTIVE_TRIES: u32 = 300;
 
-/// Starts a DynamoDB that speaks HTTP on `address` (port 0: any free one). It keeps its items in memory, or in the
-/// `SQLite` file `path`, which is created when absent.
+/// Starts a DynamoDB that speaks HTTP on `address`. Port 0 stands for any free port. It keeps its items in memory, or
+/// in the `SQLite` file `path`, which it creates if there is none.
 ///
 /// # Errors
-/// The port is taken, or the file cannot be used.
+/// The port is in use, or the file cannot be used.
 pub async fn start(address: SocketAddr, path: Option<&Path>) -> io::Result<Server> {
     let database = match path {
         None => Database::memory(),
@@ -40,13 +41,13 @@ pub async fn start(address: SocketAddr, path: Option<&Path>) -> io::Result<Serve
     };
     let database = database.map_err(|error| io::Error::other(error.to_string()))?;
     Server::spawn(listen(address).await?, |listener, stopped| async move {
-        // It fails only when the listener does, which callers notice by their own calls.
+        // Serving fails only when the listener fails, and callers notice that by their own calls.
         let _: Result<(), String> =
             dynoxide::server::serve_with_shutdown(listener, database, stopped.wait()).await;
     })
 }
 
-/// The credentials of every local client: DynamoDB wants some, and none is checked.
+/// The credentials of every local client. DynamoDB requires some, and none are checked.
 pub fn credentials() -> Credentials {
     Credentials::new("local", "local", None, None, "local")
 }
@@ -73,12 +74,12 @@ pub fn streams_client(url: &str) -> aws_sdk_dynamodbstreams::Client {
     aws_sdk_dynamodbstreams::Client::from_conf(config.build())
 }
 
-/// The indexes, by name, and the attribute that leads each; `sk` orders them all.
+/// The name of each index and the attribute that is its partition key. The sort key of all indexes is `sk`.
 pub const INDEXES: [(&str, &str); 3] =
     [("practice-log", "practice_log"), ("actor-log", "actor_log"), ("action-log", "action_log")];
 
-/// Creates Rekey's table when it is absent, and waits until it can be used: keys `pk` and `sk` (strings), on demand, the
-/// indexes, a stream of new images, items that end by themselves at `expires_at`.
+/// Creates Rekey's table if there is none, and waits until it can be used. It has the string keys `pk` and `sk`,
+/// on-demand capacity, the indexes, a stream of new images, and items that expire at `expires_at`.
 ///
 /// # Errors
 /// DynamoDB refuses, or the table does not become active within half a minute.
@@ -118,7 +119,7 @@ async fn wait_until_active(client: &aws_sdk_dynamodb::Client, name: &str) -> Res
     Err(Error::NotActive(name.to_owned()))
 }
 
-/// AWS refuses to enable what is enabled, hence the question before.
+/// Enables expiry, after asking whether it is enabled: AWS refuses to enable it twice.
 async fn enable_ttl(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Error> {
     let answer = client.describe_time_to_live().table_name(name).send().await;
     let state = answer.map_err(|error| Error::aws("DescribeTimeToLive", error))?.time_to_live_description;

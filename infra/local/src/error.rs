@@ -1,4 +1,4 @@
-//! What goes wrong between this crate and the DynamoDB that it works on.
+//! The errors of this crate when it works with DynamoDB.
 
 use std::error::Error as StdError;
 
@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::error::DisplayErrorContext;
 /// A call to DynamoDB or to its stream failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// DynamoDB refused, or could not be reached.
+    /// DynamoDB refused the call, or could not be reached.
     #[error("{call}: {message}")]
     Aws {
-        /// The API call.
+        /// The name of the API call.
         call: &'static str,
         /// The SDK's error with its causes.
         message: String,
@@ -18,15 +18,15 @@ pub enum Error {
     /// The table did not become active in time.
     #[error("the table {0} is not active")]
     NotActive(String),
-    /// The table has no stream to read.
+    /// The table has no stream.
     #[error("the table {0} has no stream")]
     NoStream(String),
-    /// The place that was reached in the stream could not be kept or read.
+    /// The place that was reached in the stream could not be read or stored.
     #[error("{path}: {source}")]
     Checkpoint {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }

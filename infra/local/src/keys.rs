@@ -1,4 +1,4 @@
-//! The four secrets of a deployment, made of the operating system's randomness.
+//! The four secrets of a deployment, made from the operating system's randomness.
 //!
 //! On a laptop they live as long as the process, or in a file that only its owner can read.
 
@@ -14,17 +14,18 @@ use serde_json::json;
 
 use crate::ambient;
 
-/// The secret that keys passwords' hashes.
+/// The name of the secret whose keys are the pepper of password hashes.
 pub const PEPPER: &str = "rekey/pepper";
-/// The secret that links, codes and temporary passwords are derived with.
+/// The name of the secret from which links, codes and temporary passwords are derived.
 pub const DERIVATION: &str = "rekey/derivation";
-/// The secret that keys stored codes.
+/// The name of the secret with which the digests of codes are made.
 pub const CODES: &str = "rekey/codes";
-/// The secret that keys the counters of limits.
+/// The name of the secret with which the counters of limits are hashed.
 pub const LIMITS: &str = "rekey/limits";
 
-/// Fresh secrets, by name. Each is JSON: `{"current":"k1","k1":"<32 random bytes in standard base64>"}`, the shape that
-/// `infra/template.yaml` lets Secrets Manager generate.
+/// Creates new secrets, by name. Each is JSON of the form
+/// `{"current":"k1","k1":"<32 random bytes in standard base64>"}`, which is the form that `infra/template.yaml` lets
+/// Secrets Manager generate.
 ///
 /// # Errors
 /// The operating system has no random bytes.
@@ -33,10 +34,10 @@ pub fn generate() -> io::Result<BTreeMap<String, String>> {
     names.into_iter().map(|name| Ok((name.to_owned(), keyring()?))).collect()
 }
 
-/// The secrets that the file `path` keeps, or fresh ones that it keeps from now on.
+/// Reads the secrets from the file `path`, or creates the file with new ones.
 ///
 /// # Errors
-/// The file cannot be read or written, or holds something else.
+/// The file cannot be read or written, or contains something else.
 pub fn load_or_create(path: &Path) -> io::Result<BTreeMap<String, String>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),

@@ -1,12 +1,12 @@
-//! The laptop's AWS: what the functions talk to when nothing of AWS is there.
+//! A local substitute for AWS: the services that the functions call, on a laptop.
 //!
 //! - [`dynamodb`]: a DynamoDB in this process, and Rekey's table in it.
 //! - [`mailbox`] and [`secrets`]: SES v2 and Secrets Manager, on one port ([`services`]), with a mailbox to look into.
-//! - [`keys`]: the four secrets, freshly made.
-//! - [`pump`]: what Lambda's event source mapping does: the table's stream, in batches, to a function.
+//! - [`keys`]: the four secrets of a deployment, newly made.
+//! - [`pump`]: delivers the table's stream to a function in batches, as Lambda's event source mapping does.
 //!
-//! Each speaks the service's own protocol, so that the functions and the AWS SDKs need no special case. It is for
-//! laptops and tests and must never be deployed: nothing here checks a signature.
+//! Each speaks the protocol of its service, so that the functions and the AWS SDKs need no special case. This crate is
+//! for laptops and tests, and must never be deployed, because it checks no signature.
 
 pub mod ambient;
 pub mod dynamodb;

@@ -1,6 +1,6 @@
-//! A mailbox that every mail arrives in: an SES v2 endpoint in front, a page and `GET /messages` behind.
+//! A mailbox that receives every mail: an SES v2 endpoint takes the mails in, and a page and `GET /messages` show them.
 //!
-//! Owns the mails and the failures that a test has ordered. No mail ever leaves this process.
+//! This module owns the mails and the failures that a test has ordered. No mail ever leaves this process.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub(crate) mod ses;
 /// A mail that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// What SES answered as `MessageId`.
+    /// The `MessageId` that the SES endpoint answered.
     pub id: String,
     /// The recipients, as they were written.
     pub to: Vec<String>,
@@ -32,31 +32,31 @@ pub struct Message {
     /// The HTML part.
     pub html: Option<String>,
     /// The mail's own headers, and those that SES adds: `Reply-To`, `X-SES-CONFIGURATION-SET`, `X-SES-MESSAGE-TAGS`.
-    /// A header that occurs twice has its values joined by a comma.
+    /// The values of a header that occurs twice are joined by a comma.
     pub headers: BTreeMap<String, String>,
-    /// The tags that SES would repeat in its events.
+    /// The tags that SES repeats in its events.
     pub tags: BTreeMap<String, String>,
-    /// What the message overrides of the configuration set's tracking.
+    /// The tracking that the message sets in place of the configuration set's.
     pub tracking: Tracking,
-    /// When it arrived; RFC 3339 UTC in JSON.
+    /// The time at which the mail arrived; RFC 3339 in UTC in the JSON form.
     pub received_at: jiff::Timestamp,
 }
 
-/// Whether SES would watch opens and clicks of one message: `None` leaves it to the configuration set.
+/// Whether SES tracks opens and clicks of a message. `None` leaves it to the configuration set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tracking {
-    /// An image that reports that the mail was opened.
+    /// Whether an image reports that the mail was opened.
     pub open: Option<bool>,
-    /// Links that lead through SES.
+    /// Whether links lead through SES.
     pub click: Option<bool>,
 }
 
-/// How SES can fail to take a mail.
+/// A way in which SES can fail to accept a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// 429 `TooManyRequestsException`; the SDK retries it by itself.
+    /// 429 `TooManyRequestsException`. The SDK retries it by itself.
     Throttled,
-    /// 500 `InternalServiceErrorException`; the SDK retries it by itself.
+    /// 500 `InternalServiceErrorException`. The SDK retries it by itself.
     Unavailable,
     /// 400 `MessageRejected`.
     Rejected,
@@ -64,22 +64,22 @@ pub enum Failure {
     AccountPaused,
 }
 
-/// The mailbox. Clones are the same mailbox.
+/// A mailbox. Its clones are the same mailbox.
 #[derive(Clone, Debug)]
 pub struct Mailbox(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Ticks at every change of the mails.
+    /// Signals every change of the mails.
     changed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Oldest first.
+    /// The mails, oldest first.
     messages: Vec<Message>,
-    /// What SES would report of them, not yet taken.
+    /// The events that SES would report and that have not been taken yet.
     events: VecDeque<Value>,
     attempts: usize,
     next_failures: VecDeque<Failure>,
@@ -93,7 +93,7 @@ impl Default for Mailbox {
 }
 
 impl Mailbox {
-    /// An empty mailbox.
+    /// Creates an empty mailbox.
     pub fn new() -> Self {
         Self(Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) }))
     }
@@ -103,19 +103,19 @@ impl Mailbox {
         self.lock().messages.iter().rev().cloned().collect()
     }
 
-    /// How many sendings were well formed, failed ones included. The SDK's own retries count.
+    /// The number of well-formed requests to send a mail, including those that failed and the SDK's own retries.
     pub fn attempts(&self) -> usize {
         self.lock().attempts
     }
 
-    /// Throws all mails away. What was ordered to fail still fails.
+    /// Deletes all mails. The failures that were ordered stay.
     pub fn clear(&self) {
         self.lock().messages.clear();
         self.0.changed.send_replace(());
     }
 
-    /// Waits for a mail of which `predicate` holds, also one that is there already; the newest when there are several.
-    /// `None` after `timeout`.
+    /// Waits for a mail that fits `predicate`, or finds one that is there already; the newest if several fit. `None`
+    /// after `timeout`.
     pub async fn wait_for(&self, predicate: impl Fn(&Message) -> bool, timeout: Duration) -> Option<Message> {
         let mut changes = self.0.changed.subscribe();
         let found = async {
@@ -130,18 +130,19 @@ impl Mailbox {
         tokio::time::timeout(timeout, found).await.ok().flatten()
     }
 
-    /// What SES has to report of mails since this was last asked, as EventBridge would bring it, oldest first.
+    /// Takes the events that SES has reported since the last call, in the form in which EventBridge brings them, oldest
+    /// first.
     pub fn take_events(&self) -> Vec<Value> {
         self.lock().events.drain(..).collect()
     }
 
-    /// The next thing that SES has to report; waits for it.
+    /// Takes the next event that SES reports, and waits for it if there is none.
     pub async fn next_event(&self) -> Value {
         let mut changes = self.0.changed.subscribe();
         loop {
             changes.borrow_and_update();
             let event = self.lock().events.pop_front();
-            // The sender is this mailbox's own: it lives as long as this call.
+            // This mailbox owns the sender, so that it lives as long as this call.
             match event {
                 Some(event) => return event,
                 None => drop(changes.changed().await),
@@ -149,17 +150,18 @@ impl Mailbox {
         }
     }
 
-    /// Lets the next `count` sendings fail, whoever they are for. Calls queue up. The SDK's own retries each use one.
+    /// Makes the next `count` requests fail, whatever their recipients. Several calls queue up. Each of the SDK's own
+    /// retries uses one.
     pub fn fail_next(&self, count: usize, failure: Failure) {
         self.lock().next_failures.extend(std::iter::repeat_n(failure, count));
     }
 
-    /// Lets every sending to `address` fail from now on, however its case is written.
+    /// Makes every request to send to `address` fail from now on. Letter case does not count.
     pub fn fail_for(&self, address: &str, failure: Failure) {
         self.lock().failures_by_address.insert(address.to_lowercase(), failure);
     }
 
-    /// Takes back all failures that were ordered.
+    /// Removes all failures that were ordered.
     pub fn clear_failures(&self) {
         let mut state = self.lock();
         state.next_failures.clear();
@@ -170,7 +172,7 @@ impl Mailbox {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a mail in, unless it was ordered to fail.
+    /// Receives a mail, unless it was ordered to fail.
     fn receive(&self, message: Message) -> Result<(), Failure> {
         let mut state = self.lock();
         state.attempts += 1;

@@ -1,14 +1,16 @@
-//! What Lambda's event source mapping does between the table's stream and the mailer.
+//! A pump that does what Lambda's event source mapping does between the table's stream and the mailer.
 //!
-//! It reads the stream through the real DynamoDB Streams API, keeps the inserts that the mailer is for (the filter of
-//! `infra/template.yaml`), and hands them over in order, at most ten at a time, with the rules of
+//! It reads the stream through the real DynamoDB Streams API. It keeps the inserts that the mailer handles (the filter
+//! of `infra/template.yaml`) and delivers them in order, at most ten at a time, by the rules of
 //! `ReportBatchItemFailures` and `BisectBatchOnFunctionError`:
 //!
-//! - the answer names the records that failed; everything from the first of them on is delivered again;
-//! - an error delivers everything again, a batch of several in halves, so that one bad record is found;
-//! - a record that has failed as often as it may is set aside ([`DeadLetter`]) and the rest goes on.
+//! - The answer names the records that failed. Everything from the first of them on is delivered again.
+//! - After an error everything is delivered again. A batch of several records is halved, so that one bad record is
+//!   found.
+//! - A record that has failed as often as it may is set aside ([`DeadLetter`]), and the rest goes on.
 //!
-//! It never skips a record and never delivers a child shard before its parent is done. It delivers at least once.
+//! The pump never skips a record, and never delivers a child shard before its parent is done. It delivers at least
+//! once.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -32,53 +34,53 @@ use checkpoint::Checkpoint;
 use lane::Lane;
 use stream::Reader;
 
-/// How often [`Pump::run`] looks for new records.
+/// The interval at which [`Pump::run`] looks for new records.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// How often a failing record is delivered unless [`Pump::with_max_attempts`] says otherwise.
+/// The number of times that a failing record is delivered, unless [`Pump::with_max_attempts`] sets another.
 const MAX_ATTEMPTS: u32 = 5;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
 type Deliver = Box<dyn Fn(Value) -> Answer + Send + Sync>;
 
-/// A record that was given up, and why.
+/// A record that was given up, and the reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
-    /// The record, in the shape of Lambda's event.
+    /// The record, in the form of Lambda's event.
     pub record: Value,
-    /// What was answered last.
+    /// The last error.
     pub error: String,
-    /// How many times it failed.
+    /// The number of times that the record failed.
     pub attempts: u32,
 }
 
-/// What [`Pump::drain`] has done.
+/// The work that [`Pump::drain`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Batches handed over, repetitions included.
+    /// The number of batches that were delivered, repetitions included.
     pub invocations: usize,
-    /// Records that succeeded.
+    /// The number of records that succeeded.
     pub delivered: usize,
-    /// Records that were given up.
+    /// The number of records that were given up.
     pub dead: usize,
 }
 
-/// What [`Pump::run`] has to tell its operator.
+/// A message of [`Pump::run`] for its operator.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// A delivery failed and will be repeated.
     Failed {
-        /// What was answered.
+        /// The error that was answered.
         error: String,
-        /// After how long.
+        /// The wait before the next attempt.
         retry_in: Duration,
     },
     /// A record was given up.
     GivenUp(DeadLetter),
-    /// The stream could not be read; it is tried again.
+    /// The stream could not be read. The pump will try again.
     Unreadable(String),
 }
 
-/// A pump from one table's stream to one function.
+/// A pump from the stream of one table to one function.
 pub struct Pump {
     reader: Reader,
     deliver: Deliver,
@@ -89,10 +91,10 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// From the stream of `table`, from its oldest record on, to `deliver`.
+    /// Creates a pump from the stream of `table`, from its oldest record on, to `deliver`.
     ///
-    /// `deliver` gets Lambda's event `{"Records": [...]}` and answers what the function answered,
-    /// `{"batchItemFailures": [{"itemIdentifier": "<SequenceNumber>"}]}`, or an error when there is no answer.
+    /// `deliver` gets Lambda's event `{"Records": [...]}`. It returns the function's answer,
+    /// `{"batchItemFailures": [{"itemIdentifier": "<SequenceNumber>"}]}`, or an error if there is no answer.
     pub fn new<D, F>(
         dynamodb: aws_sdk_dynamodb::Client,
         streams: aws_sdk_dynamodbstreams::Client,
@@ -113,14 +115,14 @@ impl Pump {
         }
     }
 
-    /// How often a record is delivered that keeps failing; at least once, 5 times by default.
+    /// Sets how often a record that keeps failing is delivered: at least once, 5 times by default.
     #[must_use]
     pub fn with_max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Keeps the place that was reached in the file `path`, and goes on from there when it exists.
+    /// Stores the place that was reached in the file `path`, and goes on from there if the file exists.
     ///
     /// # Errors
     /// [`Error::Checkpoint`].
@@ -134,11 +136,11 @@ impl Pump {
         &self.dead
     }
 
-    /// Delivers everything that the stream holds, what the deliveries themselves write included, and returns when
-    /// nothing is left. It repeats failed deliveries at once and waits for nothing.
+    /// Delivers everything in the stream, including what the deliveries themselves write, and returns when nothing is
+    /// left. It repeats failed deliveries at once and never waits.
     ///
     /// # Errors
-    /// The stream cannot be read. What was delivered stays delivered; another call goes on from there.
+    /// The stream cannot be read. Records that were delivered stay delivered, and another call goes on from there.
     pub async fn drain(&mut self) -> Result<Drained, Error> {
         let mut drained = Drained::default();
         loop {
@@ -156,8 +158,8 @@ impl Pump {
         }
     }
 
-    /// Delivers what the stream brings, for as long as it is polled. It looks every 100 ms, and waits longer and
-    /// longer, up to half a minute, between deliveries that fail.
+    /// Delivers what the stream brings, for as long as it is polled. It looks every 100 ms. Between deliveries that
+    /// fail it waits longer and longer, up to half a minute.
     pub async fn run(mut self, mut report: impl FnMut(Notice) + Send) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,7 +177,7 @@ impl Pump {
         }
     }
 
-    /// One look at every shard.
+    /// Looks once at every shard.
     async fn poll(&mut self, report: &mut (impl FnMut(Notice) + Send)) -> Result<(), Error> {
         self.discover().await?;
         for index in 0..self.lanes.len() {
@@ -189,7 +191,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Delivers one batch and says whether the next may follow at once.
+    /// Delivers one batch. Returns whether the next one may follow at once.
     async fn hand_over_once(
         &mut self,
         index: usize,
@@ -211,7 +213,7 @@ impl Pump {
         Ok(false)
     }
 
-    /// Learns the stream's shards; starts over when the table has got another stream.
+    /// Finds the stream's shards. It starts again when the table has another stream.
     async fn discover(&mut self) -> Result<(), Error> {
         let found = self.reader.shards().await?;
         if found.is_another_stream {
@@ -228,7 +230,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Reads one page of the shard when nothing of it waits. Says whether there was anything to read.
+    /// Reads one page of the shard if no record of it waits. Returns whether there was anything to read.
     async fn fill(&mut self, index: usize) -> Result<bool, Error> {
         let parent = self.lanes[index].parent.as_deref();
         let parent = parent.and_then(|id| self.lanes.iter().find(|lane| lane.shard == id));
@@ -249,7 +251,7 @@ impl Pump {
         Ok(moved)
     }
 
-    /// Delivers one batch of the shard. Says whether there was one.
+    /// Delivers one batch of the shard. Returns whether there was one.
     async fn hand_over(&mut self, index: usize, drained: &mut Drained) -> Result<bool, Error> {
         let Some(event) = self.lanes[index].queue.batch() else {
             return Ok(false);

@@ -1,6 +1,6 @@
-//! Secrets Manager, as much of it as the functions use: `GetSecretValue` for a fixed set of secrets.
+//! The part of Secrets Manager that the functions use: `GetSecretValue` for a fixed set of secrets.
 //!
-//! It counts what it is asked, so that a test can hold a function to asking once.
+//! It counts the calls, so that a test can require that a function asks only once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,23 +25,23 @@ struct State {
 }
 
 impl Secrets {
-    /// From each secret's name (`SecretId`) and text (`SecretString`).
+    /// Creates the secrets from their names (`SecretId`) and texts (`SecretString`).
     pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Self {
         let values = values.into_iter().collect();
         Self(Arc::new(State { values, calls: Mutex::default(), failing: AtomicBool::new(false) }))
     }
 
-    /// How many times a secret has been asked for, whatever was answered. The SDK's own retries count.
+    /// The number of times that any secret was asked for, whatever the answer. The SDK's own retries count.
     pub fn calls(&self) -> usize {
         self.lock_calls().values().sum()
     }
 
-    /// How many times the secret `id` has been asked for.
+    /// The number of times that the secret `id` was asked for.
     pub fn calls_for(&self, id: &str) -> usize {
         self.lock_calls().get(id).copied().unwrap_or_default()
     }
 
-    /// Whether every question is answered by a 500 `InternalServiceError` from now on.
+    /// Sets whether every call is answered by a 500 `InternalServiceError` from now on.
     pub fn set_failing(&self, failing: bool) {
         self.0.failing.store(failing, Ordering::Relaxed);
     }

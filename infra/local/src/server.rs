@@ -9,20 +9,20 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// How long requests that are under way have when the server is stopped.
+/// The time that requests may still run after the server is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A running server. Dropping it stops it too, without waiting.
+/// A running server. When it is dropped it stops too, without waiting.
 #[derive(Debug)]
 pub struct Server {
     url: String,
-    /// Dropping it is the signal.
+    /// The signal to stop, which is given by dropping this member.
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Serves `listener` in a task; `serve` gets it with a future that ends when the server is to stop.
+    /// Serves `listener` in a task. `serve` gets the listener and a future that ends when the server must stop.
     pub(crate) fn spawn<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
     where
         S: FnOnce(TcpListener, Stopped) -> F,
@@ -34,12 +34,12 @@ impl Server {
         Ok(Self { url: format!("http://{address}"), stop, task })
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`, without a slash at the end.
+    /// The address of the server: `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Stops it, and waits for the requests that are under way.
+    /// Stops the server, and waits for requests that are still running.
     pub async fn stop(self) {
         drop(self.stop);
         let abort = self.task.abort_handle();
@@ -49,7 +49,7 @@ impl Server {
     }
 }
 
-/// The signal that a [`Server`] is to stop.
+/// The signal that a [`Server`] must stop.
 pub(crate) struct Stopped(oneshot::Receiver<()>);
 
 impl Stopped {
@@ -59,7 +59,7 @@ impl Stopped {
     }
 }
 
-/// Listens on `address`; port 0 is any free one.
+/// Listens on `address`. Port 0 stands for any free port.
 pub(crate) async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }

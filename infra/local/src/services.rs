@@ -1,6 +1,6 @@
-//! SES v2, Secrets Manager and the mailbox's page on one port.
+//! SES v2, Secrets Manager and the page of the mailbox, on one port.
 //!
-//! Owns the routes; what they answer is [`crate::mailbox`]'s and [`crate::secrets`]'.
+//! This module owns the routes. [`crate::mailbox`] and [`crate::secrets`] own the answers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,22 +32,22 @@ async fn get_secret_value(State(secrets): State<Secrets>, headers: HeaderMap, bo
     secrets.answer(&headers, &body)
 }
 
-/// Starts the services on `address` (port 0: any free one).
+/// Starts the services on `address`. Port 0 stands for any free port.
 ///
 /// # Errors
-/// The port is taken.
+/// The port is in use.
 pub async fn start(address: SocketAddr, mailbox: Mailbox, secrets: Secrets) -> io::Result<Server> {
     serve(listen(address).await?, mailbox, secrets)
 }
 
-/// Serves them on a listener that the caller has bound.
+/// Starts the services on a listener that the caller has bound.
 ///
 /// # Errors
 /// The listener has no address.
 pub fn serve(listener: TcpListener, mailbox: Mailbox, secrets: Secrets) -> io::Result<Server> {
     let router = router(mailbox, secrets);
     Server::spawn(listener, |listener, stopped| async move {
-        // It fails only when the listener does, which callers notice by their own calls.
+        // Serving fails only when the listener fails, and callers notice that by their own calls.
         let _: io::Result<()> = axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await;
     })
 }

@@ -1,4 +1,4 @@
-//! SES v2 and Secrets Manager as their real SDKs see them, and the mailbox behind.
+//! Tests of SES v2 and Secrets Manager through their real SDKs, and of the mailbox behind them.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what a test needs and does not get fails the test")]
 

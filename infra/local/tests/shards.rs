@@ -1,5 +1,5 @@
-//! What AWS's streams do and the embedded DynamoDB does not: shards that close and have children, lists in pages,
-//! iterators that end, records that are gone. A scripted API stands in.
+//! Tests of what AWS's streams do and the embedded DynamoDB does not: shards that close and have children, lists in
+//! pages, iterators that expire, and records that are gone. A scripted API stands in for AWS.
 
 #![expect(clippy::expect_used, reason = "what a test needs and does not get fails the test")]
 
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 struct Shard {
     parent: Option<&'static str>,
     records: Vec<&'static str>,
-    /// Records at the front that are no longer there.
+    /// The number of records at the front that are gone.
     trimmed: usize,
     closed: bool,
 }
@@ -27,7 +27,7 @@ struct Shard {
 struct Script {
     arn: &'static str,
     shards: BTreeMap<&'static str, Shard>,
-    /// Iterators given so far; those before `valid_from` have expired.
+    /// The number of iterators that were given so far. Those before `valid_from` have expired.
     given: usize,
     valid_from: usize,
     calls: Vec<String>,
@@ -51,7 +51,7 @@ impl Script {
         }
     }
 
-    /// One shard a page, children first, so that the list's order is of no help.
+    /// Answers one shard per page, children first, so that the order of the list is of no help.
     fn describe(&self, after: Option<&str>) -> Value {
         let ids: Vec<&str> = self.shards.keys().rev().copied().collect();
         let index = after.map_or(0, |id| ids.iter().position(|each| *each == id).expect("listed") + 1);
@@ -87,7 +87,7 @@ impl Script {
             return Err("ExpiredIteratorException");
         }
         let Shard { records, closed, .. } = &self.shards[shard];
-        // One record a page, so that every record needs an iterator.
+        // A page has one record, so that every record needs an iterator.
         let page: Vec<Value> = records.get(position).map(|key| record(key, position)).into_iter().collect();
         let next = position + page.len();
         let ended = *closed && next == records.len();
@@ -112,14 +112,15 @@ async fn respond(State(script): State<Shared>, headers: HeaderMap, Json(request)
     }
 }
 
-/// The SDK speaks `application/x-amz-json-1.0`, which axum's reader does not take for JSON.
+/// Changes the content type of a request. The SDK sends `application/x-amz-json-1.0`, which axum's reader does not
+/// accept as JSON.
 async fn as_json(mut request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let json = axum::http::HeaderValue::from_static("application/json");
     request.headers_mut().insert(axum::http::header::CONTENT_TYPE, json);
     next.run(request).await
 }
 
-/// The scripted API, a pump from it, and the keys that the pump has delivered.
+/// The scripted API, a pump that reads from it, and the keys that the pump has delivered.
 async fn stack(shards: BTreeMap<&'static str, Shard>) -> (Shared, Pump, Arc<Mutex<Vec<String>>>) {
     let script = Arc::new(Mutex::new(Script { arn: "arn:1", shards, ..Script::default() }));
     let router = Router::new().route("/", post(respond)).with_state(script.clone());

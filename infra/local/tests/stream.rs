@@ -1,4 +1,4 @@
-//! The table and the pump against a DynamoDB API, through the real SDKs.
+//! Tests of the table and the pump against a DynamoDB API, through the real SDKs.
 
 #![expect(clippy::expect_used, reason = "what a test needs and does not get fails the test")]
 
@@ -83,7 +83,7 @@ fn all_good(_: &Value) -> Result<Value, String> {
     Ok(json!({"batchItemFailures": []}))
 }
 
-/// A function that fails these keys, by naming them in its answer.
+/// A function that fails these keys by naming them in its answer.
 fn failing(bad: &'static [&str]) -> impl Fn(&Value) -> Result<Value, String> {
     move |event| {
         let failed = records(event).iter().filter(|record| bad.contains(&key(record)));

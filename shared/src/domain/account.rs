@@ -1,4 +1,4 @@
-//! An account: one login of one portal of one practice.
+//! An account: one login at one portal of one practice.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,18 +17,19 @@ use crate::platform::ids::AccountId;
 use crate::secrets::password::PasswordHash;
 use crate::secrets::temporary::Temporary;
 
-/// What a member of staff may do.
+/// The role of a member of staff, which decides what they may do: `staff` help clients, and `admin` also help staff and
+/// change the practice's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Helps clients.
+    /// A member of staff, who helps clients.
     Staff,
-    /// Also helps staff, and changes the practice's settings.
+    /// An administrator, who also helps staff and changes the practice's settings.
     Admin,
 }
 
 impl Role {
-    /// As in the API.
+    /// The name of the role in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Staff => "staff",
@@ -37,24 +38,25 @@ impl Role {
     }
 }
 
-/// How far an account's set-up has come.
+/// The progress of an account's set-up: `not_invited`, `invited`, `started` after the owner has opened the link of an
+/// invitation, and `signed_up` after a password has been set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Setup {
-    /// Nobody has been mailed.
+    /// The owner has not been issued an invitation or any other way in.
     NotInvited,
-    /// An invitation has been issued.
+    /// The owner has been issued an invitation or a temporary password.
     Invited,
-    /// Its link has been opened.
+    /// The owner has opened the link of an invitation.
     Started,
     /// A password has been set.
     SignedUp,
 }
 
-/// Staff have a role, and clients none.
+/// Checks that an account of the staff portal has a role and an account of the client portal has none.
 ///
 /// # Errors
-/// The rule.
+/// The rule that is broken, as a text for the caller.
 pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'static str> {
     match (portal, role) {
         (Portal::Client, None) | (Portal::Staff, Some(_)) => Ok(()),
@@ -63,122 +65,129 @@ pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'stat
     }
 }
 
-/// What became of the mail to an account's address. Later ones are worse.
+/// The state of mail to an account's address: `ok` if no failure is known, `bounced` if the address does not accept
+/// mail, and `complained` if its owner marked a mail as spam. A later value of this list is worse than an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailStatus {
-    /// Nothing bad is known.
+    /// No failure is known.
     #[default]
     Ok,
-    /// The address does not take mail.
+    /// The address does not accept mail.
     Bounced,
-    /// Its owner called the mail spam.
+    /// The owner of the address marked a mail as spam.
     Complained,
 }
 
-/// A member of staff who looks after a client.
+/// The assignment of a client to a member of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The member of staff's account.
+    /// The id of the account of the member of staff.
     pub staff: AccountId,
-    /// In which role, in the practice's words.
+    /// The role of the member of staff for this client, in the practice's own words; absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Since when.
+    /// The time of the assignment.
     pub assigned_at: Timestamp,
 }
 
-/// An account that acts for another, seen from either.
+/// The association of a client's account with the account of a person who acts for the client. Each of the two accounts
+/// stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Association {
-    /// The other account.
+    /// The id of the other account.
     pub account: AccountId,
-    /// What the one who acts is to the client: parent, guardian, …
+    /// The relationship of the person who acts to the client, such as parent or guardian, in the practice's own words.
     pub relationship: String,
-    /// The other account is the one who acts.
+    /// Whether the other account is the one that acts. If not, the other account is the client's.
     pub acts: bool,
 }
 
-/// An account. Stored whole as one item; its username and email each have a [`Login`] that points here.
+/// An account. It is stored whole, as one item. Its username and its email address each have a [`Login`] that leads to
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Names it.
+    /// The id of the account.
     pub id: AccountId,
-    /// Whose it is.
+    /// The practice that the account belongs to.
     pub practice: Slug,
-    /// The portal that it belongs to.
+    /// The portal that the account belongs to.
     pub portal: Portal,
-    /// Unique in its portal.
+    /// The username, which is unique in the portal.
     pub username: Username,
-    /// Where its mail goes. May be shared; may be absent.
+    /// The address that the account's mail is sent to; absent when there is none. Several accounts may share an
+    /// address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// Its owner's name, for staff.
+    /// The name of the account's owner, as staff see it.
     pub display_name: String,
-    /// The address in the clinical record.
+    /// The address in the clinical record; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_email: Option<Email>,
-    /// Its language, when not the practice's.
+    /// The language of mails to the account; absent when it is the practice's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// May sign in and recover.
+    /// Whether the account is active. Nobody can sign in to an inactive account or recover it.
     pub active: bool,
-    /// Acts for a client.
+    /// Whether the account's owner acts for a client.
     pub representative: bool,
-    /// The client has refused a portal login.
+    /// Whether the client has refused a portal login. Nobody can sign in to such an account or recover it.
     pub refused: bool,
-    /// Of staff accounts only.
+    /// The role of a member of staff; absent for accounts of the client portal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// How far its set-up has come.
+    /// The progress of the set-up.
     pub setup: Setup,
-    /// The current password, if one has been set.
+    /// The hash of the current password; absent when there is no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
-    /// The temporary password that staff have had mailed last, until a password is set.
+    /// The temporary password that staff issued last; absent when there is none, or when a password has been set since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<Temporary>,
-    /// When its owner has said that a change of the password was not theirs. It has no password then, until one is set anew.
+    /// The time at which the owner reported that a change of the password was not theirs. While it is present, the
+    /// account is frozen and has no password. Setting a password removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_at: Option<Timestamp>,
-    /// Raised by every change of the password, of the address, and by closing: a ticket of an earlier version is void, and a
-    /// temporary password goes with it.
+    /// A counter that is raised by every change of the password or the address, and when the account is closed or
+    /// frozen. A ticket of an earlier version is void, and a temporary password is removed.
     pub credential_version: u64,
-    /// Raised by whatever ends all sessions: a session of an earlier epoch is void.
+    /// A counter that is raised by every change that ends all sessions. A session of an earlier epoch is void.
     pub session_epoch: u64,
-    /// The security question, if one has been set.
+    /// The security question; absent when none has been set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
-    /// What became of the mail to its address.
+    /// The state of mail to the account's address.
     #[serde(default)]
     pub mail: MailStatus,
-    /// Who looks after it. Of client accounts only.
+    /// The members of staff who look after the client; empty for accounts of the staff portal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caseload: Vec<Assignment>,
-    /// Who acts for it, and whom it acts for.
+    /// The accounts that act for this one, and those that this one acts for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub associations: Vec<Association>,
-    /// Raised by every change that staff make: its `ETag`.
+    /// A counter that is raised by every change that staff make and when the account is frozen. It is the account's
+    /// `ETag`.
     #[serde(default)]
     pub revision: u64,
-    /// When it was made.
+    /// The time at which the account was created.
     pub created_at: Timestamp,
 }
 
-/// What a new account cannot do without.
+/// The members that a new account must have.
 pub struct NewAccount {
-    /// Whose it is.
+    /// The practice that the account belongs to.
     pub practice: Slug,
-    /// Which portal it belongs to.
+    /// The portal that the account belongs to.
     pub portal: Portal,
-    /// Unique in its portal.
+    /// The username, which must be unique in the portal.
     pub username: Username,
-    /// Its owner's name, for staff.
+    /// The name of the account's owner, as staff see it.
     pub display_name: String,
 }
 
 impl Account {
-    /// An account of now that has nothing but the necessary: open, without an address, never invited.
+    /// Creates an account of the present time with only the required members. It is open, has no address, and has not
+    /// been invited.
     ///
     /// # Errors
     /// [`NoRandomness`] when no id can be drawn.
@@ -211,37 +220,38 @@ impl Account {
         })
     }
 
-    /// May sign in and recover: active and not refused.
+    /// Whether the owner may sign in and recover: the account is active and has not been refused.
     pub const fn is_open(&self) -> bool {
         self.active && !self.refused
     }
 
-    /// The question that a ticket's holder must answer. Whoever has one is asked, for a first password too; but not who is helped
-    /// by the practice after a change that was not theirs: whoever made that may have set the question.
+    /// The security question that the holder of a ticket must answer. An account that has a question is asked it, for a
+    /// first password too. The question is not asked when staff or the operator help the owner of a frozen account,
+    /// because the person who made the disputed change may have set the question.
     pub fn asked_question(&self, policy: &Policy, issuer: Issuer) -> Option<&Question> {
         let asks = policy.security_question != SecurityQuestion::Off && !self.drops_question(issuer);
         self.question.as_ref().filter(|_| asks)
     }
 
-    /// Whether a password that is set with the practice's help takes the question away.
+    /// Whether the security question is removed when a password is set with a ticket of this issuer.
     pub const fn drops_question(&self, issuer: Issuer) -> bool {
         self.frozen_at.is_some() && !matches!(issuer, Issuer::SelfService)
     }
 
-    /// Everything its owner may type to name it, canonical.
+    /// The canonical identifiers by which the owner may name the account.
     pub fn identifiers(&self) -> Vec<Identifier> {
         let username = Identifier::parse(self.username.as_str()).ok();
         let email = self.email.as_ref().and_then(|email| Identifier::parse(email.as_str()).ok());
         username.into_iter().chain(email).collect()
     }
 
-    /// The counters of sign-in failures of everything that its owner may sign in by.
+    /// The counters of sign-in failures, one for each identifier of the account.
     pub fn sign_in_subjects(&self, key: &[u8]) -> Vec<Subject> {
         let subject = |identifier| Subject::identifier(key, &self.practice, self.portal, identifier);
         self.identifiers().iter().map(subject).collect()
     }
 
-    /// What a sign-in compares against, as its [`Login`]s carry it.
+    /// The copy of the account's credentials that each of its [`Login`] items carries.
     pub fn login(&self) -> Login {
         Login {
             account: self.id,
@@ -254,24 +264,26 @@ impl Account {
     }
 }
 
-/// What an identifier leads to: the account and, so that a sign-in takes two round trips, a copy of its verifier.
+/// The item that an identifier leads to. It has the account's id and a copy of what a sign-in compares, so that a
+/// sign-in takes two round trips.
 ///
-/// The copy is written in every transaction that writes the account's own and is never trusted alone: the sign-in's
-/// transaction holds the account to the same credential version and session epoch.
+/// The copy is written in every transaction that writes the account's own values, and is never trusted alone. The
+/// transaction of the sign-in requires that the account still has the same credential version and session epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// Where it leads.
+    /// The id of the account that the identifier leads to.
     pub account: AccountId,
-    /// Copy of [`Account::password`].
+    /// A copy of [`Account::password`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<PasswordHash>,
-    /// Copy of [`Account::temporary`].
+    /// A copy of [`Account::temporary`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<Temporary>,
-    /// Copy of [`Account::credential_version`].
+    /// A copy of [`Account::credential_version`].
     pub credential_version: u64,
-    /// Copy of [`Account::session_epoch`].
+    /// A copy of [`Account::session_epoch`].
     pub session_epoch: u64,
-    /// Copy of [`Account::is_open`]: a closed account costs a sign-in what a wrong password costs (F1).
+    /// A copy of [`Account::is_open`]. With it, a sign-in to a closed account costs the same as one with a wrong
+    /// password (F1).
     pub open: bool,
 }

@@ -1,8 +1,10 @@
-//! A challenge: how a request for a verification code can be answered, and what was mailed for it (T2).
+//! A challenge: the terms on which a request for a verification code can be answered, and the codes that were mailed
+//! for it (T2).
 //!
-//! A request for a code carries a [`Challenge`], the same for every identifier; the mailer adds what it has mailed. A code
-//! takes at most [`ATTEMPTS`] guesses and an identifier gets at most [`PER_DAY`] codes a day. The budget is handed out with
-//! the codes: nobody can add to it by asking again or from elsewhere, and nobody can spend what another request was given.
+//! A request for a code carries a [`Challenge`], which is the same for every identifier; the mailer adds the codes that
+//! it has mailed. A code takes at most [`ATTEMPTS`] guesses, and an identifier gets at most [`PER_DAY`] codes a day.
+//! The guesses come with the codes. Nobody gets more guesses by asking again or from elsewhere, and nobody can use up
+//! the guesses of another request.
 
 use std::time::Duration;
 
@@ -16,42 +18,44 @@ use crate::secrets::code::Code;
 use crate::secrets::keyring::{KeyError, Keyring};
 use crate::secrets::token::Digest;
 
-/// Guesses compared with one code.
+/// The number of guesses that are compared with one code.
 pub const ATTEMPTS: u64 = 5;
-/// Codes that an identifier gets in [`DAY`].
+/// The number of codes that an identifier gets within [`DAY`].
 pub const PER_DAY: usize = 4;
-/// A day and the longest life of a code, so that in no 24 hours the codes of more than one such window can be guessed at.
+/// One day and the longest life of a code. With it, the codes of only one such window can be guessed at within any 24
+/// hours.
 pub const DAY: Duration = days(1).saturating_add(Duration::from_secs(LONGEST_CODE_LIFE as u64));
-/// The limit on codes as a window.
+/// The limit on codes, as a window.
 pub const BUDGET: Window = Window { count: PER_DAY, span: DAY };
-/// How long the token lives that a code is exchanged for: time to think of a password.
+/// The life of the token that a code is exchanged for. The time is for choosing a password.
 pub const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
-/// How a request for a code can be answered. The front door writes it for every identifier alike.
+/// The terms on which a request for a code can be answered. They are written alike for every identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
-    /// Digits.
+    /// The number of digits of the code.
     pub length: u32,
-    /// Until when a code can be entered.
+    /// The time from which the code no longer works.
     pub valid_until: Timestamp,
-    /// Codes entered so far, the one being compared included.
+    /// The number of codes that have been entered, including the one that is being compared.
     pub attempts: u64,
-    /// Marks the latest of them, so that a repetition by the network is not counted again.
+    /// A mark of the attempt that was counted last, so that a repetition by the network is not counted again; absent
+    /// before the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<Digest>,
-    /// What was mailed: nothing when no account has the identifier, one code for each mailbox when some have.
+    /// The codes that were mailed: none if no account has the identifier, or else one for each mailbox.
     pub mailed: Vec<Mailed>,
-    /// When the right code was entered.
+    /// The time at which the right code was entered; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entered_at: Option<Timestamp>,
 }
 
-/// A code that was mailed, as the store keeps it, and whom it serves.
+/// A code that was mailed, as the store keeps it, and the accounts that it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mailed {
-    /// Of the code, keyed.
+    /// The keyed digest of the code.
     pub digest: Digest,
-    /// The id of that key.
+    /// The id of the key of the digest.
     pub key: String,
     /// The id of the key that the code was derived with.
     pub derivation_key: String,
@@ -62,34 +66,34 @@ pub struct Mailed {
 /// An account that a code opens, with what its owner is told once the mailbox is proven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Which account.
+    /// The id of the account.
     pub account: AccountId,
-    /// With which ticket.
+    /// The id of the account's ticket.
     pub ticket: TicketId,
-    /// The account's when the code was mailed; another one voids it.
+    /// The credential version of the account when the code was mailed. Another version voids the code.
     pub credential_version: u64,
-    /// As its owner writes it.
+    /// The username as its owner writes it.
     pub username: String,
-    /// The security question to be answered with the new password.
+    /// The security question that must be answered together with the new password; absent when none is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
 }
 
 impl Challenge {
-    /// One that nothing has been mailed for yet.
+    /// A challenge for which nothing has been mailed yet.
     pub const fn new(length: u32, valid_until: Timestamp) -> Self {
         Self { length, valid_until, attempts: 0, latest: None, mailed: Vec::new(), entered_at: None }
     }
 
-    /// How many more guesses will be compared.
+    /// The number of guesses that will still be compared.
     pub const fn attempts_left(&self) -> u64 {
         ATTEMPTS.saturating_sub(self.attempts)
     }
 
-    /// What a code opens. Compares at least once, in constant time, whether or not anything was mailed (F1).
+    /// Finds what a code opens. It compares at least once, in constant time, whether or not a code was mailed (F1).
     ///
     /// # Errors
-    /// [`KeyError::UnknownKeyId`] when a code's key has been removed.
+    /// [`KeyError::UnknownKeyId`] when the key of a digest has been removed.
     pub fn opened_by(
         &self,
         request: OutboxId,
@@ -107,7 +111,7 @@ impl Challenge {
         Ok(None)
     }
 
-    /// The one account that a wrong guess was aimed at, if there is exactly one.
+    /// The account that a wrong guess was aimed at, if the request has exactly one account.
     pub fn only_holder(&self) -> Option<&Holder> {
         match self.mailed.as_slice() {
             [Mailed { holders, .. }] if holders.len() == 1 => holders.first(),
@@ -120,7 +124,8 @@ impl Challenge {
 mod tests {
     use super::*;
 
-    /// The chance that one of all guesses hits: those at one code differ from each other, and each code is drawn anew.
+    /// The chance that at least one of all guesses is right. The guesses at one code differ from each other, and each
+    /// code is drawn anew.
     fn chance(codes: u32, digits: u32) -> f64 {
         let of_one = f64::from(u32::try_from(ATTEMPTS).expect("few")) / 10_f64.powi(digits.cast_signed());
         -(f64::from(codes) * (-of_one).ln_1p()).exp_m1()

@@ -1,7 +1,8 @@
-//! The directory: how staff find accounts by what they know of them.
+//! The directory: how staff search for accounts.
 //!
-//! Pure: which entries an account has, and what a search looks for. An entry is a prefix that leads to an account, so a search
-//! reads what it finds and nothing else, however many accounts there are. What decides who may see what is not here.
+//! Pure: this module says which entries an account has and what a search looks for. An entry is a text that leads to an
+//! account and begins with what a person may type. A search reads only the entries that it finds, however many accounts
+//! there are. It does not decide who may see which account.
 
 use std::collections::BTreeSet;
 
@@ -10,55 +11,56 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::domain::account::Account;
 use crate::platform::ids::AccountId;
 
-/// What a search looks for: every word must begin one of the account's terms.
+/// The words of a search. Each of them must begin one of the account's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(Vec<String>);
 
 impl Search {
-    /// Of what somebody typed. Nothing to look for finds everybody, by name.
+    /// Reads what a person typed. A text without words finds every account, in the order of names.
     pub fn parse(typed: &str) -> Self {
         Self(words(&fold(typed)).collect())
     }
 
-    /// Whether it looks for nothing in particular.
+    /// Whether the search has no words.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The beginning of the entries to read: of the longest word, which has the fewest, or of the list by name.
+    /// The beginning of the entries that the search reads. It is taken from the longest word, which usually has the
+    /// fewest entries, or from the list by name when there are no words.
     pub fn prefix(&self) -> String {
         let longest = self.0.iter().max_by_key(|word| word.chars().count());
         longest.map_or_else(|| LISTED.to_owned(), |word| format!("{TERM}{word}"))
     }
 
-    /// Whether an account has all of it.
+    /// Whether an account matches all words of the search.
     pub fn finds(&self, account: &Account) -> bool {
         let terms = terms(account);
         self.0.iter().all(|word| terms.iter().any(|term| term.starts_with(word)))
     }
 
-    /// The entries of an account that the search reads, in their order. The first stands for the account.
+    /// The entries of an account that the search reads, in their order. The first one stands for the account.
     pub fn entries_of(&self, account: &Account) -> Vec<String> {
         let prefix = self.prefix();
         entries(account).into_iter().filter(|entry| entry.starts_with(&prefix)).collect()
     }
 }
 
-/// Leads the entry by name, of which an account has one.
+/// The beginning of the entry by name, of which an account has one.
 const LISTED: &str = "=";
-/// Leads the entries of a search.
+/// The beginning of the entries by term.
 const TERM: &str = "~";
 
-/// Words of a name that count.
+/// The number of words of a name or a search that count.
 const MOST_WORDS: usize = 12;
-/// Characters of a term that count: a sort key has at most 1024 bytes.
+/// The number of characters of a term that count. A sort key has at most 1024 bytes.
 const LONGEST: usize = 64;
 
-/// The entries of an account, as sort keys, in order.
+/// The entries of an account, as sort keys, in their order.
 pub fn entries(account: &Account) -> BTreeSet<String> {
     let listed = format!("{LISTED}{}", cut(&fold(&account.display_name)));
     let terms = terms(account);
-    // What begins another term is found by that one.
+    // A term that is the beginning of another term needs no entry, because the other term's entry is found by it.
     let alone =
         terms.iter().filter(|term| !terms.iter().any(|other| other != *term && other.starts_with(*term)));
     let entries = alone.map(|term| format!("{TERM}{term}")).chain([listed]);
@@ -69,7 +71,7 @@ fn with_account(entry: &str, account: AccountId) -> String {
     format!("{entry}#{account}")
 }
 
-/// Everything that an account is found by: the words of its name, its username, its addresses.
+/// The terms by which an account is found: the words of its name, its username and its addresses.
 fn terms(account: &Account) -> BTreeSet<String> {
     let name = fold(&account.display_name);
     let addresses =
@@ -77,7 +79,8 @@ fn terms(account: &Account) -> BTreeSet<String> {
     words(&name).chain([cut(&fold(account.username.as_str()))]).chain(addresses).collect()
 }
 
-/// The words of a name or a search: as many, and as much of each, as entries and transactions have room for.
+/// The words of a name or a search. Their number and their length are limited, because a sort key and a transaction
+/// have room for no more.
 fn words(text: &str) -> impl Iterator<Item = String> {
     text.split_whitespace().take(MOST_WORDS).map(cut)
 }

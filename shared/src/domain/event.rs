@@ -1,8 +1,8 @@
 //! An event: one entry of the audit trail.
 //!
-//! Names follow the OWASP Logging Vocabulary where it has one. An event carries ids and enumerated facts, never a secret,
-//! an address, or an identifier that somebody typed (U2); the one free text is the reason that staff give for a link that
-//! lives long. Events are only ever put.
+//! The names follow the OWASP Logging Vocabulary where it has one. An event carries ids and enumerated facts. It never
+//! carries a secret, a whole email address, or an identifier that a person typed (U2). Its only free text is the reason
+//! that staff give for a link that lives long. No function changes or deletes an event.
 
 use std::fmt;
 
@@ -14,173 +14,179 @@ use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
 use crate::platform::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
 use crate::platform::wire::{name_of, named};
 
-/// Who did it.
+/// The kind of actor that caused an event: `anonymous` for a person who has not proven who they are, the account's
+/// `holder`, a member of `staff`, the `operator`, or the `system` itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
-    /// Somebody who has not proven to be anyone.
+    /// A person who has not proven who they are.
     Anonymous,
-    /// The account's holder, by password, session or ticket.
+    /// The account's owner, who has shown a password, a session or a ticket.
     Holder,
-    /// A member of staff: see `by`.
+    /// A member of staff, whom `by` names.
     Staff,
-    /// Somebody with the right to invoke `operator`.
+    /// A person who may invoke the operator's functions directly.
     Operator,
-    /// The system itself.
+    /// Rekey itself.
     System,
 }
 
-/// What happened.
+/// The kind of an event, which says what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// A practice was made.
+    /// A practice was created.
     PracticeCreated,
-    /// A practice's settings were changed: see `changes`.
+    /// The settings of a practice were changed; `changes` lists them.
     PracticeUpdated,
-    /// An account was made.
+    /// An account was created.
     UserCreated,
-    /// An account was changed: see `changes`.
+    /// An account was changed; `changes` lists the members.
     UserUpdated,
-    /// A client was put on a caseload, or taken off.
+    /// A client was added to a caseload or removed from it.
     CaseloadChanged,
-    /// Two accounts were associated, or no longer are.
+    /// An association between two accounts was added or removed.
     AssociationChanged,
-    /// A recovery was asked for and not started: see `reason`.
+    /// A mail that lets the owner set a password was asked for and not sent; `reason` says why.
     RecoveryRefused,
-    /// A limit was hit: of recoveries or codes, for an identifier that names the account; or of answers to its question.
+    /// A limit was exceeded: of recoveries or codes for an identifier of the account, or of answers to its security
+    /// question.
     ExcessRateLimitExceeded,
-    /// A ticket was issued.
+    /// A ticket was issued: a link, a code, a temporary password or an invitation.
     AuthnTokenCreated,
-    /// The right code was entered.
+    /// The right verification code was entered.
     AuthnCodeSuccess,
-    /// A wrong code was entered: see `reason`.
+    /// A verification code was refused; `reason` says why.
     AuthnCodeFail,
-    /// A ticket was taken back.
+    /// A ticket was revoked.
     AuthnTokenRevoked,
-    /// A ticket that can no longer be used was presented.
+    /// A ticket that can no longer be used was presented; `reason` says why it cannot.
     AuthnTokenReuse,
-    /// SES took a mail.
+    /// SES accepted a mail.
     MailSent,
-    /// SES will never take a mail: see `reason`.
+    /// A mail could not be sent; `reason` says why.
     MailNotSent,
-    /// A mail came back.
+    /// A mail came back, for good or for a reason that may pass.
     MailBounced,
-    /// The owner of an address called a mail spam.
+    /// The owner of the address marked a mail as spam.
     MailComplained,
     /// A password was set.
     AuthnPasswordChange,
-    /// A password was refused: see `reason`.
+    /// A password was not set; `reason` says why.
     AuthnPasswordChangeFail,
-    /// The owner has said that a change of the password was not theirs: the account is frozen.
+    /// The owner reported that a change of the password was not theirs, and the account was frozen.
     AuthnPasswordRepudiated,
     /// The security question was set.
     SecurityQuestionChange,
-    /// Setting the security question was refused: see `reason`.
+    /// The security question was not set; `reason` says why.
     SecurityQuestionChangeFail,
-    /// Signed in.
+    /// A person signed in.
     AuthnLoginSuccess,
-    /// A sign-in failed.
+    /// A sign-in failed; `reason` says why.
     AuthnLoginFail,
-    /// A sign-in was refused by its limit.
+    /// A sign-in was refused because of earlier failures.
     AuthnLoginLock,
-    /// Signed out.
+    /// The account's owner signed out.
     AuthnLogout,
-    /// Another session of the account was ended, or all of them by staff.
+    /// The owner ended another session or all other sessions, or staff ended all sessions.
     SessionRevoked,
 }
 
-/// Why, in one word.
+/// The reason for a failure or a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The account is not active, or refused.
+    /// The account is not active, or its client has refused a portal login.
     AccountClosed,
-    /// The account has no address.
+    /// The account has no email address.
     NoAddress,
     /// SES refused the mail for good.
     MailRejected,
-    /// The password does not match.
+    /// The password is wrong.
     WrongPassword,
     /// No account has the identifier.
     UnknownIdentifier,
-    /// The code is not the one that was mailed.
+    /// The code is wrong.
     WrongCode,
-    /// The code is not the one that was mailed, and was the last that is compared.
+    /// The code is wrong, and it was the last attempt that the request allows.
     LastWrongCode,
     /// The answer to the security question is wrong.
     WrongAnswer,
-    /// The ticket's time has passed.
+    /// The ticket, or the request for a code, has expired.
     Expired,
-    /// The ticket was used before.
+    /// The ticket has been used before.
     Used,
     /// The ticket is void.
     Revoked,
 }
 
-/// What was changed, and from what to what where that is nobody's secret: addresses are masked, names are left out.
+/// A member that was changed. Its values before and after are shown if they are not personal data. Email addresses are
+/// masked, and names are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    /// The member of the account.
+    /// The name of the member of the account, or the path of the setting, such as `policy.link_ttl`.
     pub member: String,
-    /// Before.
+    /// The value before the change; absent when there was none or it is not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub from: Option<String>,
-    /// After.
+    /// The value after the change; absent when there is none or it is not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub to: Option<String>,
 }
 
-/// One entry. Stored under its account, or under its practice when it has none.
+/// One entry of the audit trail. It is stored under its account, or under its practice when it has no account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Sorts by time.
+    /// The id of the event. Ids sort by time.
     pub id: EventId,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// Where.
+    /// The practice in which the event happened.
     pub practice: Slug,
-    /// What.
+    /// The kind of the event.
     pub action: Action,
-    /// Who.
+    /// The kind of actor that caused the event.
     pub actor: Actor,
-    /// Whose account.
+    /// The id of the account that the event is about; absent when it is about none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     /// The portal of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portal: Option<Portal>,
-    /// Which member of staff did it.
+    /// The id of the member of staff who caused the event; absent for other actors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<AccountId>,
-    /// The other account that it is about: of an association, or whose caseload.
+    /// The id of the second account that the event is about: the other account of an association, or the member of
+    /// staff whose caseload changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<AccountId>,
-    /// What was changed.
+    /// The members that were changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// Why.
+    /// The reason for a failure or a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// With which ticket.
+    /// The id of the ticket that the event is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<TicketId>,
-    /// In which session.
+    /// The id of the session that the event is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// By which mail.
+    /// The id of the outbox item that the event comes from or leads to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbox: Option<OutboxId>,
-    /// Why, in the words of the member of staff.
+    /// The reason that a member of staff gave, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// From where, as the gateway saw it.
+    /// The source address of the request, as the gateway saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
 }
 
 impl Actor {
-    /// As in the API.
+    /// The name of the actor in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anonymous => "anonymous",
@@ -193,19 +199,20 @@ impl Actor {
 }
 
 impl Action {
-    /// As in the API.
+    /// The name of the action in the API.
     pub fn name(self) -> String {
         name_of(&self)
     }
 
-    /// From its name. `None` for what is no action.
+    /// Reads the name of an action. `None` when no action has the name.
     pub fn parse(name: &str) -> Option<Self> {
         named(name)
     }
 }
 
 impl Event {
-    /// Who did it, for whoever looks for that: an account's id, or the kind of actor that has none.
+    /// The actor, as the log is searched by it: the id of the account that acted, or the kind of an actor that has no
+    /// account.
     pub fn who(&self) -> String {
         let account = match self.actor {
             Actor::Staff => self.by,
@@ -215,7 +222,7 @@ impl Event {
         account.map_or_else(|| self.actor.as_str().to_owned(), |account| account.to_string())
     }
 
-    /// An entry of now, with nothing but the necessary.
+    /// Creates an event of the present time with only the required members.
     ///
     /// # Errors
     /// [`NoRandomness`] when no id can be drawn.
@@ -245,7 +252,7 @@ impl Event {
         })
     }
 
-    /// Of the given account and its portal.
+    /// Sets the account that the event is about, and its portal.
     #[must_use]
     pub fn of(mut self, account: AccountId, portal: Portal) -> Self {
         self.account = Some(account);
@@ -253,63 +260,63 @@ impl Event {
         self
     }
 
-    /// By the given member of staff.
+    /// Sets the member of staff who caused the event.
     #[must_use]
     pub fn by(mut self, staff: AccountId) -> Self {
         self.by = Some(staff);
         self
     }
 
-    /// Also about the given account.
+    /// Sets the second account that the event is about.
     #[must_use]
     pub fn and(mut self, other: AccountId) -> Self {
         self.other = Some(other);
         self
     }
 
-    /// With what was changed.
+    /// Sets the members that were changed.
     #[must_use]
     pub fn with_changes(mut self, changes: Vec<Change>) -> Self {
         self.changes = changes;
         self
     }
 
-    /// For the given reason.
+    /// Sets the reason.
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    /// With the given ticket.
+    /// Sets the ticket.
     #[must_use]
     pub fn with_ticket(mut self, ticket: TicketId) -> Self {
         self.ticket = Some(ticket);
         self
     }
 
-    /// In the given session.
+    /// Sets the session.
     #[must_use]
     pub fn with_session(mut self, session: SessionId) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// By the given mail.
+    /// Sets the outbox item.
     #[must_use]
     pub fn with_outbox(mut self, outbox: OutboxId) -> Self {
         self.outbox = Some(outbox);
         self
     }
 
-    /// With the words that staff gave.
+    /// Sets the words of the member of staff.
     #[must_use]
     pub fn with_note(mut self, note: Option<String>) -> Self {
         self.note = note;
         self
     }
 
-    /// From the given address.
+    /// Sets the source address.
     #[must_use]
     pub fn from_address(mut self, ip: impl fmt::Display) -> Self {
         self.ip = Some(ip.to_string());

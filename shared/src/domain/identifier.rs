@@ -1,35 +1,37 @@
-//! What a person types to say who they are: a username, or an email address.
+//! The identifier by which a person names an account: a username or an email address.
 //!
-//! Owns canonicalization (F3). Two spellings match exactly when their canonical forms are equal: letter case, Unicode
-//! normalization and the domain's IDNA form do not count; everything else does. No Gmail-dot folding, no look-alikes.
+//! This module owns canonicalization (F3). Two spellings match exactly when their canonical forms are equal. Letter
+//! case, Unicode normalization and the IDNA form of the domain do not count; everything else does. The dots in a Gmail
+//! address count, and look-alike characters never match.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
+use utoipa::ToSchema;
 
-/// The most code points an identifier may have (an email address has at most 254 octets).
+/// The most code points that an identifier may have. An email address has at most 254 octets.
 const LONGEST: usize = 254;
 
-/// Why a text cannot be an identifier, a username or an address.
+/// The reason why a text cannot be an identifier, a username or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentifierError {
-    /// Nothing, or nothing but white space.
+    /// The text is empty, or has only white space.
     #[error("must not be empty")]
     Empty,
-    /// Over 254 characters.
+    /// The text has more than 254 characters.
     #[error("must have at most 254 characters")]
     TooLong,
-    /// Control characters, or white space inside.
+    /// The text has control characters, or white space inside.
     #[error("must not contain control characters or spaces")]
     Control,
-    /// A character that only looks like an ASCII one, such as the Kelvin sign.
+    /// The text has a character that only looks like an ASCII one, such as the Kelvin sign.
     #[error("must not contain characters that imitate others")]
     Imitation,
-    /// A username with an `@` would be taken for an address.
+    /// The username has an `@`, and would be read as an address.
     #[error("a username must not contain @")]
     UsernameWithAt,
-    /// Not `local@domain` with a valid domain.
+    /// The text is not an address `local@domain` with an ASCII local part and a valid domain.
     #[error("is not an email address")]
     NotAnAddress,
 }
@@ -38,18 +40,18 @@ pub enum IdentifierError {
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub enum Identifier {
-    /// Has no `@`.
+    /// A username, which has no `@`.
     Username(String),
-    /// Has one.
+    /// An email address, which has an `@`.
     Email(String),
 }
 
 impl Identifier {
-    /// Canonicalizes what a caller typed. An `@` makes it an address; one that is no valid address is kept as it is, and
-    /// matches nothing.
+    /// Canonicalizes a text that a caller typed. A text with an `@` becomes an address. An address that is not valid is
+    /// kept as it is, and matches no account.
     ///
     /// # Errors
-    /// [`IdentifierError`] for what no account can have.
+    /// [`IdentifierError`] for a text that no account can have as its identifier.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let folded = fold(text)?;
         let Some((local, domain)) = folded.rsplit_once('@') else { return Ok(Self::Username(folded)) };
@@ -66,7 +68,7 @@ impl Identifier {
 }
 
 impl fmt::Debug for Identifier {
-    /// Identifiers are personal: a log line must not show one.
+    /// Shows the kind alone. An identifier is personal data, and a log line must not show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Username(_) => "Username",
@@ -84,20 +86,23 @@ impl From<Identifier> for String {
 }
 
 impl From<String> for Identifier {
-    /// From its canonical text, as stored; what a caller typed goes through [`Identifier::parse`].
+    /// Reads a canonical text, as it is stored. A text that a caller typed goes through [`Identifier::parse`].
     fn from(canonical: String) -> Self {
         if canonical.contains('@') { Self::Email(canonical) } else { Self::Username(canonical) }
     }
 }
 
-/// A username as its owner writes it, checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A username, as its owner writes it. It has 1 to 254 characters, without `@`, spaces and control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 254, pattern = "^[^@]+$")]
 pub struct Username(String);
 
 impl Username {
+    /// Checks a username.
+    ///
     /// # Errors
-    /// [`IdentifierError`] for what cannot be a username.
+    /// [`IdentifierError`] when the text cannot be a username.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         match Identifier::parse(text)? {
             Identifier::Username(_) => Ok(Self(text.trim().nfc().collect())),
@@ -105,7 +110,7 @@ impl Username {
         }
     }
 
-    /// As written.
+    /// The username as its owner writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -125,19 +130,22 @@ impl TryFrom<String> for Username {
     }
 }
 
-/// A deliverable address as its owner writes it, checked. The only type that mail goes to.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An email address, as its owner writes it. It has at most 254 characters, and the part before the `@` is ASCII.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
+#[schema(value_type = String, format = Email, max_length = 254)]
 pub struct Email(String);
 
 impl Email {
+    /// Checks an address.
+    ///
     /// # Errors
-    /// [`IdentifierError`] for what no mail can be sent to.
+    /// [`IdentifierError`] when no mail can be sent to the text.
     pub fn parse(text: &str) -> Result<Self, IdentifierError> {
         let text: String = text.trim().nfc().collect();
         let folded = fold(&text)?;
         let (local, domain) = folded.rsplit_once('@').ok_or(IdentifierError::NotAnAddress)?;
-        // SES takes ASCII alone before the @ (no SMTPUTF8).
+        // SES accepts only ASCII before the @, because it does not support SMTPUTF8.
         let plain = |c: char| c.is_ascii_graphic() && !"()<>[]:;,\\\"@".contains(c);
         let dotted = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         let local_ok = (1..=64).contains(&local.len()) && dotted && local.chars().all(plain);
@@ -145,12 +153,13 @@ impl Email {
         if local_ok && domain_ok { Ok(Self(text)) } else { Err(IdentifierError::NotAnAddress) }
     }
 
-    /// As written.
+    /// The address as its owner writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the mail is addressed to: as written; a domain that is not ASCII in its ASCII form, the one that SES takes.
+    /// The address in the form that SES accepts: as its owner writes it, with the domain in its ASCII form if it is not
+    /// ASCII.
     pub fn mailbox(&self) -> String {
         match self.0.rsplit_once('@') {
             Some((local, domain)) if !domain.is_ascii() => {
@@ -160,7 +169,7 @@ impl Email {
         }
     }
 
-    /// Enough to recognize one's own address, not enough to learn another's: `j…@e….org`.
+    /// The address with most of it left out: `j…@e….org`. Its owner can recognize it, and nobody else can learn it.
     pub fn masked(&self) -> String {
         let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
         let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
@@ -189,8 +198,8 @@ impl TryFrom<String> for Email {
     }
 }
 
-/// Trims, normalizes and lower-cases. A non-ASCII character that would turn into an ASCII one is refused: it can only be
-/// there to imitate it.
+/// Trims, normalizes and lower-cases a text. A non-ASCII character that would become an ASCII one is refused, because
+/// it can only be there to imitate it.
 fn fold(text: &str) -> Result<String, IdentifierError> {
     let text = text.trim();
     match text.chars().count() {
@@ -205,7 +214,7 @@ fn fold(text: &str) -> Result<String, IdentifierError> {
         return Err(IdentifierError::Imitation);
     }
     let folded: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
-    // Some characters fold to more than one.
+    // Folding can turn one character into several, so the length is checked again.
     if folded.chars().count() > LONGEST { Err(IdentifierError::TooLong) } else { Ok(folded) }
 }
 
@@ -213,7 +222,7 @@ fn imitates_ascii(c: char) -> bool {
     !c.is_ascii() && std::iter::once(c).nfc().flat_map(char::to_lowercase).all(|folded| folded.is_ascii())
 }
 
-/// The ASCII form of a domain (IDNA, UTS 46), without a root dot. `None` when it is no domain.
+/// The ASCII form of a domain (IDNA, UTS 46), without the root dot. `None` when the text is not a domain.
 fn canonical_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_strict(domain.trim_end_matches('.')).ok()?;
     (!ascii.is_empty()).then_some(ascii)

@@ -1,15 +1,16 @@
-//! Who issues a ticket. What its holder may do with it depends on that.
+//! The issuer of a ticket. The issuer decides what the holder of the ticket may do with it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who issued a ticket.
+/// The issuer of a ticket: `self_service` if a person asked for a recovery without being signed in, or else the
+/// `operator` or a member of `staff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Issuer {
-    /// The person who forgot, through the public front door.
+    /// A person who asked for a recovery without being signed in.
     SelfService,
-    /// An operator, by direct invocation.
+    /// The operator, who invokes functions directly.
     Operator,
     /// A member of staff.
     Staff,

@@ -1,6 +1,7 @@
-//! Limits: how often something may be tried (L1), and how long a failure makes one wait (L2).
+//! Limits: how often something may be tried (L1), and how long a caller must wait after failures (L2).
 //!
-//! Pure: what a window and a wait are. `store::limits` turns them into conditions that count and decide in one write.
+//! Pure: this module says what a window and a wait are. `store::limits` turns them into conditions that count and
+//! decide in one write.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,30 +15,30 @@ use crate::platform::config::{ConfigError, Lookup};
 use crate::platform::ids::{AccountId, EventId, OutboxId};
 use crate::secrets::token::{derived_id, keyed};
 
-/// At most `count` in any `span`, sliding.
+/// A sliding limit: at most `count` in any `span`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// How many.
+    /// The number that is allowed within one span.
     pub count: usize,
-    /// In how long.
+    /// The length of the span.
     pub span: Duration,
 }
 
-/// How often a recovery may be asked for. A window of `None` is lifted.
+/// The limits on how often a recovery may be asked for. An empty list sets no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgotLimits {
-    /// For one identifier.
+    /// The limits for one identifier.
     pub identifier: Vec<Window>,
-    /// From one source address.
+    /// The limits for one source address.
     pub address: Vec<Window>,
 }
 
 impl ForgotLimits {
-    /// Reads `REKEY_FORGOT_PER_IDENTIFIER_HOUR` (3), `REKEY_FORGOT_PER_IDENTIFIER_DAY` (10) and
-    /// `REKEY_FORGOT_PER_ADDRESS_HOUR` (30). `0` lifts a limit; the largest is 100.
+    /// Reads `REKEY_FORGOT_PER_IDENTIFIER_HOUR` (3 by default), `REKEY_FORGOT_PER_IDENTIFIER_DAY` (10) and
+    /// `REKEY_FORGOT_PER_ADDRESS_HOUR` (30). The value `0` lifts a limit; the largest value is 100.
     ///
     /// # Errors
-    /// [`ConfigError::Unusable`].
+    /// [`ConfigError::Unusable`] when a value is not a number from 0 to 100.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         let window = |name, default, span| {
             Ok::<_, ConfigError>(count(lookup, name, default)?.map(|count| Window { count, span }))
@@ -65,18 +66,19 @@ fn count(lookup: &Lookup<'_>, name: &'static str, default: usize) -> Result<Opti
     }
 }
 
-/// What a counter counts for: a keyed hash, so that the table does not tell who asked from where.
+/// The subject that a counter counts for, as a keyed hash. The table therefore does not tell who asked, or from where.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Subject(String);
 
 impl Subject {
-    /// An identifier at a portal, whether or not an account has it.
+    /// The subject of an identifier at a portal, whether or not an account has the identifier.
     pub fn identifier(key: &[u8], practice: &Slug, portal: Portal, identifier: &Identifier) -> Self {
         let parts = [practice.as_str(), portal.as_str(), identifier.as_str()].map(str::as_bytes);
         Self::hashed(key, "identifier", &parts)
     }
 
-    /// A source address: an IPv4 address, or the /64 of an IPv6 address, which is what one subscriber has.
+    /// The subject of a source address: an IPv4 address, or the /64 prefix of an IPv6 address, which is what one
+    /// subscriber has.
     pub fn address(key: &[u8], address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::hashed(key, "address", &[&v4.octets()]),
@@ -84,21 +86,23 @@ impl Subject {
         }
     }
 
-    /// An account's answers, which only the holder of one of its tickets can spend. Those to tickets that staff gave count by
-    /// themselves: neither can use up the other's.
+    /// The subject of the answers to an account's security question. Only the holder of one of the account's tickets
+    /// can give an answer. Answers with tickets that staff or the operator issued count apart from the others, so that
+    /// neither can use up the budget of the other.
     pub fn answers(key: &[u8], id: AccountId, issuer: Issuer) -> Self {
         let issuer = if issuer == Issuer::SelfService { "answers" } else { "answers by staff" };
         Self::hashed(key, issuer, &[&id.to_bytes()])
     }
 
-    /// The id of a note that the subject's limit was hit: the same for all hits within an hour, so that a flood of refused
-    /// requests leaves one.
+    /// The id of the outbox item which records that the subject's limit was reached. It is the same for all refusals
+    /// within an hour, so that a flood of refused requests leaves one item.
     pub fn limit_hit_id(&self, now: Timestamp) -> OutboxId {
         OutboxId::from(derived_id(hour_of(now), &["limit hit", self.as_str()]))
     }
 
-    /// The id of the entry that the subject has to wait: the same for all attempts within an hour that meet the wait which
-    /// began at `since`, so that a flood leaves one and goes on being seen.
+    /// The id of the event which records that the subject has to wait. It is the same for all attempts within an hour
+    /// that meet the wait that began at `since`. A flood of attempts leaves one event an hour, and so stays visible for
+    /// as long as it lasts.
     pub fn wait_id(&self, since: Timestamp, now: Timestamp) -> EventId {
         let began = since.millis().to_string();
         EventId::from(derived_id(since.max(hour_of(now)), &["wait", self.as_str(), &began]))
@@ -111,7 +115,7 @@ impl Subject {
         Self(hash[..16].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
     }
 
-    /// As in keys.
+    /// The hash, as keys contain it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -123,25 +127,27 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// When the hour of a moment began.
+/// The beginning of the hour that contains a moment.
 const fn hour_of(now: Timestamp) -> Timestamp {
     const HOUR: i64 = 60 * 60 * 1000;
     Timestamp::from_millis(now.millis().div_euclid(HOUR) * HOUR)
 }
 
-/// Consecutive sign-in failures, and what the next attempt has to wait for.
+/// The waits after consecutive failures to sign in.
 pub mod sign_in {
     use super::{Duration, Timestamp, hours};
 
-    /// Failures that cost no wait.
+    /// The number of consecutive failures that cause no wait.
     pub const FREE: u64 = 5;
-    /// Failures after which only a recovery opens the channel again. An account has two names, a username and an address,
-    /// each with its own count (a common one would tell that they belong together), so each has half of the 100 that
-    /// NIST SP 800-63B section 3.2.2 allows for one authenticator.
+    /// The number of consecutive failures after which only a recovery lets the owner sign in with the identifier again.
+    /// An account has two identifiers, a username and an address. Each has a count of its own, because a common count
+    /// would tell that they belong together. Each therefore has half of the 100 failures that NIST SP 800-63B section
+    /// 3.2.2 allows for one authenticator.
     pub const CLOSED: u64 = 50;
     const LONGEST: Duration = hours(1);
 
-    /// The wait after so many consecutive failures: none for five, then 30 s doubling up to one hour.
+    /// The wait after this number of consecutive failures: none after up to five, then 30 seconds, doubling up to one
+    /// hour.
     pub fn wait_after(failures: u64) -> Duration {
         match failures.checked_sub(FREE + 1) {
             None => Duration::ZERO,
@@ -149,14 +155,15 @@ pub mod sign_in {
         }
     }
 
-    /// The least number of failures from which the wait no longer grows.
+    /// The smallest number of failures from which the wait no longer grows.
     pub fn longest_from() -> u64 {
         (FREE + 1..CLOSED).find(|&failures| wait_after(failures) == LONGEST).unwrap_or(CLOSED)
     }
 
-    /// Seconds until another attempt is allowed.
+    /// The number of seconds until another attempt is allowed.
     pub fn retry_after(failures: u64, last: Timestamp, now: Timestamp) -> u64 {
-        // A closed channel opens by recovery, not by waiting; an hour is the honest least.
+        // No wait reopens a closed identifier, only a recovery does. The answer is the longest wait, so that callers do
+        // not keep trying.
         if failures >= CLOSED { LONGEST.as_secs() } else { (last + wait_after(failures)).seconds_from(now) }
     }
 }

@@ -1,7 +1,7 @@
-//! The outbox: what asks for a mail, written in the same transaction as what it tells of.
+//! The outbox: items that ask for a mail. Each is written in the same transaction as the change that the mail reports.
 //!
-//! The mailer turns an outbox item into one mail. The item carries facts and a nonce, never a secret: who reads the table
-//! or the stream without the derivation key can send nothing and open nothing.
+//! The mailer turns each outbox item into one mail. An item carries facts and a nonce, never a secret. A person who can
+//! read the table or the stream, but has no derivation key, can make no link, code or password from it.
 
 use std::net::IpAddr;
 
@@ -14,78 +14,82 @@ use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
 use crate::platform::ids::{AccountId, OutboxId};
 use crate::secrets::token::Nonce;
 
-/// What to mail about.
+/// The reason for an outbox item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OutboxKind {
-    /// Somebody asked for a recovery. Whether an account has the identifier is the mailer's to find out.
+    /// A person asked for a recovery. The mailer finds out whether an account has the identifier.
     Recovery {
-        /// The portal that it was asked at.
+        /// The portal at which the person asked.
         portal: Portal,
-        /// What was typed, canonical.
+        /// The identifier that the person typed, in its canonical form.
         identifier: Identifier,
-        /// By code: how it can be entered. By link otherwise.
+        /// The challenge, for a recovery by code; absent for a recovery by link.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         challenge: Option<Challenge>,
     },
-    /// Somebody asked more often than the limit allows. No mail follows; an account that is named gets an event.
+    /// A person asked for a recovery more often than the limit allows. No mail follows. If an account has the
+    /// identifier, an event is recorded.
     LimitHit {
-        /// The portal that it was asked at.
+        /// The portal at which the person asked.
         portal: Portal,
-        /// What was typed, canonical.
+        /// The identifier that the person typed, in its canonical form.
         identifier: Identifier,
     },
-    /// An account's owner is to be sent a link: to set the account up, or to choose a new password. Its ticket may have been
-    /// issued already.
+    /// The owner of an account is to be sent a link, to set the account up or to choose a new password. The ticket of
+    /// the link may have been issued already.
     Link {
-        /// Which.
+        /// The id of the account.
         account: AccountId,
-        /// The member of staff who asks for it; the operator where there is none.
+        /// The id of the member of staff who asked for the link; absent when the operator did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<AccountId>,
     },
-    /// An account's owner is to be sent the temporary password of a ticket that staff have issued.
+    /// The owner of an account is to be sent a temporary password. Staff have issued its ticket.
     TemporaryPassword {
-        /// Whose.
+        /// The id of the account.
         account: AccountId,
     },
-    /// A password was changed.
+    /// A password was changed, and the owner of the account is to be told.
     PasswordChanged {
-        /// Whose.
+        /// The id of the account.
         account: AccountId,
     },
-    /// An account was frozen by its owner: the practice is to know. Stored under the name that callers know.
+    /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
+    /// the API uses.
     #[serde(rename = "repudiated")]
     Frozen {
-        /// Which.
+        /// The id of the account.
         account: AccountId,
     },
 }
 
-/// One item: from a public request (`REQUEST#`), or from a change (`OUTBOX#`).
+/// An outbox item. The key of an item begins with `REQUEST#` if it comes from a public request, and with `OUTBOX#` if
+/// it comes from a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxItem {
-    /// Names it.
+    /// The id of the item.
     pub id: OutboxId,
-    /// Whose practice.
+    /// The practice that the item belongs to.
     pub practice: Slug,
-    /// What to mail about.
+    /// The reason for the item.
     #[serde(flatten)]
     pub kind: OutboxKind,
-    /// Makes the tokens of this item's tickets, or its code.
+    /// A random number. The secrets that the mail carries are derived from it with the derivation key.
     pub nonce: Nonce,
-    /// When it was written.
+    /// The time at which the item was written.
     pub at: Timestamp,
-    /// Where the request came from, as the gateway saw it.
+    /// The source address of the request, as the gateway saw it; absent when there was no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
-    /// When it was dealt with: a mail is on its way, none was due, or none will ever be taken.
+    /// The time at which the mailer finished with the item: the mail was sent, none was needed, or none can ever be
+    /// sent. Absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
 }
 
 impl OutboxItem {
-    /// An item of now, with a nonce of its own. `ip` is where its request came from.
+    /// Creates an item of the present time with a nonce of its own. `ip` is the source address of the request.
     ///
     /// # Errors
     /// [`NoRandomness`] when no id or nonce can be drawn.
@@ -106,7 +110,7 @@ impl OutboxItem {
         })
     }
 
-    /// Of a request for a code: how it can be entered.
+    /// The challenge, if the item is a request for a code.
     pub const fn challenge(&self) -> Option<&Challenge> {
         match &self.kind {
             OutboxKind::Recovery { challenge, .. } => challenge.as_ref(),
@@ -114,7 +118,7 @@ impl OutboxItem {
         }
     }
 
-    /// Comes from the public front door.
+    /// Whether the item comes from a public request.
     pub const fn is_request(&self) -> bool {
         matches!(self.kind, OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. })
     }

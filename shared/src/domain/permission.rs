@@ -1,38 +1,39 @@
-//! Who of a practice's staff may see and do what (A1, A2). The one place that decides it.
+//! Permissions: what each member of a practice's staff may see and do (A1, A2). No other module decides this.
 //!
-//! Deny by default: what is not theirs to do is refused.
+//! The default is to deny: what this module does not allow is refused.
 
 use std::sync::Arc;
 
 use crate::domain::account::{Account, Role};
 use crate::domain::practice::{Portal, Practice};
 
-/// A member of staff may not do something.
+/// The role of the member of staff does not allow the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the account's role does not allow this")]
 pub struct Forbidden;
 
-/// A member of staff who is signed in, and their practice.
+/// A member of staff who is signed in, with their practice.
 pub struct Staff {
-    /// Their account.
+    /// The account of the member of staff.
     pub account: Account,
-    /// Where they work.
+    /// The practice that the member of staff works for.
     pub practice: Arc<Practice>,
 }
 
 impl Staff {
-    /// Is an administrator.
+    /// Whether this is an administrator.
     pub fn is_admin(&self) -> bool {
         self.account.role == Some(Role::Admin)
     }
 
-    /// Sees only the own caseload.
+    /// Whether this member of staff sees only the clients on their own caseload.
     pub fn is_scoped(&self) -> bool {
         !self.is_admin() && self.practice.policy.caseload_scoped
     }
 
-    /// Administrators see their whole practice; staff see clients, of their caseload where the practice says so, and
-    /// themselves.
+    /// Whether this member of staff may see an account. Administrators see every account of their practice. Other staff
+    /// see their own account and the clients; if the practice's policy has `caseload_scoped`, they see only the clients
+    /// on their caseload.
     pub fn sees(&self, account: &Account) -> bool {
         if account.practice != self.account.practice {
             return false;
@@ -43,40 +44,43 @@ impl Staff {
         self.is_admin() || account.id == self.account.id || client
     }
 
-    /// Makes and changes accounts of a portal: clients' all staff, staff's administrators.
+    /// Requires that this member of staff may create and change accounts of a portal. All staff may do so for the
+    /// client portal, and administrators for the staff portal.
     ///
     /// # Errors
-    /// [`Forbidden`].
+    /// [`Forbidden`] if they may not.
     pub fn must_manage(&self, portal: Portal) -> Result<(), Forbidden> {
         allowed(portal == Portal::Client || self.is_admin())
     }
 
-    /// Helps the owner of an account back in. Nobody helps themselves: a session is not a password.
+    /// Requires that this member of staff may help the owner of an account to get back in. Nobody may help themselves,
+    /// because a session must not be enough to set a password.
     ///
     /// # Errors
-    /// [`Forbidden`].
+    /// [`Forbidden`] if they may not.
     pub fn must_help(&self, account: &Account) -> Result<(), Forbidden> {
         self.must_manage(account.portal)?;
         allowed(account.id != self.account.id)
     }
 
-    /// Puts clients on caseloads. Who sees only a caseload must not be able to put anybody on it.
+    /// Requires that this member of staff may put clients on caseloads. Staff who see only their caseload may not,
+    /// because they could put anybody on it.
     ///
     /// # Errors
-    /// [`Forbidden`].
+    /// [`Forbidden`] if they may not.
     pub fn must_assign(&self) -> Result<(), Forbidden> {
         allowed(!self.is_scoped())
     }
 
-    /// Changes the practice's settings.
+    /// Requires that this is an administrator, for example to change the practice's settings.
     ///
     /// # Errors
-    /// [`Forbidden`].
+    /// [`Forbidden`] if it is not.
     pub fn must_be_admin(&self) -> Result<(), Forbidden> {
         allowed(self.is_admin())
     }
 
-    /// A member of staff of the same practice.
+    /// Whether an account belongs to a member of staff of the same practice.
     pub fn is_colleague(&self, other: &Account) -> bool {
         other.practice == self.account.practice && other.portal == Portal::Staff
     }

@@ -1,6 +1,7 @@
 //! A practice: the tenant, with its portals, its support contact and its policy.
 //!
-//! Owns the policy's defaults and bounds: a policy outside of them cannot be made.
+//! A practice is stored whole, as one item. This module owns the defaults and bounds of its settings: no administrator
+//! can set a value outside of them.
 
 use std::fmt;
 
@@ -14,13 +15,13 @@ mod policy;
 
 pub use policy::{LONGEST_CODE_LIFE, Policy};
 
-/// A value breaks a rule of the practice's settings. The message names the member and its bound.
+/// A value breaks a rule of the practice's settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {rule}")]
 pub struct SettingError {
-    /// Which member, as a dotted path.
+    /// The path of the setting, with dots between the names.
     pub member: String,
-    /// The bound that is broken.
+    /// The rule that the setting must keep.
     pub rule: String,
 }
 
@@ -30,21 +31,22 @@ impl SettingError {
     }
 }
 
-/// The practice's name in addresses and keys: 2 to 40 of `a-z`, `0-9` and inner `-`. Never changes.
+/// The practice's name in addresses and keys. It has 2 to 40 characters of `a-z`, `0-9` and `-`, with no `-` at either
+/// end, and never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
 #[schema(value_type = String, pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])$")]
 pub struct Slug(String);
 
 impl Slug {
-    /// `None` when the text cannot be a slug.
+    /// Reads a slug. `None` when the text cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let whole = (2..=40).contains(&text.len()) && text.chars().all(inner);
         (whole && !text.starts_with('-') && !text.ends_with('-')).then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,19 +72,20 @@ impl TryFrom<String> for Slug {
     }
 }
 
-/// One of a practice's two portals: an account belongs to one of them.
+/// One of the two portals of a practice: `client` for patients, parents and guardians, or `staff`. Each account belongs
+/// to one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Portal {
-    /// Patients, parents, guardians.
+    /// The portal of patients, parents and guardians.
     #[default]
     Client,
-    /// Staff and administrators.
+    /// The portal of staff and administrators.
     Staff,
 }
 
 impl Portal {
-    /// As in keys and in the API.
+    /// The name of the portal in keys and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -91,64 +94,72 @@ impl Portal {
     }
 }
 
-/// A way to recover that a practice offers.
+/// A way to recover an account: a `link` or a verification `code`, which is mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoveryMethod {
-    /// A link by mail.
+    /// A link is mailed.
     Link,
-    /// A verification code by mail.
+    /// A verification code is mailed.
     Code,
 }
 
-/// Whether a recovery asks for the security question, after the mailbox has been proven.
+/// Whether a recovery asks the security question after the mailbox has been proven: `off` never, `optional` if the
+/// account has one, `required` always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecurityQuestion {
-    /// Never asked.
+    /// The question is never asked.
     Off,
-    /// Asked when the account has one.
+    /// The question is asked if the account has one.
     Optional,
-    /// Always asked.
+    /// The question is always asked. The owner of an account without one cannot recover it without the help of staff.
     Required,
 }
 
-/// Whom a person can turn to. At least one member is set.
+/// The practice's support contact. At least one member is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Support {
-    /// An address.
+    /// The email address of the support; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false)]
     pub email: Option<Email>,
-    /// A number, as people write it.
+    /// The telephone number of the support, as people write it, with 1 to 40 characters; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_length = 1, max_length = 40)]
     pub phone: Option<String>,
-    /// A page, `https`.
+    /// The `https` address of a support page, with at most 300 characters and no fragment; absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri", max_length = 300)]
     pub url: Option<String>,
 }
 
-/// Where a portal lives.
+/// The addresses of a portal. Each is an `https` address of at most 300 characters without a fragment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortalUrls {
-    /// The portal's front page, `https`.
+    /// The address of the portal's front page.
+    #[schema(format = "uri", max_length = 300)]
     pub url: String,
-    /// The portal's page that takes a link's token from its fragment, `https`, without a fragment of its own.
+    /// The address of the portal's page for links that were mailed. A link appends its token as the fragment, and the
+    /// page reads it there.
+    #[schema(format = "uri", max_length = 300)]
     pub recovery_url: String,
-    /// The portal's page on which a signed-in person changes the password, `https`; the front page when left out.
+    /// The address of the page on which a person who is signed in changes the password. When it is absent, the front
+    /// page is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri", max_length = 300)]
     pub change_password_url: Option<String>,
 }
 
-/// Both portals of a practice.
+/// The addresses of the two portals of a practice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Portals {
-    /// Of the clients.
+    /// The addresses of the client portal.
     pub client: PortalUrls,
-    /// Of the staff.
+    /// The addresses of the staff portal.
     pub staff: PortalUrls,
 }
 
@@ -162,46 +173,51 @@ impl Portals {
     }
 }
 
-/// A practice. Stored whole as one item.
+/// A practice, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Practice {
-    /// Its name in addresses and keys.
+    /// The practice's name in addresses and keys. It never changes.
     pub slug: Slug,
-    /// Its name for people, 1 to 100 characters.
+    /// The practice's name for people: 1 to 100 characters, without control characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// Whom a person can turn to.
+    /// The practice's support contact.
     pub support: Support,
-    /// IANA time zone; mails speak in it.
+    /// The practice's time zone, a name of the IANA database such as `America/New_York`. Mails state times in this
+    /// zone.
     pub time_zone: String,
-    /// Language of mails to accounts that chose none: `en` or `es`.
+    /// The language of mails to accounts that have no language of their own: `en` or `es`.
+    #[schema(pattern = "^(en|es)$")]
     pub locale: String,
-    /// Where its portals live.
+    /// The addresses of the practice's two portals.
     pub portals: Portals,
-    /// Its own sender address, when not the deployment's; SES must have verified it.
+    /// The practice's own sender address, which SES must have verified. When it is absent, mails come from the
+    /// deployment's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false)]
     pub sender: Option<Email>,
-    /// How recovery works here.
+    /// The practice's rules of recovery.
     #[serde(default)]
     pub policy: Policy,
 }
 
-/// Languages that mails are written in.
+/// The languages that mails are written in.
 pub const LOCALES: [&str; 2] = ["en", "es"];
 
-/// A locale is one that mails are written in.
+/// Checks that a locale is one of the languages that mails are written in. No locale is valid too.
 ///
 /// # Errors
-/// The rule, for whoever entered the locale.
+/// The rule, as a text for the person who entered the locale.
 pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
     if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
 }
 
 impl Practice {
-    /// Reads a practice from an administrator's JSON.
+    /// Reads a practice from JSON that an administrator has sent.
     ///
     /// # Errors
-    /// [`SettingError`] naming the member and the rule it breaks: unknown members, wrong types, values out of bounds.
+    /// [`SettingError`] names the member and the rule that it breaks: an unknown member, a wrong type, or a value out
+    /// of bounds.
     pub fn parse(value: &Value) -> Result<Self, SettingError> {
         refuse_unknown(value, &MEMBERS, "")?;
         let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
@@ -237,12 +253,13 @@ impl Practice {
         self.policy.check()
     }
 
-    /// The address of a link for one portal: the token in the fragment, which no server and no log ever sees (F4, T1).
+    /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,
+    /// T1).
     pub fn link(&self, portal: Portal, token: &str) -> String {
         format!("{}#token={token}", self.portals.of(portal).recovery_url)
     }
 
-    /// The origin of a portal's pages, as browsers write it.
+    /// The origin of a portal's pages, as browsers write it. `None` when the portal's address has none.
     pub fn origin(&self, portal: Portal) -> Option<String> {
         let url = &self.portals.of(portal).url;
         let (scheme, rest) = url.split_once("://")?;
@@ -251,12 +268,13 @@ impl Practice {
         Some(format!("{scheme}://{host}").to_ascii_lowercase())
     }
 
-    /// The address of a link that says "this wasn't me", on the same page.
+    /// The address of a link by which the account's owner reports that a change was not theirs. It leads to the same
+    /// page.
     pub fn freeze_link(&self, portal: Portal, token: &str) -> String {
         format!("{}#repudiate={token}", self.portals.of(portal).recovery_url)
     }
 
-    /// What a new password needs here.
+    /// The rules for a new password in this practice.
     pub const fn password_policy(&self) -> PasswordPolicy {
         PasswordPolicy {
             min_length: self.policy.password_min_length,
@@ -265,12 +283,12 @@ impl Practice {
     }
 }
 
-/// What a new password needs, for whoever chooses one.
+/// The length that a new password must have, for the person who chooses one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PasswordPolicy {
-    /// Code points.
+    /// The smallest number of characters (Unicode code points).
     pub min_length: u32,
-    /// Code points.
+    /// The largest number of characters (Unicode code points).
     pub max_length: usize,
 }
 
@@ -280,7 +298,8 @@ fn rule(holds: bool, member: &str, text: &str) -> Result<(), SettingError> {
     if holds { Ok(()) } else { Err(SettingError::new(member, text)) }
 }
 
-/// Stored policies may come from a newer release; an administrator's may not have a member that nobody reads.
+/// Refuses a member that is not a setting. A stored policy may have members of a newer release, but an administrator
+/// must not set a member that nobody reads.
 fn refuse_unknown(value: &Value, known: &[&str], path: &str) -> Result<(), SettingError> {
     let object = value
         .as_object()
@@ -335,6 +354,7 @@ mod tests {
 
     #[test]
     fn every_bound_is_held_at_both_ends() {
+        let documented = serde_json::to_value(<Policy as utoipa::PartialSchema>::schema()).expect("JSON");
         for (member, low, high) in [
             ("link_ttl", 600, 172_800),
             ("code_ttl", 300, 900),
@@ -343,7 +363,11 @@ mod tests {
             ("temporary_password_ttl", 3_600, 259_200),
             ("admin_link_max", 3_600, 2_592_000),
             ("password_min_length", 8, 64),
+            ("session_idle", 60, 43_200),
+            ("session_absolute", 300, 2_592_000),
         ] {
+            let bounds = &documented["properties"][member];
+            assert_eq!((&bounds["minimum"], &bounds["maximum"]), (&json!(low), &json!(high)), "{member}");
             for (value, fits) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
                 let mut settings = settings();
                 settings["policy"] = json!({ member: value });

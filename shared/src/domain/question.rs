@@ -1,6 +1,7 @@
-//! The security question: an added layer after the mailbox, never enough alone (T8).
+//! The security question: a second check after the mailbox is proven, and never enough alone (T8).
 //!
-//! An answer is compared without its case, accents' form, punctuation or spacing, and kept like a password.
+//! Letter case, punctuation, spacing and the Unicode form of accents do not count when an answer is compared. An answer
+//! is stored like a password.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
@@ -14,7 +15,7 @@ use crate::secrets::keyring::Keyring;
 use crate::secrets::password::{HashError, Hasher, Password, PasswordHash};
 use crate::secrets::secret::Secret;
 
-/// The questions a practice offers to choose from. Answers that a stranger can look up are left out on purpose.
+/// The questions that a practice offers. Questions whose answers a stranger can look up are left out on purpose.
 pub const OFFERED: [&str; 6] = [
     "What was the name of your first pet?",
     "What was the name of your first teacher?",
@@ -24,43 +25,45 @@ pub const OFFERED: [&str; 6] = [
     "What is the name of a place you dream of seeing?",
 ];
 
-/// Wrong answers that void a ticket.
+/// The number of wrong answers that voids a ticket.
 pub const ATTEMPTS: u64 = 5;
-/// Answers that an account takes in a day, whatever number of tickets they come with: who has the mailbox can ask for more
-/// tickets, and must not get more answers.
+/// The number of answers that an account takes in a day, whatever number of tickets they come with. A person who
+/// controls the mailbox can ask for more tickets, and must not get more answers by it.
 pub const BUDGET: Window = Window { count: 20, span: days(1) };
 
-/// The security question of an account: the question in words, the answer as Argon2id.
+/// The security question of an account: the question as text, and the answer as an Argon2id hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
-    /// As its holder reads it.
+    /// The question, as it is shown to the account's owner.
     pub question: String,
     /// The normalized answer, hashed like a password.
     pub answer: PasswordHash,
 }
 
-/// A question and its answer, as somebody sends them.
+/// A security question and its answer, as the account's owner sends them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewQuestion {
-    /// One of those that the practice offers, or one's own.
+    /// The question: one that the practice offers, or one of the owner's own. It has 1 to 200 characters after spaces
+    /// at both ends are cut, and no control characters.
     #[schema(min_length = 1, max_length = 200)]
     pub question: String,
-    /// 1 to 256 letters and digits; case, spacing and punctuation do not count.
+    /// The answer. It has 1 to 256 letters and digits; letter case, spacing and punctuation do not count.
+    #[schema(value_type = String, min_length = 1)]
     pub answer: Secret,
 }
 
-/// The same, fit to be kept. The answer is normalized and still plain.
+/// A question that has passed [`NewQuestion::check`]. Its answer is normalized and is still plain text.
 pub struct ChosenQuestion {
     question: String,
     answer: Password,
 }
 
 impl NewQuestion {
-    /// Checks both members.
+    /// Checks the question and normalizes the answer.
     ///
     /// # Errors
-    /// The member, and the rule it breaks.
+    /// [`InvalidMember`] names the member and the rule that it breaks.
     pub fn check(self) -> Result<ChosenQuestion, InvalidMember> {
         let question = self.question.trim().to_owned();
         if !is_line(&question, 200) {
@@ -77,24 +80,25 @@ impl NewQuestion {
 }
 
 impl ChosenQuestion {
-    /// As an account keeps it: one Argon2id.
+    /// Hashes the answer with one run of Argon2id, and returns the question as an account stores it.
     ///
     /// # Errors
-    /// [`HashError`].
+    /// [`HashError`] when the answer cannot be hashed.
     pub fn hash(&self, hasher: &Hasher, peppers: &Keyring, ambient: &Ambient) -> Result<Question, HashError> {
         let answer = hasher.hash(peppers, ambient, &self.answer)?;
         Ok(Question { question: self.question.clone(), answer })
     }
 }
 
-/// The form of an answer that is hashed. `None` when nothing or too much is left.
+/// The form of an answer that is hashed. `None` when it has no letters or digits, or more than 256.
 pub fn normalize(answer: &str) -> Option<Password> {
     Password::parse(&fold(answer))
 }
 
 fn fold(answer: &str) -> Zeroizing<String> {
     Zeroizing::new(
-        // Both ways, which is how letters come together that have more than two forms: ẞ, ß and SS; ς, σ and Σ.
+        // The text is lower-cased and then upper-cased. Both steps are needed to join letters that have more than two
+        // forms, such as ẞ, ß and SS, or ς, σ and Σ.
         answer
             .nfkc()
             .flat_map(char::to_lowercase)

@@ -1,4 +1,5 @@
-//! A session: what sign-in returns. Opaque, revocable, checked against its account at every use.
+//! A session: what a sign-in returns. It is opaque, it can be revoked, and it is checked against its account at every
+//! use.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,55 +8,57 @@ use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, SessionId, TicketId};
 use crate::secrets::token::Digest;
 
-/// A session. Stored in its account's partition, so that all of an account's are one query.
+/// A session. It is stored in the partition of its account, so that one query reads all sessions of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Names it within its account.
+    /// The id of the session, unique within its account.
     pub id: SessionId,
-    /// Whose it is.
+    /// The id of the account that the session is for.
     pub account: AccountId,
-    /// Of its token.
+    /// The digest of the session's token.
     pub digest: Digest,
-    /// The account's at sign-in; a later one voids the session.
+    /// The session epoch of the account at sign-in. A later epoch voids the session.
     pub epoch: u64,
-    /// The origin of the page that it was made for, when a cookie carries it.
+    /// The origin of the page that the session was made for; absent when the token is not in a cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// Of the temporary password that it began with. It can only change the password then.
+    /// The id of the temporary password that the session began with. Such a session can only change the password and
+    /// end. Absent for every other session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<TicketId>,
-    /// When it was made.
+    /// The time of the sign-in.
     pub created_at: Timestamp,
-    /// When it was last used.
+    /// The time at which the session was last used.
     pub seen_at: Timestamp,
-    /// Milliseconds of idleness it survives.
+    /// The time that the session lives without being used, in milliseconds.
     pub idle_millis: i64,
-    /// Until when it lives if it is not used again.
+    /// The time at which the session ends if it is not used again.
     pub idle_until: Timestamp,
-    /// Until when it lives whatever happens.
+    /// The time at which the session ends even if it is used.
     pub valid_until: Timestamp,
-    /// Where sign-in came from.
+    /// The source address of the sign-in.
     pub ip: String,
-    /// The browser or app, as it named itself, cut to 200 characters.
+    /// The name that the browser or app gave itself, cut to 200 characters; absent when it gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
 
 impl Session {
-    /// When it ends if it is not used again.
+    /// The time at which the session ends if it is not used again: the earlier of its two ends.
     pub fn expires_at(&self) -> Timestamp {
         self.idle_until.min(self.valid_until)
     }
 
-    /// The session after its account has changed so that every other one ends: it stays, and can do everything once a password
-    /// has been chosen.
+    /// The session after a change of its account that ends every other session. The session goes on. If it began with a
+    /// temporary password, it can do everything once a password has been chosen.
     #[must_use]
     pub fn kept_with(&self, account: &Account) -> Self {
         let ticket = self.ticket.filter(|_| account.temporary.is_some());
         Self { epoch: account.session_epoch, ticket, ..self.clone() }
     }
 
-    /// Opens its account now: in time, of the account's present epoch and temporary password, and the account open.
+    /// Whether the session is valid now: it has not ended, it has the account's present epoch and temporary password,
+    /// and the account is open.
     pub fn is_good(&self, account: &Account, now: Timestamp) -> bool {
         let temporary = account.temporary.as_ref().map(|temporary| temporary.ticket);
         let current =

@@ -1,38 +1,40 @@
-//! What free text may be: names, reasons, roles and questions in people's own words; and how a member of a request that breaks its rule is named.
+//! The rules for free text, such as names, reasons, roles and questions in people's own words, and the error that names
+//! a member of a request that breaks its rule.
 
-/// A member of a request breaks its rule. Neither text repeats the value.
+/// A member of a request breaks its rule. Neither text repeats the value that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {rule}")]
 pub struct InvalidMember {
-    /// Which member, as a dotted path.
+    /// The path of the member, with dots between the names.
     pub member: String,
-    /// What it must be.
+    /// The rule that the member must keep.
     pub rule: String,
 }
 
 impl InvalidMember {
-    /// Names the member and its rule.
+    /// Names a member and the rule that it breaks.
     pub fn new(member: impl Into<String>, rule: impl Into<String>) -> Self {
         Self { member: member.into(), rule: rule.into() }
     }
 
-    /// The same, for a member of a member.
+    /// The same error, for a member inside the member `outer`.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
         Self { member: format!("{outer}.{}", self.member), ..self }
     }
 }
 
-/// Words in one line: at least one character that is not blank, at most so many between the blanks at its ends, and none that
-/// controls.
+/// Whether a text is one line of words. Without the spaces at its ends it has 1 to `most` characters, and it has no
+/// control characters.
 pub fn is_line(words: &str, most: usize) -> bool {
     (1..=most).contains(&words.trim().chars().count()) && !words.chars().any(char::is_control)
 }
 
-/// A name is one line of 1 to 100 characters, the blanks at its ends included.
+/// Checks a name. It must have 1 to 100 characters, spaces at its ends included; it must not be blank, and must not
+/// have control characters.
 ///
 /// # Errors
-/// The rule, for whoever entered the name.
+/// The rule, as a text for the person who entered the name.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }

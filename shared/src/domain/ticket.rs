@@ -1,7 +1,8 @@
 //! A ticket: anything issued that lets its holder set a password.
 //!
-//! Owns what a ticket is worth at a moment ([`Ticket::standing`]) and how its secret comes to be. The decision that
-//! counts is the condition on the write that consumes it (`store::tickets`); what is computed here only chooses the words.
+//! This module decides whether a ticket can be used at a moment ([`Ticket::standing`]), and makes the ticket's secret.
+//! The decision that counts is the condition on the write that consumes the ticket (`store::tickets`). The standing
+//! that this module computes only chooses the error that the caller gets.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,39 +17,39 @@ use crate::secrets::derivation::Derivation;
 use crate::secrets::keyring::{KeyError, Keyring};
 use crate::secrets::token::{Digest, Nonce, Token, derived_id};
 
-/// What a ticket is.
+/// The kind of a ticket: a `reset_link`, a `verification_code`, a `temporary_password` or an `invitation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A link by mail or by hand.
+    /// A link to choose a new password. It is mailed, or staff hand it over.
     ResetLink,
-    /// A code by mail; it is exchanged for a token.
+    /// A code that is mailed. It is exchanged for a token.
     VerificationCode,
-    /// A password by mail, good for one sign-in that must choose another.
+    /// A password that is mailed. It is good for one sign-in, in which another password must be chosen.
     TemporaryPassword,
-    /// A link that sets an account up.
+    /// A link to set an account up.
     Invitation,
 }
 
-/// What its holder may do with it.
+/// The purpose of a ticket: a `reset` replaces a forgotten password, an `invitation` sets the first one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// Replace a forgotten password.
+    /// The holder may replace a forgotten password.
     Reset,
-    /// Set the first one.
+    /// The holder may set the first password of the account.
     Invitation,
 }
 
 impl Purpose {
-    /// What any ticket of an account is for now: the first password, or another one (F6).
+    /// The purpose of every ticket of an account at present: to set the first password, or another one (F6).
     pub const fn of(account: &Account) -> Self {
         if matches!(account.setup, Setup::SignedUp) { Self::Reset } else { Self::Invitation }
     }
 }
 
 impl Kind {
-    /// Of a link to an account: a first password, or another one (F6).
+    /// The kind of a link to an account: an invitation to set the first password, or a link to choose another one (F6).
     pub const fn of_link(account: &Account) -> Self {
         match Purpose::of(account) {
             Purpose::Reset => Self::ResetLink,
@@ -57,18 +58,18 @@ impl Kind {
     }
 }
 
-/// How far a ticket has come: [`State::may_become`] has the only transitions. Expiry and supersession follow from time and
-/// account.
+/// The stored state of a ticket. [`State::may_become`] lists the only transitions. The states `expired` and
+/// `superseded` are not stored: they follow from the time and from the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// In the table, not yet in the mail.
+    /// The ticket is in the table, and no mail has been sent yet.
     Issued,
-    /// SES has taken the mail.
+    /// SES has accepted the mail.
     Sent,
-    /// A password was set with it; of a temporary password, somebody signed in.
+    /// A password was set with the ticket. For a temporary password: somebody signed in with it.
     Used,
-    /// Taken back.
+    /// The ticket was revoked.
     Revoked,
 }
 
@@ -76,7 +77,7 @@ impl State {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Issued, Self::Sent, Self::Used, Self::Revoked];
 
-    /// Whether a ticket can come from this state into another. What was used or taken back stays so.
+    /// Whether a ticket can go from this state to another. A ticket that was used or revoked stays so.
     pub const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Issued => matches!(next, Self::Sent | Self::Used | Self::Revoked),
@@ -86,23 +87,25 @@ impl State {
     }
 }
 
-/// What became of the mail that carried a ticket. Later ones tell more, and replace the earlier ones, whatever the
-/// order in which SES reports them.
+/// The outcome of the mail that carried a ticket: it was `returned` for a reason that may pass, was `delivered` to the
+/// server of the mailbox, `bounced` permanently, or was marked as spam (`complained`). A later value of this list tells
+/// more than an earlier one, so it replaces the earlier one. The order in which SES reports them does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailFate {
-    /// It could not be delivered then: a mailbox was full, or a server away for too long. Or a machine has answered it.
+    /// The mail was not delivered, for a reason that may pass: the mailbox was full, its server did not answer in time,
+    /// or an answering machine replied. SES also reports this when it does not pass the mail on.
     Returned,
-    /// The mailbox's server has taken it.
+    /// The server of the mailbox has accepted the mail.
     Delivered,
-    /// It came back for good.
+    /// The mail came back for good: the address does not accept mail.
     Bounced,
-    /// Its owner called it spam.
+    /// The owner of the address marked the mail as spam.
     Complained,
 }
 
 impl MailFate {
-    /// As stored.
+    /// The name of the value, as it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Returned => "returned",
@@ -113,70 +116,72 @@ impl MailFate {
     }
 }
 
-/// What a ticket is worth to its holder at a moment.
+/// The standing of a ticket at a moment: whether it can be used, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Can be used.
+    /// The ticket can be used.
     Open,
-    /// Its time has passed.
+    /// The ticket has expired.
     Expired,
-    /// A password was set with it.
+    /// The ticket has been used.
     Used,
-    /// Taken back, superseded by a later password, out of answers, or its account may not recover.
+    /// The ticket was revoked, has been superseded by a later password, or has no answers left, or its account is
+    /// closed.
     Revoked,
 }
 
-/// A ticket. Its token is never stored: a link's is derived again from `nonce` by who holds the derivation key, a code's is
-/// drawn when the code is entered.
+/// A ticket. Its token is never stored. The token of a link is derived again from `nonce` with the derivation key, and
+/// the token of a code is drawn when the code is entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Names it within its account.
+    /// The id of the ticket, unique within its account.
     pub id: TicketId,
-    /// Whose password it sets.
+    /// The id of the account whose password the ticket sets.
     pub account: AccountId,
     /// The account's practice.
     pub practice: Slug,
     /// The account's portal.
     pub portal: Portal,
-    /// What it is.
+    /// The kind of the ticket.
     pub kind: Kind,
-    /// Who issued it.
+    /// The issuer of the ticket.
     pub issuer: Issuer,
-    /// Of its token. A verification code's has none until the code is entered, a link by mail none until it is mailed.
+    /// The digest of the ticket's token. It is absent for a verification code until the code is entered, and for a
+    /// mailed link until the link is mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Random; with the derivation key, makes a link's token.
+    /// A random number. The token of a link is derived from it with the derivation key.
     pub nonce: Nonce,
-    /// The id of that key; none of a token that is random.
+    /// The id of the derivation key; empty when the token is random.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub derivation_key: String,
-    /// The account's at issue; another one voids the ticket.
+    /// The credential version of the account when the ticket was issued. Another version voids the ticket.
     pub credential_version: u64,
-    /// How far it has come.
+    /// The stored state of the ticket.
     pub state: State,
-    /// When it was issued.
+    /// The time at which the ticket was issued.
     pub issued_at: Timestamp,
-    /// Until when it can be used.
+    /// The time from which the ticket can no longer be used.
     pub valid_until: Timestamp,
-    /// Wrong answers given to the security question, and those being compared.
+    /// The number of wrong answers to the security question, including those that are being compared.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub answers: u64,
-    /// What became of its mail, as far as SES has told.
+    /// The outcome of the mail; absent until SES has reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailFate>,
-    /// When its link was first opened by its holder's browser.
+    /// The time at which the holder's browser first opened the link; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Timestamp>,
-    /// The member of staff who issued it.
+    /// The id of the member of staff who issued the ticket; absent when somebody else did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<AccountId>,
-    /// Why it was issued, in the words of who did.
+    /// The reason for the ticket, in the words of the issuer; absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When a password was set with it.
+    /// The time at which the ticket was used; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
-    /// Of the `Idempotency-Key` it was used with.
+    /// The digest of the `Idempotency-Key` that the ticket was used with; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_with: Option<Digest>,
 }
@@ -186,16 +191,16 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What a new ticket is, and until when.
+/// The kind of a new ticket, its issuer and its life.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant {
-    /// What it is.
+    /// The kind of the ticket.
     pub kind: Kind,
-    /// Who issues it.
+    /// The issuer of the ticket.
     pub issuer: Issuer,
-    /// When it is issued.
+    /// The time at which the ticket is issued.
     pub issued_at: Timestamp,
-    /// Until when it can be used.
+    /// The time from which the ticket can no longer be used.
     pub valid_until: Timestamp,
 }
 
@@ -226,8 +231,8 @@ impl Ticket {
         }
     }
 
-    /// The ticket with the token of its link, derived as said. A link has one token: `None` when it has another already, or
-    /// has been mailed, used or taken back.
+    /// The ticket with the digest of its link's token, which this derivation makes. A link has one token: the answer is
+    /// `None` when the ticket has another token already, or has been mailed, used or revoked.
     pub fn with_link(&self, derivation: &Derivation<'_>) -> Option<Self> {
         let token = derivation.link_token(self.account, self.id);
         let digest = Some(token.digest());
@@ -235,8 +240,8 @@ impl Ticket {
         fits.then(|| Self { digest, ..self.derived(derivation) })
     }
 
-    /// The ticket of a temporary password that is derived as said. `None` when it was derived with another key before, or can
-    /// no longer be used.
+    /// The ticket of a temporary password, after the password was made by this derivation. `None` when it was made with
+    /// another key before, or when the ticket can no longer be used.
     pub fn with_temporary_password(&self, derivation: &Derivation<'_>) -> Option<Self> {
         let same = self.derivation_key.is_empty() || self.derivation_key == derivation.key_id();
         (same && self.state.may_become(State::Used)).then(|| self.derived(derivation))
@@ -246,10 +251,10 @@ impl Ticket {
         Self { nonce: derivation.nonce(), derivation_key: derivation.key_id().to_owned(), ..self.clone() }
     }
 
-    /// The ticket after it has set a password.
+    /// The ticket after it has set a password. `with` is the digest of the request's `Idempotency-Key`.
     ///
     /// # Errors
-    /// What it is worth instead, when it can no longer be used.
+    /// The standing of a ticket that can no longer be used.
     pub fn used(&self, now: Timestamp, with: Option<Digest>) -> Result<Self, Standing> {
         match self.state {
             State::Used => Err(Standing::Used),
@@ -261,7 +266,7 @@ impl Ticket {
         }
     }
 
-    /// What it is worth now. The account is its own, as stored now.
+    /// The standing of the ticket now. `account` is the ticket's own account, as it is stored now.
     pub fn standing(&self, account: &Account, now: Timestamp) -> Standing {
         if let Err(standing) = self.used(now, None) {
             return standing;
@@ -273,24 +278,24 @@ impl Ticket {
         if holds { Standing::Open } else { Standing::Revoked }
     }
 
-    /// An account has one temporary password: the one issued last.
+    /// Whether this is a temporary password that is no longer the account's. An account has one: the one issued last.
     fn is_replaced(&self, account: &Account) -> bool {
         let current = account.temporary.as_ref().map(|temporary| temporary.ticket);
         self.kind == Kind::TemporaryPassword && current != Some(self.id)
     }
 
-    /// The token of its link, derived again.
+    /// Derives the token of the ticket's link again.
     ///
     /// # Errors
-    /// [`KeyError::UnknownKeyId`] when its key has been removed.
+    /// [`KeyError::UnknownKeyId`] when the derivation key has been removed.
     pub fn token(&self, keys: &Keyring) -> Result<Token, KeyError> {
         let derivation = Derivation::with_key(keys, &self.derivation_key, &self.nonce)?;
         Ok(derivation.link_token(self.account, self.id))
     }
 }
 
-/// The id of the ticket that a request for a code leads to: whoever reads it must not learn the request's id, with which codes
-/// are entered.
+/// The id of the ticket that a request for a code leads to. It is derived from the request's id and does not reveal it,
+/// because codes are entered with the request's id.
 pub fn id_for_code(request: OutboxId) -> TicketId {
     TicketId::from(derived_id(request.made_at(), &["code", &request.to_string()]))
 }

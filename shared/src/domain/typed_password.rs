@@ -1,4 +1,5 @@
-//! A password as somebody types it: what it can be, and what every way of setting one checks before it is kept.
+//! A password as a person types it: which texts can be one, and the checks that every way of setting a password makes
+//! before it is stored.
 
 use crate::domain::account::Account;
 use crate::domain::practice::Practice;
@@ -9,18 +10,18 @@ use crate::secrets::password::{HashError, Hasher, Password, PasswordHash, Verdic
 use crate::secrets::secret::Secret;
 use crate::secrets::temporary::TemporaryPassword;
 
-/// Why a password is not set.
+/// The reason why a password is not set.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordRefused {
-    /// Somebody could guess it, or it is the one that is to be replaced.
+    /// The password is easy to guess, or is the one that it would replace.
     #[error("the password is refused for {} reasons", .0.len())]
     Weak(Vec<Weakness>),
-    /// It cannot be compared or hashed now.
+    /// The password cannot be compared or hashed now.
     #[error(transparent)]
     Hash(#[from] HashError),
 }
 
-/// What somebody typed as a password.
+/// A text that a person typed as a password.
 pub struct TypedPassword {
     password: Password,
     temporary: Option<TemporaryPassword>,
@@ -30,30 +31,30 @@ impl TypedPassword {
     /// Reads a member of a request.
     ///
     /// # Errors
-    /// [`InvalidMember`] when it has no or more than 256 characters.
+    /// [`InvalidMember`] when the member is empty or has more than 256 characters.
     pub fn parse(member: &str, typed: &Secret) -> Result<Self, InvalidMember> {
         let password = Password::parse(typed.expose());
         let password = password.ok_or_else(|| InvalidMember::new(member, "must have 1 to 256 characters"))?;
         Ok(Self { password, temporary: TemporaryPassword::parse(typed.expose()) })
     }
 
-    /// The password, in NFC.
+    /// The password, in Unicode form NFC.
     pub const fn password(&self) -> &Password {
         &self.password
     }
 
-    /// The temporary password that it can be, if it has the shape of one.
+    /// The text as a temporary password, if it has the shape of one.
     pub const fn temporary(&self) -> Option<&TemporaryPassword> {
         self.temporary.as_ref()
     }
 
-    /// Whether it is the account's temporary one.
+    /// Whether the text is the account's temporary password.
     pub fn is_temporary(&self, account: &Account) -> bool {
         let known = account.temporary.as_ref().zip(self.temporary());
         known.is_some_and(|(temporary, typed)| temporary.is(account.id, typed))
     }
 
-    /// Refuses the current password, as typed in the same request, and the account's temporary one.
+    /// Refuses a new password that is the current one, as typed in the same request, or the account's temporary one.
     ///
     /// # Errors
     /// [`PasswordRefused::Weak`].
@@ -62,7 +63,7 @@ impl TypedPassword {
         if same { Err(same_as_current()) } else { Ok(()) }
     }
 
-    /// Checks length, blocklist and context words.
+    /// Checks the length, the blocklist, and the words of the context such as the username and the practice's name.
     ///
     /// # Errors
     /// [`PasswordRefused::Weak`] with the reasons.
@@ -80,10 +81,10 @@ impl TypedPassword {
         if reasons.is_empty() { Ok(()) } else { Err(PasswordRefused::Weak(reasons)) }
     }
 
-    /// The hash to be stored, unless it is the password that the account has, the temporary one included (T9).
+    /// Hashes the password for the store, unless it is the account's current password or its temporary one (T9).
     ///
     /// # Errors
-    /// [`PasswordRefused`].
+    /// [`PasswordRefused::Weak`] for the account's own password, and [`PasswordRefused::Hash`] when hashing fails.
     pub fn hash_unless_current(
         &self,
         hasher: &Hasher,
@@ -98,7 +99,7 @@ impl TypedPassword {
             match hasher.verify(peppers, &self.password, Some(current)) {
                 Ok(Verdict::Wrong) => {}
                 Ok(_) => return Err(same_as_current()),
-                // Whoever lost their password must not be kept out by a hash that nobody can verify any more.
+                // A hash that can no longer be verified must not keep out a person who has lost their password.
                 Err(HashError::Key(_) | HashError::Broken) => tracing::warn!(event = "unverifiable_hash"),
                 Err(error) => return Err(error.into()),
             }

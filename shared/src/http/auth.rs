@@ -1,6 +1,12 @@
-//! Whose session a call carries, and what a member of staff may see (S1, S2, A1).
+//! Authentication: the session that a call carries, and the accounts that a member of staff may see (S1, S2, A1).
 //!
-//! Deny by default: what is not the caller's to see does not exist for them.
+//! The default is to deny: an account that the caller may not see is answered like one that does not exist.
+//!
+//! **A cookie is bound to its page.** A browser sends a cookie with any page's call. `SameSite=Strict` stops other
+//! sites, but not other hosts of the same site, which may be another practice's portal, or anybody's. So a session of a
+//! cookie remembers the origin that it was made for, which the practice's settings name and no header can, and every
+//! change must come from there. `__Host-` keeps those hosts from planting a cookie of theirs. No token against forgery
+//! is needed, and no state.
 
 use std::sync::Arc;
 
@@ -23,18 +29,19 @@ use crate::secrets::token::Token;
 use crate::store::practices::PracticeCache;
 use crate::store::transact::Store;
 
-/// The holder of a session that is good now.
+/// The holder of a valid session.
 pub struct Holder {
     /// The session.
     pub session: Session,
-    /// Its account, as it is now.
+    /// The session's account, as it is now.
     pub account: Account,
 }
 
-/// The holder of the session that a call carries. One round trip.
+/// Finds the holder of the session that a call carries, in one round trip.
 ///
 /// # Errors
-/// 401 when there is none that is good now, 403 when it can only choose a password.
+/// 401 when the call carries no valid session. 403 when the session can only change the password, or when a cookie
+/// carries it from a page of another origin.
 pub async fn holder(store: &Store, call: &Call, ambient: &Ambient) -> Result<Holder, Problem> {
     let holder = any_holder(store, call, ambient).await?;
     match holder.session.ticket {
@@ -43,10 +50,10 @@ pub async fn holder(store: &Store, call: &Call, ambient: &Ambient) -> Result<Hol
     }
 }
 
-/// The same, also of a session that can only choose a password.
+/// Finds the holder as [`holder`] does, and also accepts a session that can only change the password.
 ///
 /// # Errors
-/// 401 when there is none that is good now.
+/// 401 when the call carries no valid session. 403 when a cookie carries it from a page of another origin.
 pub async fn any_holder(store: &Store, call: &Call, ambient: &Ambient) -> Result<Holder, Problem> {
     let carried = carried_token(call)?;
     let found = store.use_session(&carried.token, ambient.now()).await?;
@@ -54,19 +61,21 @@ pub async fn any_holder(store: &Store, call: &Call, ambient: &Ambient) -> Result
     match (&session.origin, carried.by_cookie) {
         (None, false) => {}
         (Some(origin), true) => must_be_from(call, origin)?,
-        // A token in the wrong place was put there by somebody else.
+        // A session keeps to the header or to the cookie in which it began. A token in the other place was put there by
+        // somebody else.
         _ => return Err(Problem::no_session()),
     }
     Ok(Holder { session, account })
 }
 
-/// A session's token, and how it comes.
+/// The token of a session, and whether it came in a cookie.
 struct Carried {
     token: Token,
     by_cookie: bool,
 }
 
-/// The session's token. A browser that is given both is asked by the header, which no other page can set.
+/// Reads the token of the session. If a request has both, the `Authorization` header counts, because no other page can
+/// set it.
 fn carried_token(call: &Call) -> Result<Carried, Problem> {
     if let Some(value) = call.header(AUTHORIZATION) {
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
@@ -80,8 +89,9 @@ fn carried_token(call: &Call) -> Result<Carried, Problem> {
     token.map(|token| Carried { token, by_cookie: true }).ok_or_else(Problem::no_session)
 }
 
-/// S2: a call that a cookie authenticates comes from the very page that the session was made for. Reading needs no `Origin`,
-/// which browsers leave out of it; a page elsewhere could send it and not see the reply, and is refused all the same.
+/// Requires that a call with a cookie comes from a page of the origin that the session was made for (S2). A request
+/// that only reads needs no `Origin`, because browsers leave it out. A page of another site could send such a request
+/// without seeing the reply; it is refused all the same.
 fn must_be_from(call: &Call, origin: &str) -> Result<(), Problem> {
     let reads = [Method::GET, Method::HEAD].contains(&call.method);
     let site = call.header("sec-fetch-site");
@@ -92,11 +102,11 @@ fn must_be_from(call: &Call, origin: &str) -> Result<(), Problem> {
     if good { Ok(()) } else { Err(Problem::new(ErrorCode::OriginNotAllowed)) }
 }
 
-/// What a function that staff work with works with.
+/// The dependencies of a function that staff use.
 pub struct StaffDeps {
-    /// Time and randomness.
+    /// The source of time and randomness.
     pub ambient: Ambient,
-    /// The table.
+    /// The store.
     pub store: Store,
     practices: PracticeCache,
 }
@@ -105,7 +115,7 @@ impl StaffDeps {
     /// Reads the function's configuration.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable.
+    /// [`ConfigError`] names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self {
             store: Store::read(lookup, aws, ambient.clone())?,
@@ -114,19 +124,20 @@ impl StaffDeps {
         })
     }
 
-    /// The practice of a name.
+    /// Finds the practice with this slug.
     ///
     /// # Errors
-    /// 404 for a name that no practice has.
+    /// 404 when no practice has the slug.
     pub async fn practice_named(&self, name: &str) -> Result<Arc<Practice>, Problem> {
         let practice = self.practices.find_named(&self.store, name, self.ambient.now()).await?;
         practice.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))
     }
 
-    /// The member of staff whose session a call carries.
+    /// Finds the member of staff whose session a call carries.
     ///
     /// # Errors
-    /// 401 without a session that is good now, 403 for a client's.
+    /// 401 when the call carries no valid session. 403 when the session is a client's, can only change the password, or
+    /// comes from a page of another origin.
     pub async fn staff(&self, call: &Call) -> Result<Staff, Problem> {
         let Holder { account, .. } = holder(&self.store, call, &self.ambient).await?;
         if account.portal != Portal::Staff {
@@ -136,10 +147,10 @@ impl StaffDeps {
         Ok(Staff { account, practice })
     }
 
-    /// An account that a member of staff may see.
+    /// Finds an account that a member of staff may see.
     ///
     /// # Errors
-    /// 404 for every other, as for none.
+    /// 404 when there is no such account, or the member of staff may not see it.
     pub async fn find_account(&self, staff: &Staff, id: &str) -> Result<Account, Problem> {
         let not_found = || Problem::new(ErrorCode::NotFound);
         let id: AccountId = id.parse().map_err(|_| not_found())?;
@@ -147,7 +158,7 @@ impl StaffDeps {
         account.filter(|account| staff.sees(account)).ok_or_else(not_found)
     }
 
-    /// An event of what a member of staff does.
+    /// Creates an event that a member of staff causes.
     ///
     /// # Errors
     /// 503 when no id can be drawn.

@@ -1,4 +1,4 @@
-//! A request as a handler sees it: parsed where it enters, refused in words that repeat nothing of it.
+//! A request as a handler sees it. It is parsed where it enters, and the words of a refusal repeat nothing of it.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,21 +11,21 @@ use serde::de::DeserializeOwned;
 
 use crate::http::problem::{ErrorCode, Problem};
 
-/// The largest body taken, in bytes.
+/// The largest body that is accepted, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;
-/// The longest `Idempotency-Key` taken, in bytes.
+/// The longest `Idempotency-Key` that is accepted, in bytes.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 
 /// A request as a handler sees it.
 pub struct Call {
     pub(super) method: Method,
     pub(super) path: String,
-    /// The parameters of the route's pattern, with what the path has in their place.
+    /// The parameters of the route's pattern, with the segments that the path has in their places.
     pub(super) parameters: Vec<(&'static str, String)>,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Body,
-    /// Where it comes from, as the gateway saw it.
+    /// The source address of the request, as the gateway saw it.
     pub address: IpAddr,
 }
 
@@ -39,20 +39,22 @@ impl Call {
         Self { method: parts.method, path, parameters, query, headers: parts.headers, body, address }
     }
 
-    /// What the path has in the place of a parameter of its route's pattern; empty for a parameter that the pattern lacks.
+    /// The segment that the path has in the place of a parameter. It is empty for a parameter that the pattern does not
+    /// have.
     pub fn parameter(&self, name: &str) -> &str {
         self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
-    /// A header that can be read as text.
+    /// A header as text. `None` when it is absent or cannot be read as text.
     pub(super) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The body, read as JSON of the given shape.
+    /// Reads the body as JSON of the given type.
     ///
     /// # Errors
-    /// 413, 415, or 400 naming the member that is wrong.
+    /// 413 for a body that is too large, 415 for one that is not JSON by its `Content-Type`, and 400 with the member
+    /// that is wrong.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body: &[u8] = &self.body;
         if body.len() > LARGEST_BODY {
@@ -67,10 +69,10 @@ impl Call {
         Ok(value)
     }
 
-    /// The same, where a request without a body asks for what is usual.
+    /// Reads the body like [`Call::json`]. A request without a body gets the type's default.
     ///
     /// # Errors
-    /// As [`Call::json`].
+    /// The errors of [`Call::json`].
     pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
@@ -81,10 +83,10 @@ impl Call {
         essence.eq_ignore_ascii_case("application/json")
     }
 
-    /// The query, read as the given shape: every member a string, at most once.
+    /// Reads the query as the given type. Each member is a string and may occur once.
     ///
     /// # Errors
-    /// 400 naming the member that is wrong.
+    /// 400 with the member that is wrong.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let mut members = serde_json::Map::new();
         for (name, value) in &self.query {
@@ -95,19 +97,19 @@ impl Call {
         serde_path_to_error::deserialize(serde_json::Value::Object(members)).map_err(|error| refusal(&error))
     }
 
-    /// The `If-Match` of a change.
+    /// The header `If-Match` of a change.
     ///
     /// # Errors
-    /// 428 when there is none.
+    /// 428 when it is absent.
     pub fn if_match(&self) -> Result<&str, Problem> {
         let value = self.header(IF_MATCH);
         value.ok_or_else(|| Problem::new(ErrorCode::PreconditionRequired))
     }
 
-    /// The `Idempotency-Key`, if there is one.
+    /// The header `Idempotency-Key`; `None` when it is absent.
     ///
     /// # Errors
-    /// 400 when it is empty, over 255 bytes or not ASCII.
+    /// 400 when it is empty, longer than 255 bytes, or not ASCII.
     pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
         let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
         let text = value.to_str().ok().filter(|text| (1..=LONGEST_IDEMPOTENCY_KEY).contains(&text.len()));
@@ -115,12 +117,12 @@ impl Call {
             .ok_or_else(|| Problem::invalid("Idempotency-Key", "must have 1 to 255 ASCII characters"))
     }
 
-    /// The `Origin` of the page that makes the call, as its browser says.
+    /// The origin of the page that makes the call, as its browser states it.
     pub fn origin(&self) -> Option<&str> {
         self.header(ORIGIN)
     }
 
-    /// Whether the caller asks for this media type by name.
+    /// Whether the header `Accept` names this media type.
     pub fn accepts(&self, media_type: &str) -> bool {
         let value = self.header(ACCEPT).unwrap_or_default();
         value
@@ -128,7 +130,7 @@ impl Call {
             .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type))
     }
 
-    /// The query of this call, with one member set anew: where a next page is.
+    /// The query of this call with one member replaced, for the link to a next page.
     pub fn with_query(&self, name: &str, value: &str) -> String {
         let others = self.query.iter().filter(|(known, _)| known != name);
         let all = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
@@ -137,7 +139,7 @@ impl Call {
         format!("?{}", pairs.collect::<Vec<_>>().join("&"))
     }
 
-    /// How the browser or app names itself, cut to 200 characters.
+    /// The name that the browser or app gives itself, cut to 200 characters.
     pub fn user_agent(&self) -> Option<String> {
         let value = self.header(USER_AGENT)?;
         Some(value.chars().filter(|c| !c.is_control()).take(200).collect())
@@ -148,15 +150,15 @@ fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(St
     query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// An invocation that is no request, read as the given shape.
+/// Reads an invocation that is not a request as the given type.
 ///
 /// # Errors
-/// 400 naming the member that is wrong, without repeating it.
+/// 400 with the member that is wrong. The value is not repeated.
 pub fn read<T: DeserializeOwned>(invocation: serde_json::Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error))
 }
 
-/// What the parser says of a body, without repeating what was in it.
+/// Turns the parser's error into a problem that repeats nothing of the body.
 fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let member = error.path().to_string();
     match error.inner().classify() {
@@ -168,7 +170,8 @@ fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
 }
 
-/// serde's sentences quote the value that did not fit; a password must not come back in an error.
+/// Leaves the value out of an error of serde. Its sentences quote the value that does not fit, and a password must not
+/// come back in an error.
 fn without_values(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let known = ["missing field", "unknown field", "duplicate field"];
@@ -189,7 +192,8 @@ fn without_values(error: &serde_json::Error) -> String {
     }
 }
 
-/// `requestContext.http.sourceIp`, never a header's. What cannot be read counts as one address, together.
+/// Reads `requestContext.http.sourceIp`, and never a header. All requests without a readable address count as one
+/// address.
 fn source_address(request: &Request) -> IpAddr {
     let context = request.request_context_ref();
     let source = context.and_then(|context| match context {

@@ -1,4 +1,4 @@
-//! The headers that this system sets: those of every reply (R2), and how a value becomes one.
+//! The headers that this crate sets: the ones of every reply (R2), and how a text becomes a header.
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
@@ -7,7 +7,7 @@ use lambda_http::http::header::{
 };
 use lambda_http::{Body, Response};
 
-/// The headers that every reply carries.
+/// Builds a response with the headers that every reply carries.
 pub(super) fn finish(
     status: StatusCode,
     content_type: &'static str,
@@ -29,12 +29,12 @@ pub(super) fn finish(
     response
 }
 
-/// A header value from text that this system made.
+/// A header with a text that this crate has made. `None` when the text cannot be a header's value.
 pub(super) fn header(name: HeaderName, text: &str) -> Option<(HeaderName, HeaderValue)> {
     HeaderValue::from_str(text).ok().map(|value| (name, value))
 }
 
-/// `Retry-After`, in seconds.
+/// The header `Retry-After`, in seconds.
 pub(super) fn retry_after(seconds: u64) -> Option<(HeaderName, HeaderValue)> {
     header(RETRY_AFTER, &seconds.to_string())
 }

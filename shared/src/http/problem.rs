@@ -11,7 +11,6 @@ use lambda_http::lambda_runtime::Diagnostic;
 use lambda_http::{Body, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use crate::domain::permission::Forbidden;
 use crate::domain::practice::SettingError;
@@ -26,7 +25,7 @@ use crate::secrets::password::HashError;
 use crate::store::error::StoreError;
 
 /// Every error a caller can meet. Stable: programs branch on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The body is no JSON.
@@ -37,13 +36,13 @@ pub enum ErrorCode {
     NotFound,
     /// The path has other methods.
     MethodNotAllowed,
-    /// The body is over 16 KiB.
+    /// The body is larger than 16 KiB.
     BodyTooLarge,
     /// The body is not `application/json`.
     UnsupportedMediaType,
     /// No practice has this slug.
     UnknownPractice,
-    /// The practice does not offer this way to recover.
+    /// The practice does not offer this recovery method.
     MethodNotOffered,
     /// A limit was reached; `Retry-After` says when it ends.
     TooManyRequests,
@@ -99,6 +98,31 @@ pub enum ErrorCode {
     Internal,
 }
 
+/// A member that problems of some codes carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// The number of attempts that are left.
+    AttemptsLeft,
+    /// The member or header of the request that is wrong, and its rule.
+    Detail,
+    /// The reasons why a password is refused.
+    Reasons,
+    /// The practice's support contact.
+    Support,
+}
+
+impl Member {
+    /// As in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AttemptsLeft => "attempts_left",
+            Self::Detail => "detail",
+            Self::Reasons => "reasons",
+            Self::Support => "support",
+        }
+    }
+}
+
 impl ErrorCode {
     /// As in the API.
     pub fn name(self) -> String {
@@ -110,14 +134,18 @@ impl ErrorCode {
         self.table().0
     }
 
-    /// The members or headers that a problem of this code carries besides, for the contract document.
-    pub const fn carries(self) -> &'static [&'static str] {
+    /// The sentence for a person.
+    pub const fn title(self) -> &'static str {
+        self.table().1
+    }
+
+    /// The members that every problem of this code carries besides those that all problems have.
+    pub const fn members(self) -> &'static [Member] {
         match self {
-            Self::TooManyRequests => &["Retry-After"],
-            Self::InvalidCode | Self::WrongAnswer => &["attempts_left"],
-            Self::QuestionNotSet => &["support"],
-            Self::WeakPassword => &["reasons"],
-            Self::InvalidSetting => &["detail"],
+            Self::InvalidRequest | Self::InvalidSetting => &[Member::Detail],
+            Self::InvalidCode | Self::WrongAnswer => &[Member::AttemptsLeft],
+            Self::QuestionNotSet => &[Member::Support],
+            Self::WeakPassword => &[Member::Reasons],
             _ => &[],
         }
     }
@@ -127,56 +155,65 @@ impl ErrorCode {
         match self {
             Self::MalformedJson => (StatusCode::BAD_REQUEST, "The body is not valid JSON."),
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "The request is not valid."),
-            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here."),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "This path has other methods."),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is over 16 KiB."),
+            Self::NotFound => (StatusCode::NOT_FOUND, "Not found."),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed."),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB."),
             Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json.")
             }
-            Self::UnknownPractice => (StatusCode::NOT_FOUND, "No practice has this name."),
+            Self::UnknownPractice => (StatusCode::NOT_FOUND, "There is no such practice."),
             Self::MethodNotOffered => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "The practice does not offer this way to recover.")
+                (StatusCode::UNPROCESSABLE_ENTITY, "The practice does not offer this recovery method.")
             }
             Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too many requests. Try again later."),
-            Self::InvalidCode => (StatusCode::BAD_REQUEST, "The code is not right."),
-            Self::CodeExpired => (StatusCode::GONE, "This code can no longer be used. Ask for a new one."),
-            Self::InvalidToken => (StatusCode::NOT_FOUND, "This is not valid. Ask for a new link or code."),
-            Self::ExpiredToken => (StatusCode::GONE, "This has expired. Ask for a new link or code."),
+            Self::InvalidCode => (StatusCode::BAD_REQUEST, "The code is incorrect."),
+            Self::CodeExpired => (StatusCode::GONE, "The code can no longer be used. Request a new one."),
+            Self::InvalidToken => {
+                (StatusCode::NOT_FOUND, "The link or code is not valid. Request a new one.")
+            }
+            Self::ExpiredToken => (StatusCode::GONE, "The link or code has expired. Request a new one."),
             Self::UsedToken => {
-                (StatusCode::GONE, "This has been used. Sign in, or ask for a new link or code.")
+                (StatusCode::GONE, "The link or code has already been used. Sign in, or request a new one.")
             }
-            Self::RevokedToken => (StatusCode::GONE, "This is no longer valid. Ask for a new link or code."),
-            Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "Choose another password."),
-            Self::WrongAnswer => (StatusCode::FORBIDDEN, "The security question needs its right answer."),
+            Self::RevokedToken => {
+                (StatusCode::GONE, "The link or code is no longer valid. Request a new one.")
+            }
+            Self::WeakPassword => (StatusCode::UNPROCESSABLE_ENTITY, "Choose a different password."),
+            Self::WrongAnswer => (StatusCode::FORBIDDEN, "The answer to the security question is incorrect."),
             Self::QuestionNotSet => {
-                (StatusCode::FORBIDDEN, "The account has no security question yet. The practice can help.")
+                (StatusCode::FORBIDDEN, "The account has no security question. Contact the practice.")
             }
-            Self::IdempotencyKeyReused => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "This Idempotency-Key was used with another password.")
-            }
-            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are not right."),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The Idempotency-Key was already used with another password.",
+            ),
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "The sign-in details are incorrect."),
             Self::TemporaryPasswordExpired => (
                 StatusCode::UNAUTHORIZED,
-                "This temporary password has expired. Choose \"forgot password\", or ask for a new one.",
+                "The temporary password has expired. Request a link or code, or ask the practice for a new one.",
             ),
-            Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to go on."),
+            Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to continue."),
             Self::PasswordChangeRequired => (StatusCode::FORBIDDEN, "Choose a new password first."),
-            Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "This page may not do this."),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "Your account may not do this."),
-            Self::NoAddress => (StatusCode::CONFLICT, "The account has no address. Copy a link instead."),
-            Self::AccountClosed => (StatusCode::CONFLICT, "The account is not open. Open it first."),
-            Self::AlreadySignedUp => (StatusCode::CONFLICT, "The account is set up. Send a link instead."),
+            Self::OriginNotAllowed => {
+                (StatusCode::FORBIDDEN, "This page is not allowed to make this request.")
+            }
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Your account is not allowed to do this."),
+            Self::NoAddress => {
+                (StatusCode::CONFLICT, "The account has no email address. Copy a link instead.")
+            }
+            Self::AccountClosed => (StatusCode::CONFLICT, "The account is closed. Open it first."),
+            Self::AlreadySignedUp => {
+                (StatusCode::CONFLICT, "The account is already set up. Send a link instead.")
+            }
             Self::InvalidSetting => (StatusCode::UNPROCESSABLE_ENTITY, "The settings are not valid."),
-            Self::UsernameTaken => (StatusCode::CONFLICT, "Another account has this username."),
+            Self::UsernameTaken => (StatusCode::CONFLICT, "The username is already taken."),
             Self::PreconditionRequired => {
-                (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of what you have changed.")
+                (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of the account.")
             }
             Self::PreconditionFailed => {
-                (StatusCode::PRECONDITION_FAILED, "Somebody has changed this meanwhile. Look at it again.")
+                (StatusCode::PRECONDITION_FAILED, "The account has been changed. Load it again.")
             }
-            Self::Unavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "This is not available now. Try again in a moment.")
-            }
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable. Try again."),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong. Try again later."),
         }
     }
@@ -192,23 +229,16 @@ pub struct Problem {
 }
 
 /// How a problem looks in JSON (RFC 9457).
-#[derive(Serialize, ToSchema)]
-pub struct ProblemBody {
-    /// `urn:rekey:problem:` and the code.
-    pub r#type: String,
-    /// What a person may read.
-    pub title: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// What a program reads.
-    pub code: ErrorCode,
-    /// What is wrong with this request.
+#[derive(Serialize)]
+struct ProblemBody {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: ErrorCode,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Facts that some codes carry: `attempts_left`, `reasons`, `support`.
+    detail: Option<String>,
     #[serde(flatten)]
-    #[schema(value_type = Object)]
-    pub members: Map<String, Value>,
+    members: Map<String, Value>,
 }
 
 impl Problem {
@@ -253,8 +283,8 @@ impl Problem {
 
     /// With a fact that the code carries.
     #[must_use]
-    pub fn with(mut self, member: &str, value: impl Serialize) -> Self {
-        self.members.insert(member.to_owned(), serde_json::to_value(value).unwrap_or_default());
+    pub fn with(mut self, member: Member, value: impl Serialize) -> Self {
+        self.members.insert(member.name().to_owned(), serde_json::to_value(value).unwrap_or_default());
         self
     }
 
@@ -349,7 +379,9 @@ impl From<Forbidden> for Problem {
 impl From<PasswordRefused> for Problem {
     fn from(error: PasswordRefused) -> Self {
         match error {
-            PasswordRefused::Weak(reasons) => Self::new(ErrorCode::WeakPassword).with("reasons", reasons),
+            PasswordRefused::Weak(reasons) => {
+                Self::new(ErrorCode::WeakPassword).with(Member::Reasons, reasons)
+            }
             PasswordRefused::Hash(error) => error.into(),
         }
     }
@@ -381,7 +413,7 @@ mod tests {
         let Body::Text(body) = response.body() else { panic!("a text") };
         assert_eq!(
             body,
-            r#"{"type":"urn:rekey:problem:unavailable","title":"This is not available now. Try again in a moment.","status":503,"code":"unavailable"}"#
+            r#"{"type":"urn:rekey:problem:unavailable","title":"Temporarily unavailable. Try again.","status":503,"code":"unavailable"}"#
         );
         assert_eq!(response.headers()["retry-after"], "1");
     }

@@ -1,4 +1,4 @@
-//! A reply: status, body, and the headers that every one of them carries (R2).
+//! A reply: status, body, and the headers that every reply carries (R2).
 
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION, SET_COOKIE};
@@ -8,10 +8,11 @@ use serde::Serialize;
 use crate::http::headers::{finish, header};
 use crate::http::problem::Problem;
 
-/// The session's cookie. Its prefix makes browsers hold it to this host, to https, and to no narrower path.
+/// The name of the session's cookie. Its prefix makes browsers accept it only over https, only for this host, and only
+/// with the path `/`.
 pub(super) const COOKIE_NAME: &str = "__Host-rekey";
 
-/// What a handler replies when all is well.
+/// The reply of a handler that succeeds.
 #[derive(Debug)]
 pub struct Reply {
     pub(super) status: StatusCode,
@@ -21,22 +22,22 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// With a body.
+    /// A reply with a body of JSON.
     ///
     /// # Errors
-    /// 500 when the body cannot be written, which no type of this system can cause.
+    /// 500 when the body cannot be serialized. No type of this system can cause that.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body =
             serde_json::to_string(body).map_err(|error| Problem::internal("writing the reply", error))?;
         Ok(Self { body: Some(body), ..Self::bare(status) })
     }
 
-    /// 204.
+    /// A reply with status 204 and no body.
     pub const fn empty() -> Self {
         Self::bare(StatusCode::NO_CONTENT)
     }
 
-    /// 302 to a page of a portal.
+    /// A reply with status 302, which leads to a page of a portal.
     pub fn redirect(url: &str) -> Self {
         Self { headers: header(LOCATION, url).into_iter().collect(), ..Self::bare(StatusCode::FOUND) }
     }
@@ -45,7 +46,7 @@ impl Reply {
         Self { status, content_type: "application/json", body: None, headers: Vec::new() }
     }
 
-    /// With the session's cookie; an empty token takes it away.
+    /// Sets the session's cookie. An empty token removes it.
     #[must_use]
     pub fn with_cookie(mut self, token: &str) -> Self {
         let end = if token.is_empty() { "; Max-Age=0" } else { "" };
@@ -54,26 +55,26 @@ impl Reply {
         self
     }
 
-    /// 200 with a body of another kind.
+    /// A reply with status 200 and a body of another content type.
     pub fn text(content_type: &'static str, body: String) -> Self {
         Self { content_type, body: Some(body), ..Self::bare(StatusCode::OK) }
     }
 
-    /// With a link to something that belongs to it (RFC 8288).
+    /// Adds a link to a related address (RFC 8288).
     #[must_use]
     pub fn with_link(mut self, target: &str, relation: &str) -> Self {
         self.headers.extend(header(LINK, &format!("<{target}>; rel=\"{relation}\"")));
         self
     }
 
-    /// With an `ETag`, which `If-Match` gives back.
+    /// Adds an `ETag`, which the caller sends back in `If-Match`.
     #[must_use]
     pub fn with_etag(mut self, tag: &str) -> Self {
         self.headers.extend(header(ETAG, tag));
         self
     }
 
-    /// With the headers that every reply carries.
+    /// The response, with the headers that every reply carries.
     pub(super) fn into_response(self) -> Response<Body> {
         finish(self.status, self.content_type, self.body, self.headers)
     }

@@ -4,9 +4,7 @@
 //! CreateLink` says who may call it and how it can fail. From these two come dispatch with its 404 and 405, the pattern in the
 //! log, the contract document, and what the tests hold the watch router, the template and the matrix of roles to.
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 
 use lambda_http::http::Method;
@@ -14,10 +12,11 @@ use lambda_http::http::header::ALLOW;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use tracing::Instrument as _;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response as Documented, ResponseBuilder};
 
 use crate::http::call::Call;
+use crate::http::document::{error_responses, problem_schemas};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
 
@@ -67,7 +66,7 @@ pub trait Operation: utoipa::Path {
 
 /// Every error of an operation, once each.
 pub fn errors_of<O: Operation>() -> Vec<ErrorCode> {
-    let always: &[ErrorCode] = &[ErrorCode::Unavailable];
+    let always: &[ErrorCode] = &[ErrorCode::MethodNotAllowed, ErrorCode::Internal, ErrorCode::Unavailable];
     let parts = O::ERRORS.iter().copied().chain([O::CALLER.errors(), always]);
     let mut errors: Vec<ErrorCode> = Vec::new();
     for error in parts.flatten() {
@@ -78,38 +77,19 @@ pub fn errors_of<O: Operation>() -> Vec<ErrorCode> {
     errors
 }
 
-/// The error responses of an operation in the contract document, one a status.
-pub struct ErrorsOf<O>(PhantomData<O>);
-
-impl<O: Operation> utoipa::IntoResponses for ErrorsOf<O> {
-    fn responses() -> BTreeMap<String, RefOr<Documented>> {
-        let mut by_status: BTreeMap<String, Vec<ErrorCode>> = BTreeMap::new();
-        for error in errors_of::<O>() {
-            by_status.entry(error.status().as_str().to_owned()).or_default().push(error);
-        }
-        by_status.into_iter().map(|(status, errors)| (status, problem_response(&errors).into())).collect()
-    }
-}
-
-fn problem_response(errors: &[ErrorCode]) -> Documented {
-    let describe = |error: &ErrorCode| match error.carries() {
-        [] => format!("`{}`", error.name()),
-        members => format!("`{}` with `{}`", error.name(), members.join("`, `")),
-    };
-    let description = errors.iter().map(describe).collect::<Vec<_>>().join(", ");
-    let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
-    ResponseBuilder::new().description(description).content("application/json", body).build()
-}
-
 /// Adds an operation to the contract document.
 pub fn describe<O: Operation + utoipa::__dev::SchemaReferences + for<'t> utoipa::__dev::Tags<'t>>(
     document: &mut OpenApi,
 ) {
+    let errors = errors_of::<O>();
     let mut operation = O::operation();
     operation.tags = Some(O::tags().into_iter().map(str::to_owned).collect());
+    operation.security = matches!(O::CALLER, Caller::Anyone).then(Vec::new);
+    operation.responses.responses.extend(error_responses(&errors));
     document.paths.add_path_operation(O::path(), O::methods(), operation);
     let mut schemas = Vec::new();
     O::schemas(&mut schemas);
+    schemas.extend(problem_schemas(&errors));
     document.components.get_or_insert_default().schemas.extend(schemas);
 }
 
@@ -124,6 +104,8 @@ pub struct Route<D> {
     pub pattern: &'static str,
     /// Who may call it.
     pub caller: Caller,
+    /// Every error that it can answer with.
+    pub errors: fn() -> Vec<ErrorCode>,
     handler: for<'a> fn(&'a D, &'a Call) -> Handling<'a>,
 }
 
@@ -131,7 +113,7 @@ impl<D> Route<D> {
     /// The route of an operation. Boxing the handler's future keeps that of the whole function small.
     pub fn of<O: Operation>(handler: for<'a> fn(&'a D, &'a Call) -> Handling<'a>) -> Self {
         let method = O::methods().first().map_or(Method::GET, method_of);
-        Self { method, pattern: O::path().leak(), caller: O::CALLER, handler }
+        Self { method, pattern: O::path().leak(), caller: O::CALLER, errors: errors_of::<O>, handler }
     }
 
     /// The parameters of the pattern, when a path fits it. An empty segment counts, so that a doubled slash is another path.

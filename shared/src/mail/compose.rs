@@ -1,8 +1,8 @@
-//! Composing a mail: facts in; subject, plain text and HTML out.
+//! Composing a mail: it takes facts and returns a subject, a plain text and an HTML body.
 //!
-//! Owns the words (the files under `templates/`), the two languages, how a moment is written, and what keeps a name
-//! or an address from changing the shape of a mail. It never sends, never reads a clock, never looks anything up,
-//! and never puts a secret, a name or an address into a subject.
+//! This module owns the words (the files under `templates/`), the two languages, the form of times, and the rules that
+//! keep a name or an address from changing the shape of a mail. It never sends a mail, reads a clock or looks anything
+//! up. It never puts a secret, a name or an address into a subject.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,10 +16,10 @@ mod template;
 use moment::write_moment;
 use template::render;
 
-/// The language a mail is written in.
+/// The language that a mail is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
-    /// English, also for every locale that has no templates of its own.
+    /// English. It also serves every locale that has no templates of its own.
     #[default]
     English,
     /// Spanish, in the polite form.
@@ -27,13 +27,13 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language for an account's locale: `es` and its regions (`es-MX`) are Spanish, anything else is English.
+    /// The language for a locale. `es` and its regions, such as `es-MX`, are Spanish; every other locale is English.
     pub fn from_locale(locale: &str) -> Self {
         let primary = locale.split(['-', '_']).next().unwrap_or_default();
         if primary.eq_ignore_ascii_case("es") { Self::Spanish } else { Self::English }
     }
 
-    /// The HTML `lang` attribute, and the name of the folder of the templates.
+    /// The value of the HTML `lang` attribute, which is also the name of the folder of templates.
     fn code(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -42,25 +42,25 @@ impl Language {
     }
 }
 
-/// What a mail is about.
+/// The kind of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A link to choose a new password.
     ResetLink,
     /// A code to choose a new password.
     VerificationCode,
-    /// A password that signs in once, to choose another.
+    /// A password for one sign-in, in which another must be chosen.
     TemporaryPassword,
     /// A link to set up an account that has no password yet.
     Invitation,
     /// A notice that the password was changed.
     PasswordChanged,
-    /// To the practice: an account's owner has said that a change was not theirs.
+    /// A notice to the practice: the owner of an account has reported that a change was not theirs.
     Frozen,
 }
 
 impl Kind {
-    /// The folder of the templates.
+    /// The folder of the kind's templates.
     fn folder(self) -> &'static str {
         match self {
             Self::ResetLink => "reset_link",
@@ -72,68 +72,69 @@ impl Kind {
         }
     }
 
-    /// Whether the mail carries something to be typed.
+    /// Whether the mail carries a code or password that a person types.
     fn has_code(self) -> bool {
         matches!(self, Self::VerificationCode | Self::TemporaryPassword)
     }
 
-    /// Whether the mail carries what ends, and so must say when.
+    /// Whether the mail carries a secret that expires. Such a mail must say when.
     fn has_end(self) -> bool {
         !matches!(self, Self::PasswordChanged | Self::Frozen)
     }
 }
 
-/// One account and the address that serves it. Has no `Debug`: the address may carry a token.
+/// An account, and the address that serves it. The type has no `Debug`, because the address may carry a token.
 #[derive(Clone, Copy)]
 pub struct Link<'a> {
     /// The account's username.
     pub username: &'a str,
-    /// Absolute `https` or `http` address, written into the mail unchanged.
+    /// An absolute `https` or `http` address. It is written into the mail unchanged.
     pub url: &'a str,
 }
 
-/// How the practice can be reached; what is absent or blank is left out of the mail.
+/// The practice's support contact. A member that is absent or blank is left out of the mail.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Support<'a> {
-    /// Email address.
+    /// The email address.
     pub email: Option<&'a str>,
-    /// Telephone number, as the practice writes it.
+    /// The telephone number, as the practice writes it.
     pub phone: Option<&'a str>,
-    /// Address of a page.
+    /// The address of a page.
     pub url: Option<&'a str>,
 }
 
-/// Everything a mail says. Has no `Debug`: its links may carry tokens.
+/// All facts that a mail states. The type has no `Debug`, because its links may carry tokens.
 #[derive(Clone, Copy)]
 pub struct Letter<'a> {
-    /// What the mail is about.
+    /// The kind of the mail.
     pub kind: Kind,
-    /// The language to write in.
+    /// The language of the mail.
     pub language: Language,
     /// The practice's display name.
     pub practice_name: &'a str,
-    /// Whom to turn to.
+    /// The practice's support contact.
     pub support: Support<'a>,
-    /// Where to sign in.
+    /// The address at which to sign in.
     pub portal_url: &'a str,
-    /// IANA name of the practice's time zone; an unknown one is written as UTC.
+    /// The IANA name of the practice's time zone. Times are written in UTC if the name is unknown.
     pub time_zone: &'a str,
-    /// One for each account that shares the mailbox: with what opens it, or with the portal where the mail has no such link.
+    /// One link for each account that shares the mailbox. It has the account's own address, or the address of the
+    /// portal in a mail that carries no such link.
     pub links: &'a [Link<'a>],
-    /// The code or the temporary password, grouped for reading.
+    /// The code or the temporary password, in groups for reading.
     pub code: Option<&'a str>,
-    /// Of a [`Kind::PasswordChanged`]: the link that says "this wasn't me".
+    /// For [`Kind::PasswordChanged`]: the link by which the owner reports that the change was not theirs.
     pub freeze_url: Option<&'a str>,
-    /// When the links or the code end; a notice needs none.
+    /// The time at which the links or the code expire. A notice needs none.
     pub valid_until: Option<Timestamp>,
-    /// When the request was made or the password was changed.
+    /// The time of the request, or of the change of the password.
     pub at: Timestamp,
 }
 
-/// A mail ready to send. Has no `Debug`: its bodies may carry tokens.
+/// A mail that is ready to be sent. The type has no `Debug`, because its bodies may carry tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Composed {
-    /// One line, the same for every practice and account.
+    /// The subject: one line, the same for every practice and account.
     pub subject: String,
     /// The plain text body.
     pub text: String,
@@ -141,31 +142,31 @@ pub struct Composed {
     pub html: String,
 }
 
-/// Why a mail could not be composed. No message repeats an address: it may carry a token.
+/// The reason why a mail could not be composed. No message repeats an address, because an address may carry a token.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// The letter names no account.
+    /// The letter has no account, or lacks a link that its kind needs.
     #[error("a mail needs at least one link")]
     NoLink,
-    /// The letter has what ends, and does not say when.
+    /// The letter has links or a code that expire, and does not say when.
     #[error("a mail with links or a code needs the time at which they end")]
     NoEnd,
-    /// The letter is of a code and has none.
+    /// The letter has no code, and its kind needs one.
     #[error("a mail with a code needs the code")]
     NoCode,
-    /// An address is not absolute `https` or `http`, or could not stand whole on one line.
+    /// An address is not absolute `https` or `http`, or would not stay whole on one line.
     #[error("an address in a mail is not a plain web address")]
     BrokenUrl,
-    /// A template is missing, broken, or uses a fact that it is not given.
+    /// A template is missing or broken, or uses a fact that it is not given.
     #[error("a mail template could not be rendered")]
     Template(#[from] minijinja::Error),
 }
 
-/// Writes the letter.
+/// Writes the mail of a letter.
 ///
 /// # Errors
 ///
-/// [`ComposeError`] when the letter lacks a fact its mail cannot do without, or a template is broken.
+/// [`ComposeError`] when the letter lacks a fact that its mail needs, or a template is broken.
 pub fn compose(letter: &Letter<'_>) -> Result<Composed, ComposeError> {
     check(letter)?;
     let facts = Value::from(Serde(Facts::of(letter)));
@@ -196,32 +197,32 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
 }
 
-/// An address that mail programs recognise from its first to its last character, and that runs no script.
+/// Whether mail programs recognize an address from its first to its last character, and it runs no script.
 fn is_plain_url(url: &str) -> bool {
     let has_scheme = url.starts_with("https://") || url.starts_with("http://");
     has_scheme && !url.contains(|c: char| c.is_whitespace() || is_forging(c))
 }
 
-/// A character that could end a line, or reorder one, without being seen.
+/// Whether a character could end a line or reorder it without being seen.
 fn is_forging(c: char) -> bool {
     let separates = matches!(c, '\u{2028}' | '\u{2029}');
     let reorders = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     c.is_control() || separates || reorders
 }
 
-/// The text with a space for every character that could forge a line.
+/// The text with a space in place of every character that could forge a line.
 fn without_controls(text: &str) -> String {
     text.chars().map(|c| if is_forging(c) { ' ' } else { c }).collect()
 }
 
-/// A means of contact fit for a mail; a blank one counts as absent.
+/// A means of contact in the form for a mail. A blank one counts as absent.
 fn contact(text: Option<&str>) -> Option<String> {
     let text = without_controls(text?);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// What the templates may use, and all they may use.
+/// The facts that the templates may use. They may use no others.
 #[derive(Serialize)]
 struct Facts<'a> {
     language: &'static str,

@@ -1,5 +1,5 @@
-//! Handing mails to SES: thin. A mail goes to an [`Email`] of an account and nowhere else (F3). Nothing here decides whether one
-//! is due.
+//! Sending mails through SES. A mail goes only to an [`Email`]: the address of an account, or the practice's own
+//! support address (F3). This module does not decide whether a mail is due.
 
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata as _, SdkError};
@@ -14,21 +14,21 @@ use crate::mail::compose::Composed;
 use crate::mail::tags::Tags;
 use crate::platform::config::{ConfigError, Lookup, required};
 
-/// A mail was not taken.
+/// The reason why a mail was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES will never take this one: trying again is useless and holds up others.
+    /// SES will never accept this mail. Another attempt is useless and delays other mails.
     #[error("SES refused the mail: {0}")]
     Refused(String),
-    /// SES could not take it now.
+    /// SES could not accept the mail now.
     #[error("SES did not take the mail: {0}")]
     Unavailable(String),
-    /// The mail cannot be built as SES wants it.
+    /// The mail cannot be built in the form that SES needs.
     #[error("the mail could not be built: {0}")]
     Unbuildable(String),
 }
 
-/// Hands mails to SES.
+/// A client that sends mails through SES.
 pub struct Postbox {
     client: Client,
     sender: String,
@@ -39,16 +39,17 @@ impl Postbox {
     /// Reads `REKEY_MAIL_FROM` and `REKEY_CONFIGURATION_SET`.
     ///
     /// # Errors
-    /// [`ConfigError`] naming what is missing.
+    /// [`ConfigError`] names the variable that is missing.
     pub fn read(client: Client, lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         let sender = required(lookup, "REKEY_MAIL_FROM")?;
         Ok(Self { client, sender, configuration_set: required(lookup, "REKEY_CONFIGURATION_SET")? })
     }
 
-    /// Sends one mail. Its tags come back with SES's events.
+    /// Sends one mail to `to`. It comes from `sender`, or from the deployment's address when there is none. SES repeats
+    /// the tags in its events.
     ///
     /// # Errors
-    /// [`MailError`], which says whether another attempt can help.
+    /// [`MailError`] says whether another attempt can help.
     pub async fn send(
         &self,
         to: &Email,
@@ -70,7 +71,7 @@ impl Postbox {
     ) -> Result<SendEmailFluentBuilder, aws_sdk_sesv2::error::BuildError> {
         let utf8 = |text: &str| Content::builder().data(text).charset("UTF-8").build();
         let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
-        // RFC 3834: an answering machine must stay silent.
+        // RFC 3834: this header tells answering machines not to reply.
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build()?;
         let message = Message::builder().subject(utf8(&mail.subject)?).body(body).headers(automatic).build();
         let mut call = self
@@ -88,7 +89,7 @@ impl Postbox {
     }
 }
 
-/// Click tracking would rewrite the link and show its reader's clicks; a reset is nobody's campaign.
+/// Turns tracking off. Click tracking would rewrite the link and reveal the reader's clicks, and Rekey needs neither.
 fn untracked() -> ConfigurationOverrides {
     let off = FeatureStatus::Disabled;
     let tracking = TrackingConfigurationOverrides::builder()
@@ -97,9 +98,11 @@ fn untracked() -> ConfigurationOverrides {
     ConfigurationOverrides::builder().tracking(tracking.build()).build()
 }
 
-/// What SES says of this very mail is final; what it says of the account or the moment is not.
+/// Tells a final refusal from one that may pass. An error about this mail is final; an error about the account or the
+/// moment is not.
 ///
-/// A practice's own sender that the deployment may not use is the practice's affair: it must not delay the others' mail.
+/// If the deployment may not use a practice's own sender, only that practice is at fault. The error is final, so that
+/// it does not delay the mails of other practices.
 fn classify<R>(error: &SdkError<SendEmailError, R>, own_sender: bool) -> MailError {
     let code = error.as_service_error().and_then(|e| e.code().map(str::to_owned));
     match error.as_service_error() {
@@ -111,7 +114,7 @@ fn classify<R>(error: &SdkError<SendEmailError, R>, own_sender: bool) -> MailErr
             | SendEmailError::BadRequestException(_)
             | SendEmailError::MailFromDomainNotVerifiedException(_),
         ) => MailError::Refused(code.unwrap_or_default()),
-        // SES's messages quote addresses; its codes do not.
+        // SES quotes addresses in its messages, but not in its codes.
         _ => MailError::Unavailable(code.unwrap_or_else(|| "no answer".to_owned())),
     }
 }

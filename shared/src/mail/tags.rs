@@ -1,41 +1,47 @@
-//! The tags of a mail: what SES repeats in its events, so that each finds the tickets and accounts that the mail was for.
+//! The tags of a mail. SES repeats them in its events, so that each event leads to the tickets and accounts that the
+//! mail was for.
 //!
-//! Ids only. SES takes letters, digits, `-` and `_` in a tag, and 256 of them; several accounts share one tag, since it takes
-//! only so many tags.
+//! Tags contain ids only. SES allows letters, digits, `-` and `_` in a tag, and 256 of them. Several accounts share one
+//! tag, because the number of tags is limited too.
+//!
+//! **Why ids, and not the outbox item alone.** The item names an identifier; it does not say to which accounts that
+//! led, or which tickets were mailed. It is cleaned up after 8 days, while a complaint can come weeks later. With the
+//! ids, `mail-events` needs neither the item nor a search, and its role reads tickets and accounts only. Beside the
+//! practice there are ids alone, because everybody who sees the events of SES sees the tags.
 
 use std::collections::BTreeMap;
 
 use crate::domain::practice::Slug;
 use crate::platform::ids::{AccountId, OutboxId, TicketId};
 
-/// Accounts in one tag.
+/// The number of accounts in one tag.
 const TOGETHER: usize = 4;
 const PRACTICE: &str = "practice";
 const OUTBOX: &str = "outbox";
 const ACCOUNTS: &str = "accounts";
 
-/// An account that a mail was for, and the ticket that it carried for it, if it did.
+/// An account that a mail was for, and the ticket that the mail carried for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addressed {
-    /// The account.
+    /// The id of the account.
     pub account: AccountId,
-    /// Its ticket.
+    /// The id of the ticket; absent when the mail carried none.
     pub ticket: Option<TicketId>,
 }
 
-/// What the tags of a mail say.
+/// The facts that the tags of a mail state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
-    /// Whose practice.
+    /// The practice that the mail belongs to.
     pub practice: Slug,
-    /// Which item asked for it.
+    /// The id of the outbox item that asked for the mail.
     pub outbox: OutboxId,
-    /// Whom it was for.
+    /// The accounts that the mail was for.
     pub addressed: Vec<Addressed>,
 }
 
 impl Tags {
-    /// As SES takes them: name and value.
+    /// The tags as SES accepts them: name and value.
     pub fn write(&self) -> Vec<(String, String)> {
         let one = |Addressed { account, ticket }: &Addressed| match ticket {
             Some(ticket) => format!("{account}_{ticket}"),
@@ -52,7 +58,7 @@ impl Tags {
         tags
     }
 
-    /// As SES gives them back: each value in a list. `None` for a mail that this system has not sent.
+    /// Reads the tags as SES returns them, with each value in a list. `None` for a mail that this system has not sent.
     pub fn read(tags: &BTreeMap<String, Vec<String>>) -> Option<Self> {
         let first = |name: &str| tags.get(name).and_then(|values| values.first());
         let mut addressed = Vec::new();

@@ -1,7 +1,8 @@
 //! The AWS clients, configured straight from the environment that Lambda sets.
 //!
-//! The variables are the SDKs' own (`AWS_REGION`, the credentials, `AWS_ENDPOINT_URL_<SERVICE>`); reading them here instead
-//! of through `aws-config` keeps its credential and region chains, which a function never walks, out of every cold start.
+//! The variables are the SDKs' own (`AWS_REGION`, the credentials, `AWS_ENDPOINT_URL_<SERVICE>`). They are read here and not
+//! through `aws-config`, whose chains of credential and region sources a function never needs, so that these stay out of every
+//! cold start.
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 
 use crate::platform::config::{ConfigError, Lookup, required};
 
-/// The roots under which every AWS endpoint's certificate hangs (Amazon Trust Services, <https://www.amazontrust.com/repository/>).
-/// Parsing the system's whole store instead takes three quarters of a function's start.
+/// The root certificates of every AWS endpoint (Amazon Trust Services, <https://www.amazontrust.com/repository/>). To parse the
+/// system's whole store instead takes three quarters of a function's start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// What every client of a function has in common.
+/// The configuration that the AWS clients of a function share.
 #[derive(Clone)]
 pub struct Environment {
     region: Region,
@@ -72,12 +73,12 @@ impl Environment {
     /// Reads the variables that Lambda sets.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the variable that is missing, or when the roots cannot be used.
+    /// [`ConfigError`] naming the variable that is missing, or when the root certificates cannot be used.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
         Ok(Self { timeouts: timeouts(), ..Self::with_http_client(lookup, https_client()?)? })
     }
 
-    /// The same, over the given HTTP client, which keeps its own time: the seam at which a test injects failures.
+    /// Reads the same variables, and uses the given HTTP client, whose timeouts are its own. A test injects failures with it.
     pub fn with_http_client(lookup: &Lookup<'_>, http: SharedHttpClient) -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
             required(lookup, "AWS_ACCESS_KEY_ID")?,
@@ -102,20 +103,20 @@ impl Environment {
     }
 
     client!(
-        /// For the table.
+        /// The client of DynamoDB, for the table.
         dynamodb, aws_sdk_dynamodb, Service::DynamoDb
     );
     client!(
-        /// For mail.
+        /// The client of SES, for mail.
         ses, aws_sdk_sesv2, Service::Ses
     );
     client!(
-        /// For keys.
+        /// The client of Secrets Manager, for keys.
         secrets, aws_sdk_secretsmanager, Service::SecretsManager
     );
 }
 
-/// A caller waits at the other end: an attempt that hangs is worth less than the next one.
+/// The timeouts of a call. A caller waits for the reply, so an attempt that hangs is worth less than the next one.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))

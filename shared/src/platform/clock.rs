@@ -1,7 +1,7 @@
 //! Time and randomness, as arguments.
 //!
-//! Owns the two ambient things a decision may depend on. Nothing else in the workspace reads a clock or asks the
-//! operating system for random bytes (`clippy.toml` bans it), so that a test can stand at any moment.
+//! This module owns the two ambient things that a decision may depend on. Nothing else in the workspace reads a clock or asks the
+//! operating system for random bytes (`clippy.toml` bans it), so that a test can choose any moment.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -11,45 +11,45 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// A moment, in milliseconds since the Unix epoch. Stored as a number, spoken as RFC 3339 UTC.
+/// A moment, in milliseconds since the Unix epoch. It is stored as a number, and callers see it as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since the Unix epoch.
+    /// The moment of a number of milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// The milliseconds since the Unix epoch.
     pub const fn millis(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch: the unit of the table's TTL attribute.
+    /// The whole seconds since the Unix epoch: the unit of the table's TTL attribute.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// From RFC 3339. `None` for anything else.
+    /// Reads RFC 3339. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
     }
 
-    /// The same moment for calendar work.
+    /// The same moment as a `jiff` timestamp, for calendar work.
     pub fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
-    /// Seconds from `now` until this moment, rounded up, at least one: the unit of `Retry-After`.
+    /// The seconds from `now` until this moment, rounded up, and at least one: the unit of `Retry-After`.
     pub fn seconds_from(self, now: Self) -> u64 {
         u64::try_from(self.0 - now.0).unwrap_or(0).div_ceil(1000).max(1)
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 UTC, whole seconds.
+    /// Writes RFC 3339 in UTC, in whole seconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.0}", self.to_jiff())
     }
@@ -71,33 +71,33 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-/// Whole days as a span.
+/// A span of whole days.
 pub const fn days(count: u64) -> Duration {
     Duration::from_secs(count * 24 * 60 * 60)
 }
 
-/// Whole hours as a span.
+/// A span of whole hours.
 pub const fn hours(count: u64) -> Duration {
     Duration::from_secs(count * 60 * 60)
 }
 
-/// Tells the time.
+/// A clock.
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
 }
 
-/// The operating system's random generator had nothing to give.
+/// The operating system's random source has failed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the operating system's random source failed")]
 pub struct NoRandomness;
 
-/// Gives unpredictable bytes.
+/// A source of unpredictable bytes.
 pub trait Random: Send + Sync {
     /// Fills `bytes` from a cryptographic source.
     ///
     /// # Errors
-    /// [`NoRandomness`] when the source fails; the caller must refuse to go on.
+    /// [`NoRandomness`] when the source fails. The caller must not go on then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
 }
 
@@ -122,7 +122,7 @@ impl Random for System {
     }
 }
 
-/// The clock and the random source a function works with.
+/// The clock and the random source that a function works with.
 #[derive(Clone)]
 pub struct Ambient {
     clock: Arc<dyn Clock>,
@@ -130,12 +130,12 @@ pub struct Ambient {
 }
 
 impl Ambient {
-    /// Works with the given clock and random source.
+    /// Takes the given clock and random source.
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         Self { clock, random }
     }
 
-    /// The machine's own.
+    /// Takes the machine's own clock and random source.
     pub fn system() -> Self {
         Self::new(Arc::new(System), Arc::new(System))
     }
@@ -145,14 +145,14 @@ impl Ambient {
         self.clock.now()
     }
 
-    /// `N` unpredictable bytes.
+    /// Draws `N` unpredictable bytes.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoRandomness> {
         let mut bytes = [0; N];
         self.random.fill(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// A fresh id: sorts by time to the millisecond, unique by 80 random bits. Not a secret.
+    /// Draws a fresh id. It sorts by time to the millisecond, and 80 random bits make it unique. It is not a secret.
     pub fn ulid(&self) -> Result<Ulid, NoRandomness> {
         let mut random = [0; 16];
         self.random.fill(&mut random[6..])?;

@@ -1,20 +1,20 @@
-//! Configuration: what the template sets for a function, read once, refused when wrong.
+//! Configuration: the variables that the template sets for a function, read once, and refused when they are wrong.
 
-/// Finds a variable of the environment; a test brings its own.
+/// A function that finds a variable of the environment. A test brings its own.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// A function cannot start. The message names the variable and never a value.
+/// The reason why a function cannot start. The message names the variable and never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// It must be set.
+    /// The variable must be set, and is not.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// It is set to what cannot be used.
+    /// The value of the variable cannot be used.
     #[error("{name} {rule}")]
     Unusable {
-        /// Which variable.
+        /// The name of the variable.
         name: &'static str,
-        /// What it must be.
+        /// The rule that the value breaks.
         rule: &'static str,
     },
     /// The embedded root certificates cannot be used.
@@ -22,12 +22,12 @@ pub enum ConfigError {
     Roots,
 }
 
-/// Reads the process's environment.
+/// Finds a variable of the process's environment. An empty one counts as not set.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A variable that must be set.
+/// Finds a variable that must be set.
 ///
 /// # Errors
 /// [`ConfigError::Missing`].

@@ -1,22 +1,24 @@
-//! Typed ids. An id names a thing; it is never a secret and never proves anything.
+//! Typed ids. An id names a thing. It is never a secret and never proves anything.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 use crate::platform::clock::Timestamp;
 
-/// The text is no ULID.
+/// The text is not a ULID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a ULID")]
 pub struct NotAnId;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident as $schema:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+        #[schema(as = $schema, value_type = String, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
         pub struct $name(Ulid);
 
         impl $name {
@@ -25,7 +27,7 @@ macro_rules! id {
                 self.0.to_bytes()
             }
 
-            /// From its sixteen bytes.
+            /// The id of sixteen bytes.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Ulid::from_bytes(bytes))
             }
@@ -71,44 +73,45 @@ macro_rules! id {
 }
 
 id!(
-    /// Names an account.
-    AccountId
+    /// The id of an account.
+    AccountId as AccountId
 );
 id!(
-    /// Names a ticket. That of a self-service request follows from the request's id, which makes issuing it repeatable.
-    TicketId
+    /// The id of a ticket. For a ticket that a request leads to, it follows from the id of the request, so that issuing it again
+    /// makes no second ticket.
+    TicketId as TicketId
 );
 id!(
-    /// Names something that asks for a mail: a public request, or the outbox item of a change.
-    OutboxId
+    /// The id of an item that asks for a mail: a public request, or the outbox item of a change.
+    OutboxId as RequestId
 );
 id!(
-    /// Names a session.
-    SessionId
+    /// The id of a session.
+    SessionId as SessionId
 );
 id!(
-    /// Names an event.
-    EventId
+    /// The id of an event.
+    EventId as EventId
 );
 
 impl EventId {
-    /// Comes before every other.
+    /// An id that comes before every other.
     pub const FIRST: Self = Self(Ulid(0));
-    /// Comes after every other.
+    /// An id that comes after every other.
     pub const LAST: Self = Self(Ulid(u128::MAX));
 
-    /// The first that an event of this moment can have.
+    /// The first id that an event of this moment can have.
     pub fn first_at(at: Timestamp) -> Self {
         Self(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), 0))
     }
 
-    /// The one after.
+    /// The next id.
     #[must_use]
     pub const fn after(self) -> Self {
         Self(Ulid(self.0.0.saturating_add(1)))
     }
 
-    /// The one before.
+    /// The id before this one.
     #[must_use]
     pub const fn before(self) -> Self {
         Self(Ulid(self.0.0.saturating_sub(1)))

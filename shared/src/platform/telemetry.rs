@@ -1,7 +1,7 @@
-//! Log lines: JSON, one a line, with the request's id, without a secret.
+//! Log lines: JSON, one a line, with the request's id, and without a secret.
 //!
-//! What must be counted is a line with an `event` member; the template's metric filters and alarms read those. Libraries
-//! are heard from `WARN` on whatever the level: the SDK's debug lines quote requests, and a request quotes secrets.
+//! A line that must be counted has the member `event`; the template's metric filters and alarms read it. Libraries are heard from
+//! `WARN` on, whatever the level: the SDK's debug lines quote requests, and a request quotes secrets.
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
-/// Whose lines follow the level: this system's own crates.
+/// The crates whose lines follow the level: this system's own.
 const OWN: [&str; 12] = [
     "rekey",
     "accounts",
@@ -27,14 +27,14 @@ const OWN: [&str; 12] = [
     "verify_code",
 ];
 
-/// Starts logging to standard output, at the level that Lambda's `AWS_LAMBDA_LOG_LEVEL` names (`INFO` when it names none).
+/// Starts logging to standard output, at the level that Lambda's `AWS_LAMBDA_LOG_LEVEL` names, and at `INFO` when it names none.
 pub fn start() {
     let level =
         crate::platform::config::environment("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
     subscriber(std::io::stdout, level.unwrap_or(LevelFilter::INFO)).init();
 }
 
-/// Writes lines to the given writer.
+/// A subscriber that writes lines to the given writer.
 pub fn subscriber<W>(writer: W, level: LevelFilter) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -58,9 +58,9 @@ mod tests {
     #[test]
     fn every_function_is_heard() {
         let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
-        let names =
-            std::fs::read_dir(functions).expect("the functions").map(|entry| entry.expect("one").file_name());
-        let mut names: Vec<String> = names.map(|name| name.to_string_lossy().replace('-', "_")).collect();
+        let entries = std::fs::read_dir(functions).expect("the functions").map(|entry| entry.expect("one"));
+        let crates = entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
+        let mut names: Vec<String> = crates.map(|name| name.to_string_lossy().replace('-', "_")).collect();
         names.push("rekey".to_owned());
         names.sort();
         let mut own = OWN.to_vec();

@@ -1,6 +1,13 @@
 //! Verification codes: a few digits, mailed once and typed once (T2).
 //!
-//! How often one may be guessed at is the business of its challenge (`domain::challenge`).
+//! **A stored code has a key of its own.** A token has 256 random bits, so its plain digest tells nothing. A code has so few
+//! digits that anybody who holds its plain digest finds it by trying them all. So the store keeps HMAC-SHA-256 of request and
+//! code under the code key, which two functions can read: the mailer makes codes, and `verify-code` compares them. It is none of
+//! the other three keys. The derivation key makes every link and is the mailer's alone; functions that neither make nor compare
+//! codes hold the pepper and the key of the limits. So the table together with the keys of the front door or of sign-in gives no
+//! code away.
+//!
+//! `domain::challenge` decides how often a code may be guessed at.
 
 use std::fmt;
 
@@ -10,15 +17,15 @@ use zeroize::Zeroizing;
 use crate::platform::ids::OutboxId;
 use crate::secrets::token::{Digest, keyed};
 
-/// Digits that a practice may choose from.
+/// The numbers of digits that a practice may choose from.
 const LENGTHS: std::ops::RangeInclusive<usize> = 6..=10;
 
-/// A plain code. Mailed once, typed once, never stored.
+/// A plain code. It is mailed once, typed once, and never stored.
 pub struct Code(Zeroizing<String>);
 
 impl Code {
-    /// Reads a code as a person types it: spaces and dashes do not count, nor which script's width a digit has. `None` for
-    /// what no practice can have sent.
+    /// Reads a code as a person types it: spaces and dashes do not count, and full-width digits are digits. `None` for a text
+    /// that no practice can have sent.
     pub fn parse(typed: &str) -> Option<Self> {
         let digits: String = typed.nfkc().filter(|&c| !is_separator(c)).collect();
         let digits = Zeroizing::new(digits);
@@ -33,7 +40,7 @@ impl Code {
         Self(Zeroizing::new(format!("{:0width$}", bits % 10_u128.pow(length))))
     }
 
-    /// In groups of three or four digits, which is how people read and type them.
+    /// The code in groups of three or four digits, which is how people read and type them.
     pub fn grouped(&self) -> Zeroizing<String> {
         let groups = self.0.len().div_ceil(4);
         let mut text = Zeroizing::new(String::with_capacity(self.0.len() + groups));
@@ -47,7 +54,7 @@ impl Code {
         text
     }
 
-    /// What the store keeps: keyed, because so few digits are found by trying them all; bound to its request.
+    /// The digest that the store keeps: keyed, because so few digits are found by trying them all, and bound to its request.
     pub fn digest(&self, key: &[u8], request: OutboxId) -> Digest {
         let parts: [&[u8]; 3] = [b"rekey stored code", &request.to_bytes(), self.0.as_bytes()];
         Digest::from(keyed(key, &parts))
@@ -60,6 +67,7 @@ impl fmt::Debug for Code {
     }
 }
 
+/// Whether a character is a blank or a dash, which people type between groups.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{200b}')
 }

@@ -1,7 +1,10 @@
-//! Secrets that are derived instead of stored: each is a keyed function of an outbox item's random nonce and of what it is for.
+//! Secrets that are derived instead of stored: each is a keyed function of an outbox item's random nonce and of the secret's
+//! purpose.
 //!
-//! A redelivered stream record leads to the same secret again, and whoever reads the table without the derivation key can make
-//! none of them. Each use has a label of its own, so that one secret never stands in for another.
+//! The stream delivers at least once, and a mailer may die between issuing and sending. A random token would then be lost, or
+//! replaced by another one in a second mail. A derived one is the same when the record comes again. A reader of the table or the
+//! stream has the nonce and a digest, and makes nothing of them without the derivation key. Each use has a label of its own, so
+//! that one secret never stands in for another.
 
 use crate::platform::ids::{AccountId, OutboxId, TicketId};
 use crate::secrets::code::Code;
@@ -9,7 +12,7 @@ use crate::secrets::keyring::{KeyError, Keyring};
 use crate::secrets::temporary::TemporaryPassword;
 use crate::secrets::token::{Nonce, Token, keyed};
 
-/// What the secrets of one outbox item are derived from: one key, and the item's nonce.
+/// The source of the secrets of one outbox item: one key, and the item's nonce.
 pub struct Derivation<'a> {
     key_id: &'a str,
     key: &'a [u8],
@@ -17,7 +20,7 @@ pub struct Derivation<'a> {
 }
 
 impl<'a> Derivation<'a> {
-    /// With the key that new secrets are derived with.
+    /// A derivation with the key that new secrets are derived with.
     ///
     /// # Errors
     /// [`KeyError::UnknownKeyId`].
@@ -25,7 +28,7 @@ impl<'a> Derivation<'a> {
         Self::with_key(keys, keys.current_id(), nonce)
     }
 
-    /// With the key that an earlier secret was derived with.
+    /// A derivation with the key that an earlier secret was derived with.
     ///
     /// # Errors
     /// [`KeyError::UnknownKeyId`] when that key has been removed.
@@ -33,12 +36,12 @@ impl<'a> Derivation<'a> {
         Ok(Self { key_id, key: keys.get(key_id)?, nonce })
     }
 
-    /// The id of the key, to be stored with what is kept of the secret.
+    /// The id of the key, to be stored beside the digest of the secret.
     pub const fn key_id(&self) -> &'a str {
         self.key_id
     }
 
-    /// The nonce of the outbox item, to be stored likewise.
+    /// The nonce of the outbox item, to be stored in the same way.
     pub const fn nonce(&self) -> Nonce {
         *self.nonce
     }
@@ -154,7 +157,7 @@ mod tests {
         assert!(counts.iter().all(|count| (842..=1206).contains(count)), "{counts:?}");
     }
 
-    /// What was mailed before an update must be derived again after it.
+    /// A secret that was mailed before an update must be derived again after it.
     #[test]
     fn a_release_derives_what_the_one_before_did() {
         assert_eq!(

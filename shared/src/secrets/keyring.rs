@@ -1,7 +1,7 @@
 //! Keys from Secrets Manager: the pepper, the derivation key, the key of stored codes, and the key of the limits.
 //!
-//! Each is one secret with every key id that is still needed, fetched once per cold start by the functions that need it
-//! and by no other. Key material is never logged and never leaves this process.
+//! Each is one secret with every key id that is still needed. The functions that need it fetch it once in a cold start, and no
+//! other function can. Key material is never logged and never leaves this process.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 use crate::platform::aws::Environment;
 use crate::platform::config::{ConfigError, Lookup, required};
 
-/// The shortest key material taken: 43 characters of base64url carry 256 bits.
+/// The shortest key material that is taken: 43 characters of base64url carry 256 bits.
 const SHORTEST_KEY: usize = 43;
-/// PHC strings carry a key id of at most eight bytes.
+/// The longest key id: a PHC string carries at most eight bytes of it.
 const LONGEST_KEY_ID: usize = 8;
 
-/// The keys could not be had. The message names the secret and never its value.
+/// The keys cannot be had. The message names the secret and never its value.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// Secrets Manager did not answer, or refused.
@@ -26,26 +26,26 @@ pub enum KeyError {
     Fetch {
         /// The secret's name or ARN.
         name: String,
-        /// What the SDK says.
+        /// The error of the SDK.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The secret's value is not what the README describes.
+    /// The secret's value does not have the form of a [`Keyring`].
     #[error("secret {name} is malformed: {reason}")]
     Malformed {
         /// The secret's name or ARN.
         name: String,
-        /// What is wrong, without the value.
+        /// The rule that it breaks, without the value.
         reason: &'static str,
     },
-    /// Something stored names a key id that the secret no longer has.
+    /// A stored item names a key id that the secret no longer has.
     #[error("no key has the id {0}")]
     UnknownKeyId(String),
 }
 
 /// All keys of one purpose, and which of them new work uses.
 ///
-/// The secret's value is one JSON object: `current` names a key id, every other member is a key id with its material, a
-/// string of at least 43 characters. Rotation adds a member and then moves `current`.
+/// The secret's value is one JSON object. `current` names a key id; every other member is a key id with its material, a string of
+/// at least 43 characters. Rotation adds a member and then moves `current`.
 pub struct Keyring {
     current: String,
     keys: BTreeMap<String, Zeroizing<Vec<u8>>>,
@@ -89,7 +89,7 @@ impl Keyring {
         self.get(&self.current)
     }
 
-    /// The key with the given id.
+    /// The key of the given id.
     ///
     /// # Errors
     /// [`KeyError::UnknownKeyId`].
@@ -104,7 +104,7 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// A keyring that is fetched at its first use: `main` stays quick, and a failure is tried again by the next call.
+/// A keyring that is fetched when it is first used. So `main` stays quick, and after a failure the next call tries again.
 pub struct LazyKeyring {
     client: aws_sdk_secretsmanager::Client,
     name: String,
@@ -112,7 +112,7 @@ pub struct LazyKeyring {
 }
 
 impl LazyKeyring {
-    /// Will read the secret whose name or ARN the given variable holds.
+    /// The keyring of the secret whose name or ARN the given variable holds.
     ///
     /// # Errors
     /// [`ConfigError`] when the variable is not set.

@@ -1,7 +1,7 @@
-//! Passwords: what is taken (P2), and how it is kept (P1).
+//! Passwords: which are taken (P2), and how they are kept (P1).
 //!
 //! A password is normalized to NFC and otherwise left alone. It is kept as Argon2id with a pepper, as one PHC string whose
-//! `keyid` names the pepper. Imported Argon2 and bcrypt hashes are verified as they are and replaced at the next sign-in.
+//! `keyid` names the pepper. Imported Argon2 and bcrypt hashes are verified as they are, and replaced at the next sign-in.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -20,21 +20,21 @@ mod strength;
 
 pub use strength::{Weakness, WeaknessCode, weaknesses};
 
-/// The most code points the parser takes.
+/// The most code points of a password.
 pub const LONGEST: usize = 256;
-/// The most memory an imported hash may ask for, in KiB.
+/// The most memory that an imported hash may ask for, in KiB.
 const MOST_MEMORY: u32 = 64 * 1024;
-/// The most passes and lanes an imported hash may ask for.
+/// The most passes and the most lanes that an imported hash may ask for.
 const MOST_PASSES: u32 = 4;
-/// The highest bcrypt cost taken: about half a second.
+/// The highest bcrypt cost that is taken: about half a second.
 const MOST_BCRYPT: u32 = 13;
 
-/// A password as its owner typed it, in NFC. Erased when dropped.
+/// A password as its owner typed it, in NFC. It is erased when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// `None` when it has no or more than 256 code points.
+    /// Reads a password. `None` when it has no code point, or more than 256.
     pub fn parse(typed: &str) -> Option<Self> {
         let normalized = Zeroizing::new(typed.nfc().collect::<String>());
         (1..=LONGEST).contains(&normalized.chars().count()).then_some(Self(normalized))
@@ -57,10 +57,10 @@ impl fmt::Debug for Password {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a hash made elsewhere.
+    /// Takes a hash that another system has made.
     ///
     /// # Errors
-    /// A reason, when the text is no Argon2 or bcrypt hash, names a pepper, or asks for more work than a sign-in may cost.
+    /// A reason, when the text is not an Argon2 or bcrypt hash, names a pepper, or asks for more work than a sign-in may cost.
     pub fn import(text: &str) -> Result<Self, &'static str> {
         // `$2x$` marks hashes of a broken implementation, which compare otherwise.
         if let Ok(parts) = text.parse::<bcrypt::HashParts>()
@@ -93,32 +93,32 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// A kept password could not be worked with.
+/// A password could not be hashed or compared.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
-    /// Its pepper is gone.
+    /// The key of the pepper cannot be had.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// No salt could be drawn.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
-    /// What is stored is no hash.
+    /// The stored text is not a hash.
     #[error("a stored password hash is broken")]
     Broken,
 }
 
-/// What a comparison says.
+/// The result of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not this password.
+    /// It is another password.
     Wrong,
-    /// This password.
+    /// It is this password.
     Right,
-    /// This password, kept with other parameters or another pepper than new ones: hash it again.
+    /// It is this password, kept with other parameters or another pepper than new ones have: hash it again.
     RightButOutdated,
 }
 
-/// What Argon2 is to do.
+/// One computation of Argon2.
 struct Work<'a> {
     pepper: Option<&'a [u8]>,
     algorithm: Algorithm,
@@ -128,32 +128,32 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// As new hashes are made, without a pepper.
+    /// The computation of a new hash, still without a pepper.
     const fn new(salt: &'a [u8]) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         Self { pepper: None, algorithm, version, params: Params::DEFAULT, salt }
     }
 }
 
-/// Hashes and verifies, with one set of parameters and working memory that a warm function keeps.
+/// Hashes and verifies passwords, with one set of parameters and working memory that a warm function keeps.
 pub struct Hasher {
     params: Params,
-    /// As many as ever worked at once: one on Lambda.
+    /// The working memory: one for each computation that ever ran at the same time, so one on Lambda.
     memory: Mutex<Vec<Vec<Block>>>,
 }
 
 impl Default for Hasher {
-    /// With OWASP's first choice of parameters.
+    /// A hasher with OWASP's first choice of parameters.
     fn default() -> Self {
         Self { params: Self::PARAMS, memory: Mutex::new(Vec::new()) }
     }
 }
 
 impl Hasher {
-    /// OWASP's first choice: 19456 KiB, 2 passes, 1 lane. The library's own default, by the same advice; a test holds it.
+    /// OWASP's first choice: 19456 KiB, 2 passes, 1 lane. It is the library's own default, by the same advice; a test holds it.
     const PARAMS: Params = Params::DEFAULT;
 
-    /// Keeps a password: 128-bit salt, the current pepper, its id in the string.
+    /// Hashes a password with a 128-bit salt and the current pepper, whose id the string carries.
     pub fn hash(
         &self,
         peppers: &Keyring,
@@ -178,7 +178,7 @@ impl Hasher {
         Ok(PasswordHash(hash.to_string()))
     }
 
-    /// Compares a password with a kept one, or with nothing: that costs as much and is always wrong (F1).
+    /// Compares a password with a kept one, or with nothing, which costs as much and is always wrong (F1).
     pub fn verify(
         &self,
         peppers: &Keyring,

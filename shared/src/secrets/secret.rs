@@ -1,10 +1,8 @@
-//! Plain secrets on their way through: what a caller typed. Erased when dropped, never shown, never stored.
+//! Plain secrets that a caller has typed, on their way through. They are erased when dropped, never shown, never stored.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
 use zeroize::Zeroizing;
 
 /// A string that must not be written down. Its `Debug` is a word, and it has no `Display` and no `Serialize`.
@@ -41,11 +39,3 @@ impl<'de> Deserialize<'de> for Secret {
         String::deserialize(deserializer).map(Self::from)
     }
 }
-
-impl utoipa::PartialSchema for Secret {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).write_only(true).into()
-    }
-}
-
-impl utoipa::ToSchema for Secret {}

@@ -1,7 +1,18 @@
-//! Temporary passwords: mailed when staff reset a password, good for one sign-in that must choose another (T9).
+//! Temporary passwords: mailed when staff reset a password, and good for one sign-in that must choose another (T9).
 //!
-//! 100 bits in twenty characters that are hard to mistake, so that a plain digest is enough to keep. The mailer derives it
-//! (`secrets::derivation`); whoever issues it cannot.
+//! **A temporary password is the mailer's.** It is derived as the token of a link is (`secrets::derivation`), for two reasons: a
+//! record that comes again leads to the same one, and the member of staff who has it issued cannot know it. `admin-link` puts a
+//! ticket without a password, and cannot read the derivation key. Nobody chooses the password, and no call returns it. Anybody
+//! who wants it has to read the mailbox of its owner.
+//!
+//! **Its plain digest is enough.** A password that a person has chosen needs Argon2id, and a code, with so few digits, needs a
+//! key. 100 random bits that live for 72 hours at most are not found by trying. The digest is bound to account and ticket, so it
+//! is worth nothing beside another. It stands on the account and on each login, where sign-in reads it without a further round
+//! trip.
+//!
+//! **An account has one temporary password.** The account names its ticket; the ticket only says whether it was used or revoked.
+//! So a later one voids the earlier one, and the session that began with it, without either being found. This holds also in a
+//! practice where the password and the other sessions live on.
 
 use std::fmt;
 
@@ -14,18 +25,18 @@ use crate::platform::ids::{AccountId, TicketId};
 use crate::secrets::code::is_separator;
 use crate::secrets::token::{Digest, keyed};
 
-/// Crockford's alphabet in small letters: no `i`, `l`, `o` or `u`.
+/// Crockford's alphabet in small letters, without `i`, `l`, `o` and `u`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Five bits each.
+/// The number of characters, of five bits each.
 const LENGTH: usize = 20;
 const GROUP: usize = 4;
 
-/// A plain temporary password, without its dashes. Mailed once, typed once, never stored.
+/// A plain temporary password, without its dashes. It is mailed once, typed once, and never stored.
 pub struct TemporaryPassword(Zeroizing<String>);
 
 impl TemporaryPassword {
-    /// Reads one as a person types it: case, dashes and blanks do not count, and look-alikes are what they look like. `None` for
-    /// what cannot be one.
+    /// Reads a temporary password as a person types it: case, dashes and blanks do not count, and look-alikes such as `o` and `0`
+    /// are the same. `None` for a text that cannot be one.
     pub fn parse(typed: &str) -> Option<Self> {
         let typed = typed.nfkc().filter(|&c| !is_separator(c));
         let plain = Zeroizing::new(typed.map(fold).collect::<String>());
@@ -33,13 +44,13 @@ impl TemporaryPassword {
         fits.then_some(Self(plain))
     }
 
-    /// The one that 160 random bits stand for: five bits of each byte.
+    /// The temporary password that random bytes stand for: five bits of each of the first twenty.
     pub(super) fn of_bytes(bytes: &[u8; 32]) -> Self {
         let five_bits = |byte: &u8| char::from(ALPHABET[usize::from(byte & 31)]);
         Self(Zeroizing::new(bytes[..LENGTH].iter().map(five_bits).collect()))
     }
 
-    /// As it is mailed: groups of four, which is how people read and type.
+    /// The password as it is mailed: in groups of four, which is how people read and type.
     pub fn grouped(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(LENGTH + LENGTH / GROUP));
         for (place, character) in self.0.chars().enumerate() {
@@ -49,7 +60,7 @@ impl TemporaryPassword {
         text
     }
 
-    /// What the store keeps, bound to account and ticket. 100 random bits that live for days need no slow hash.
+    /// The digest that the store keeps, bound to account and ticket. 100 random bits that live for days need no slow hash.
     pub fn digest(&self, account: AccountId, ticket: TicketId) -> Digest {
         let parts: [&[u8]; 3] = [b"rekey stored temporary password", &account.to_bytes(), self.0.as_bytes()];
         Digest::from(keyed(&ticket.to_bytes(), &parts))
@@ -73,17 +84,17 @@ fn fold(c: char) -> char {
 /// The temporary password that an account has been given last, as sign-in compares it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Temporary {
-    /// Its ticket, which says whether it has been used or taken back.
+    /// The id of its ticket, which says whether it has been used or revoked.
     pub ticket: TicketId,
-    /// Until when it signs in.
+    /// The time until which it signs in.
     pub valid_until: Timestamp,
-    /// Of the password. None until it is mailed.
+    /// The digest of the password; `None` until it is mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
 }
 
 impl Temporary {
-    /// Whether it is what somebody typed. In constant time.
+    /// Whether the typed text is this temporary password, compared in constant time.
     pub fn is(&self, account: AccountId, typed: &TemporaryPassword) -> bool {
         self.digest == Some(typed.digest(account, self.ticket))
     }

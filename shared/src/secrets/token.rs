@@ -1,8 +1,8 @@
-//! Bearer tokens: what a link carries in its fragment and what sign-in returns.
+//! Bearer tokens: a link carries one in its fragment, and a sign-in returns one.
 //!
-//! A token is 64 bytes, base64url: the account's id, the ticket's or session's id, and 256 secret bits. The two ids let
-//! one strongly consistent read find the item and the account together; the secret alone proves anything. Only
-//! [`Digest`] can reach the store.
+//! A token is 64 bytes in base64url: the account's id, the ticket's or the session's id, and 256 secret bits. The two ids let one
+//! strongly consistent read find the item and the account together, without an index; they prove nothing. Only the SHA-256 of the
+//! whole is stored and compared ([`Digest`]): 256 random bits need no salt and no slow hash.
 
 use std::fmt;
 
@@ -12,21 +12,24 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use ulid::Ulid;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use zeroize::Zeroizing;
 
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::AccountId;
 
-/// Bytes of entropy in a token's secret part.
+/// The number of random bytes in the secret part of a token.
 const SECRET_BYTES: usize = 32;
 const TOKEN_BYTES: usize = 16 + 16 + SECRET_BYTES;
 
-/// A plain token. Shown to its holder once and never stored.
+/// A plain token. It is shown to its holder once, and never stored.
 #[derive(Clone)]
 pub struct Token {
-    /// Whose it is.
+    /// The id of the account.
     pub account: AccountId,
-    /// The ticket or the session it opens.
+    /// The id of the ticket, the session or the notice that it opens.
     pub subject: Ulid,
     secret: Zeroizing<[u8; SECRET_BYTES]>,
 }
@@ -37,7 +40,7 @@ impl Token {
         Self { account, subject: Ulid::from_bytes(subject.into()), secret: Zeroizing::new(secret) }
     }
 
-    /// Reads a token as its holder sends it. `None` for anything that this system cannot have made.
+    /// Reads a token as its holder sends it. `None` for a text that this system cannot have made.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text).ok()?);
         let bytes: &[u8; TOKEN_BYTES] = bytes.as_slice().try_into().ok()?;
@@ -58,11 +61,20 @@ impl Token {
         Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
     }
 
-    /// What the store keeps. 256 random bits need no salt and no slow hash.
+    /// The digest that the store keeps.
     pub fn digest(&self) -> Digest {
         Digest(Sha256::digest(self.expose().as_bytes()).into())
     }
 }
+
+impl PartialSchema for Token {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9_-]{86}$"));
+        text.description(Some("A token: 64 bytes as base64url, without padding.")).into()
+    }
+}
+
+impl ToSchema for Token {}
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +82,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// 32 bytes that may be stored: SHA-256 of a token, or a nonce. Stored as base64url, compared in constant time.
+/// 32 bytes that may be stored: the SHA-256 of a token, a keyed hash, or a nonce. They are stored as base64url, and compared in
+/// constant time.
 #[derive(Clone, Copy, Eq)]
 pub struct Digest([u8; 32]);
 
@@ -116,12 +129,13 @@ impl<'de> serde::Deserialize<'de> for Digest {
 /// The 256 random bits of an outbox item. They are worth nothing without the derivation key, so they may be stored.
 pub type Nonce = Digest;
 
-/// SHA-256 of a text: enough to recognize it again.
+/// The SHA-256 of a text, by which the text is recognized again.
 pub fn digest_of(text: &str) -> Digest {
     Digest(Sha256::digest(text.as_bytes()).into())
 }
 
-/// An id that follows from what it names, for what must not be made twice. It sorts as made at the given moment.
+/// An id that is computed from the thing that it names, for a thing that must not be made twice. It sorts as if it were made at
+/// the given moment.
 pub fn derived_id(at: Timestamp, what: &[&str]) -> Ulid {
     let which = digest_of(&what.join(" "));
     let random = which.as_bytes()[..10].iter().fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));

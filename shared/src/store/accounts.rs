@@ -1,4 +1,14 @@
 //! Accounts and the logins that lead to them.
+//!
+//! The writes of a change follow from the difference between the account as it was read and the account as it becomes: the
+//! account's own members, the copies on its logins, its entries in the directory and on caseloads. No method sets a member of an
+//! account in any other way.
+//!
+//! **Why logins carry a copy of the verifier.** From identifier to login to account to password would be one round trip more for
+//! each sign-in. So each login has the password's hash, the temporary password, the credential version, the session epoch and the
+//! openness of its account, and every transaction that changes one of these on the account changes the copies too. A copy is not
+//! trusted alone: the transaction of a sign-in checks the account against the version and the epoch of the copy. When they
+//! differ, the password is compared with the account's own hash.
 
 use crate::domain::account::{Account, Login, Setup};
 use crate::domain::event::Event;
@@ -21,26 +31,27 @@ use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
 /// An account that changes: as it was read, and as it becomes.
 #[derive(Clone, Copy)]
 pub struct Changed<'a> {
-    /// As it was read.
+    /// The account as it was read.
     pub old: &'a Account,
-    /// As it becomes: what one of the functions of `domain::account` has made of it.
+    /// The account as it becomes: the result of a function of `domain::account::change`.
     pub new: &'a Account,
 }
 
-/// When an account's change is written: what must still be as it was read.
+/// The condition under which an account's change is written.
 #[derive(Clone, Copy)]
 pub(super) enum Guard {
-    /// Everything that decides anything: what staff have edited, passwords, sessions, and what became of the mail to the address.
+    /// The revision, the credential version, the session epoch, the password and `mail` are as read: everything that decides
+    /// anything.
     Unchanged,
-    /// The account is open, with the password and the sessions that it had.
+    /// The account is open, and its credential version and its session epoch are as read.
     Open,
-    /// The same, and no other temporary password has been issued: it would be lost.
+    /// The same as `Open`, and no other temporary password has been issued: the change would remove it.
     OpenWithTemporary,
-    /// This ticket's temporary password is still the account's.
+    /// The account's temporary password is still the one of this ticket.
     TemporaryOf(TicketId),
-    /// No link of the account has been opened and no password set.
+    /// No link of the account has been opened, and no password has been set.
     SetUp,
-    /// The address, and what is known of the mail to it.
+    /// The address of the account and its `mail` are as read.
     Address,
 }
 
@@ -78,8 +89,8 @@ impl Guard {
     }
 }
 
-/// Everything that an account's change writes, derived from what differs: the account itself, if it is still as guarded; each
-/// copy that sign-in reads; its places in the directory and on caseloads.
+/// All writes of an account's change, derived from the difference: the account itself under the condition of the guard, each copy
+/// that sign-in reads, and the entries in the directory and on caseloads.
 pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
     let Changed { old, new } = changed;
     let on_account = Write::difference(&keys::account(new.id), old, new).only_if(guard.on_account(old));
@@ -90,7 +101,7 @@ pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
     writes
 }
 
-/// The logins of an account, where what they copy has changed or a name or address has.
+/// The writes to an account's logins, where a copied member or one of the account's names has changed.
 fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
     let (before, after) = (old.identifiers(), new.identifiers());
     let gone = before.iter().filter(|identifier| !after.contains(identifier));
@@ -108,7 +119,8 @@ fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
     writes
 }
 
-/// A condition: the account is open and as its login said, and the ticket, if one is given, its temporary password's.
+/// A check that the account is open and has the credential version and the session epoch of its login. If a ticket is given, the
+/// account's temporary password must also be the one of that ticket.
 pub(super) fn check_login(login: &Login, ticket: Option<TicketId>) -> Write {
     let same = same_account(login.credential_version, login.session_epoch);
     Write::check(&keys::account(login.account)).only_if(match ticket {
@@ -117,13 +129,14 @@ pub(super) fn check_login(login: &Login, ticket: Option<TicketId>) -> Write {
     })
 }
 
-/// A condition: the account is open and of the given credential version.
+/// A check that the account is open and of the given credential version.
 pub(super) fn check_open(id: AccountId, credential_version: u64) -> Write {
     Write::check(&keys::account(id)).only_if(open_account_of(credential_version))
 }
 
 impl Store {
-    /// Everything that an identifier leads to: one login of a username, one of each account that shares an address.
+    /// Finds the logins of an identifier: one for a username, or one for each account that shares an email address. One round
+    /// trip.
     pub async fn find_logins(
         &self,
         practice: &Slug,
@@ -135,13 +148,21 @@ impl Store {
         answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
     }
 
-    /// An account.
+    /// Finds an account. One round trip.
     pub async fn find_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.get(&keys::account(id)).await
     }
 
-    /// Makes an account with its logins, its places in the directory and on caseloads, its event and, when it is to be invited,
-    /// its invitation. Refused when another account of the portal has the username.
+    /// Creates an account.
+    ///
+    /// One transaction:
+    ///
+    /// - The account is put. Condition: it does not exist.
+    /// - A login is put for the username and, if there is one, for the email address. Condition: it does not exist.
+    /// - The entries in the directory and on caseloads are put, without a condition.
+    /// - The event is put, and the outbox item of the invitation, if one is to be mailed. Condition: neither exists.
+    ///
+    /// A refusal means that another account of the portal has the username; nothing is written. One round trip.
     pub async fn create_account(
         &self,
         account: &Account,
@@ -159,16 +180,22 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Writes what a member of staff has changed of accounts. All of it or nothing, and nothing when the one who does it has
-    /// been closed, signed out or given another role meanwhile: two administrators cannot undo each other at once.
+    /// Writes the changes of a member of staff to one account or to several.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | check the account of who does it, unless it is changed itself | same role and session epoch, open |
-    /// | each account, with what differs | revision, credential version, session epoch, password and `mail` as read |
-    /// | each of its logins that differs: changed, put, or removed | it is the account's; there is none; none |
-    /// | its entries in the directory and on caseloads that differ | none |
-    /// | put the event | there is none |
+    /// One transaction:
+    ///
+    /// - The account of the member of staff is checked, unless it is itself among the changed ones. Condition: it is open, and
+    ///   its role and its session epoch are as read.
+    /// - Each account gets the members that differ. Condition: its revision, credential version, session epoch, password and
+    ///   `mail` are as read.
+    /// - Each of its logins whose copy differs gets the same. Condition: it is the account's login. The login of a former address
+    ///   is deleted, without a condition. The login of a new address is put. Condition: it does not exist.
+    /// - The entries in the directory and on caseloads that differ are put or deleted, without a condition.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that one of the accounts has changed since it was read, or that the member of staff has been closed,
+    /// signed out or given another role; nothing is written. So two administrators cannot undo each other at once. Members that
+    /// do not differ are not written: a security question that was set meanwhile stays. One round trip.
     pub async fn update_accounts(
         &self,
         staff: &Account,
@@ -186,13 +213,25 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Remembers that an invitation was opened, unless the set-up has come further meanwhile.
+    /// Records that an invitation has been opened.
+    ///
+    /// One transaction: the account's `setup` becomes `started`. Condition: it is `not_invited` or `invited`.
+    ///
+    /// A refusal means that the set-up has come further meanwhile; nothing is written, and that is no error. One round trip.
     pub async fn record_started(&self, changed: Changed<'_>) -> Result<(), StoreError> {
         self.transact(account_writes(changed, Guard::SetUp)).await.map(|_| ())
     }
 
-    /// Sets the security question and forgets the failures of the name that led to it. Refused when the account is not open and
-    /// as read.
+    /// Sets the security question of an account, and forgets the failed sign-ins of the given name.
+    ///
+    /// One transaction:
+    ///
+    /// - The account gets the question. Condition: it is open, and its credential version and its session epoch are as read.
+    /// - The event is put. Condition: it does not exist.
+    /// - The counter of failed sign-ins is deleted, if one is given, without a condition.
+    ///
+    /// A refusal means that the account has been closed, or that its password or its sessions have changed since it was read;
+    /// nothing is written. The change ends no session, voids no ticket and sends no mail. One round trip.
     pub async fn set_question(
         &self,
         changed: Changed<'_>,

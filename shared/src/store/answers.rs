@@ -1,4 +1,7 @@
-//! Answers to security questions: each is counted before it counts for anything (T8).
+//! Answers to security questions: each is counted before it is compared (T8).
+//!
+//! A ticket takes five wrong answers, and an account takes 20 answers a day, right or wrong: 20 by tickets of self-service, and
+//! 20 by tickets that staff or an operator have issued. Without the account's count, more tickets would bring more answers.
 
 use crate::domain::limit::Subject;
 use crate::domain::question;
@@ -15,23 +18,32 @@ use crate::store::write::{Write, above, present};
 /// Whether an answer may be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// It has been counted.
+    /// The answer has been counted, and may be compared.
     Counted,
-    /// The ticket has had all its answers.
+    /// The ticket takes no more answers.
     Void,
-    /// The account has had all its answers for now.
+    /// The account takes no more answers for now.
     Later {
-        /// Seconds until the next may be given.
+        /// The seconds until the account takes another answer.
         retry_after: u64,
-        /// When the last was given.
+        /// The time of the latest answer that was counted.
         since: Timestamp,
     },
 }
 
 impl Store {
-    /// Counts an answer to the security question, or a repeated password, before it counts for anything. Refused when the
-    /// ticket has had them all, or the account, when its counter is given. A transaction, so that an answer lost on the way
-    /// back is not counted twice.
+    /// Counts an answer to the security question before it is compared. A wrong password in a repeated request counts on its used
+    /// ticket in the same way, without an account's counter.
+    ///
+    /// One transaction:
+    ///
+    /// - The ticket's number of answers rises by one. Condition: the ticket exists, and has fewer than five.
+    /// - The account's counter takes the time of the answer, if a counter is given. Condition: it has fewer than 20 in the last
+    ///   24 hours.
+    ///
+    /// A refusal counts nothing. [`Answered::Void`] says that the ticket has had all its answers, [`Answered::Later`] that the
+    /// account has. This is a transaction and no update by itself, because an answer must not be counted twice when DynamoDB's
+    /// reply is lost. One round trip.
     pub async fn count_answer(
         &self,
         ticket: &Ticket,
@@ -56,7 +68,11 @@ impl Store {
         })
     }
 
-    /// Takes back the count of an answer that was right: only wrong ones void a ticket.
+    /// Takes back the count of an answer that was right, because only wrong answers void a ticket.
+    ///
+    /// One transaction: the ticket's number of answers falls by one. Condition: it is above zero.
+    ///
+    /// A refusal means that there is nothing to take back; nothing is written. One round trip.
     pub async fn forgive_answer(&self, ticket: &Ticket) -> Result<(), StoreError> {
         let back = Write::update(&keys::ticket(ticket.account, ticket.id)).add("answers", -1);
         self.transact(vec![back.only_if(above("answers", 0))]).await.map(|_| ())

@@ -1,4 +1,8 @@
-//! Codes: mailed once, guessed at a few times, exchanged once.
+//! Verification codes: mailed once, guessed at a few times, exchanged once.
+//!
+//! The function that takes codes reads no account: its role may check a condition on one, and no more. The mailer puts on the
+//! request everything that a caller with the right code is told (usernames and questions), and the ticket of each account. So the
+//! question is the one of the time of the mail.
 
 use crate::domain::challenge::{ATTEMPTS, Holder, Mailed};
 use crate::domain::event::Event;
@@ -18,41 +22,45 @@ use crate::store::write::{Write, above, below, differs, equals, has, has_size, l
 
 /// One account that an entered code opens.
 pub struct Opening<'a> {
-    /// Which, with its ticket.
+    /// The account, with its ticket.
     pub holder: &'a Holder,
-    /// Of the token that the code is exchanged for.
+    /// The digest of the token that the code is exchanged for.
     pub digest: Digest,
-    /// What is recorded.
+    /// The event that records it.
     pub event: Event,
 }
 
 /// Everything that is written when a right code is exchanged.
 pub struct CodeExchange<'a> {
-    /// The request that the code was entered for.
+    /// The id of the request that the code was entered for.
     pub request: OutboxId,
-    /// The accounts that it opens.
+    /// The accounts that the code opens.
     pub openings: &'a [Opening<'a>],
-    /// When.
+    /// The time of the exchange.
     pub now: Timestamp,
-    /// Until when the tokens can be used.
+    /// The time until which the tokens can be used.
     pub until: Timestamp,
 }
 
-/// What came of a right code.
+/// The outcome of exchanging a right code.
 #[derive(Debug)]
 pub enum Exchange {
-    /// It was exchanged for every opening.
+    /// The code has been exchanged for every opening.
     Done,
-    /// It was exchanged before.
+    /// The code was exchanged before.
     Spent,
-    /// Nothing was done: the tickets or accounts of the openings at these places are no longer good.
+    /// Nothing was written: the tickets or the accounts of the openings at these positions are no longer good.
     Void(Vec<usize>),
 }
 
 impl Store {
-    /// Remembers a code that is about to be mailed, beside those of the same request that were `seen`. `false` when another
-    /// mailer has remembered one since. No transaction: one would be in the way of a code being entered, for known
-    /// identifiers only.
+    /// Remembers a code with its request before the code is mailed, so that it works when it arrives.
+    ///
+    /// One update by itself: the code is appended to the request's mailed codes. Condition: there are as many as were `seen`.
+    ///
+    /// `false` means that another code has been remembered since; nothing is written then. The mailer leaves its record to come
+    /// again and finds that code, also when the reply to its own update was lost. This is no transaction, because a transaction
+    /// could delay a code that is being entered, and it would do so for known identifiers only. One round trip.
     pub async fn record_mailed(
         &self,
         request: &OutboxItem,
@@ -65,10 +73,16 @@ impl Store {
         Ok(self.update_alone(write).await?.is_written())
     }
 
-    /// Counts a code that was entered for a request before it is compared, and answers the request. `None` when none is
-    /// compared any more: too late, all attempts spent, exchanged before, or no request for a code at all.
+    /// Counts a code that was entered for a request, before the code is compared, and returns the request as it is then.
     ///
-    /// `mark` is this attempt's own: when the answer to the first try was lost, the second recognizes what it has done.
+    /// One update by itself: the request's number of attempts rises by one, and its latest mark becomes `mark`. Condition: the
+    /// code's time has not passed, fewer than five attempts are counted, the right code has not been exchanged, and the latest
+    /// mark is another.
+    ///
+    /// `None` means that no code is compared for this id: it is of no request for a code, or the condition failed. The mark is
+    /// random and belongs to one attempt. When the reply to the update is lost, the update is sent again and fails; the mark on
+    /// the request then shows that this attempt has been counted already, and the request is returned all the same. One round
+    /// trip.
     pub async fn count_code(
         &self,
         id: OutboxId,
@@ -88,14 +102,19 @@ impl Store {
         Ok(Some(request).filter(|_| counted))
     }
 
-    /// Exchanges a right code for tokens: everything or nothing, and once.
+    /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the request is marked as entered | it is a request for a code, and was not entered |
-    /// | each account's ticket gets the digest of its token, and its new end | `issued` or `sent`, of the credential version that the code was mailed for, with answers left |
-    /// | check each account | of that credential version, active, not refused |
-    /// | put an event for each | there is none |
+    /// One transaction:
+    ///
+    /// - The request is marked as entered. Condition: it is a request for a code, and has not been entered.
+    /// - Each account's ticket gets the digest of its token and the new end of its time. Condition: it is `issued` or `sent`, of
+    ///   the credential version that the code was mailed for, and has answers left.
+    /// - Each account is checked. Condition: it is open, and of that credential version. So a code ends with a password that is
+    ///   set after its mail, and with its account.
+    /// - An event for each account is put. Condition: it does not exist.
+    ///
+    /// [`Exchange::Spent`] means that the code was exchanged before; [`Exchange::Void`] names the accounts that can no longer be
+    /// opened. Nothing is written in either case, and the caller tries again without those accounts. One round trip.
     pub async fn exchange_code(&self, exchange: &CodeExchange<'_>) -> Result<Exchange, StoreError> {
         let entered = Write::update(&keys::request(exchange.request))
             .set("challenge.entered_at", exchange.now)
@@ -119,7 +138,7 @@ impl Store {
     }
 }
 
-/// Gives a ticket the token that its code is exchanged for.
+/// The write that gives a ticket the token that its code is exchanged for.
 fn open_ticket_of(opening: &Opening<'_>, until: Timestamp) -> Write {
     let holder = opening.holder;
     let same_version = equals("credential_version", holder.credential_version);

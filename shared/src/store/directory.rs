@@ -1,4 +1,10 @@
-//! The directory and the caseloads: which accounts staff see in a list. What an account says is read from the account.
+//! The directory and the caseloads: the lists in which staff find accounts.
+//!
+//! Staff search by the beginning of a word. Each account has an entry for its name, and one for each term that does not begin
+//! another of its terms (`domain::directory`), in a partition of its practice and portal. A search reads the entries that begin
+//! with its longest word, and then the accounts behind them. So its cost depends on the entries that it reads and not on the
+//! number of accounts, and no index can lag behind. An entry says only which account it leads to; the other words, the filters
+//! and the caller's rights are held against the account itself.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,26 +23,27 @@ use crate::store::write::{Range, Within, Write};
 /// A place in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its sort key.
+    /// The sort key of the entry.
     pub entry: String,
-    /// The account that it leads to.
+    /// The id of the account that the entry leads to.
     pub account: AccountId,
 }
 
-/// Which part of a list is read: the places after an entry, at most so many. Fewer mean that there are no more.
+/// The part of a list that is read: the places after an entry, and at most so many. Fewer mean that the list has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
-    /// The last entry of the part before.
+    /// The last entry of the part before; `None` at the beginning of the list.
     pub after: Option<&'a str>,
-    /// How many places at most.
+    /// The most places that are read.
     pub limit: i32,
 }
 
-/// Accounts that one `BatchGetItem` takes.
+/// The number of accounts that one `BatchGetItem` takes.
 const BATCH: usize = 100;
 
 impl Store {
-    /// Places of accounts of a portal that a search may find, in the order of their entries. An account may have several.
+    /// Lists the places of a portal's accounts that a search may find, in the order of their entries. An account may have
+    /// several. One round trip, strongly consistent.
     pub async fn search_directory(
         &self,
         practice: &Slug,
@@ -48,12 +55,13 @@ impl Store {
         self.list_places(Range { within: Within::Prefix(&prefix), ..Range::of(&pk) }, part).await
     }
 
-    /// Places of the clients on a member of staff's caseload.
+    /// Lists the places of the clients on a member of staff's caseload. One round trip, strongly consistent.
     pub async fn list_caseload(&self, staff: AccountId, part: Part<'_>) -> Result<Vec<Place>, StoreError> {
         self.list_places(Range::of(&keys::caseload(staff)), part).await
     }
 
-    /// A sort key cannot have two conditions: the entry before the part is where the query starts.
+    /// Reads a part of a list. DynamoDB takes only one condition on a sort key, so the entry before the part is where the query
+    /// starts.
     async fn list_places(&self, range: Range<'_>, part: Part<'_>) -> Result<Vec<Place>, StoreError> {
         let kind = range.partition.to_owned();
         let page = Page { after: part.after, limit: Some(part.limit), newest_first: false };
@@ -67,7 +75,7 @@ impl Store {
         answer.items.unwrap_or_default().into_iter().map(place).collect()
     }
 
-    /// Accounts by id, in the order given, without those that do not exist.
+    /// Finds accounts by id, in the order given, without those that do not exist. One round trip for each 100 accounts.
     pub async fn find_accounts(&self, ids: &[AccountId]) -> Result<Vec<Account>, StoreError> {
         let mut found = HashMap::new();
         for batch in ids.chunks(BATCH) {
@@ -81,13 +89,13 @@ impl Store {
     }
 }
 
-/// The writes that keep the directory with an account: as it was, if it was, and as it becomes.
+/// The writes that keep the directory true to an account that is created or changes. `old` is `None` for a new account.
 pub(super) fn directory_writes(old: Option<&Account>, new: &Account) -> Vec<Write> {
     let key = |entry: &String| keys::directory_entry(new, entry);
     moved(&old.map(entries).unwrap_or_default(), &entries(new), key, new.id)
 }
 
-/// The writes that keep the caseloads with a client: as it was, and as it becomes.
+/// The writes that keep the caseloads true to a client that is created or changes. `old` is `None` for a new account.
 pub(super) fn caseload_writes(old: Option<&Account>, new: &Account) -> Vec<Write> {
     let staff = |account: &Account| -> BTreeSet<AccountId> {
         account.caseload.iter().map(|assignment| assignment.staff).collect()
@@ -96,7 +104,7 @@ pub(super) fn caseload_writes(old: Option<&Account>, new: &Account) -> Vec<Write
     moved(&old.map(staff).unwrap_or_default(), &staff(new), key, new.id)
 }
 
-/// Takes places away and makes others. Such an item says nothing but which account it leads to.
+/// The writes that delete former places and put new ones. Such an item says only which account it leads to.
 fn moved<T: Ord>(
     before: &BTreeSet<T>,
     after: &BTreeSet<T>,

@@ -1,4 +1,4 @@
-//! How the store fails.
+//! The errors of the store.
 
 use std::error::Error;
 
@@ -9,26 +9,27 @@ use crate::store::keys;
 /// The store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It did not answer, refused, or stayed contended. Nothing was done, or the SDK's idempotency token makes a repeat safe.
+    /// DynamoDB did not answer, refused the call, or stayed contended. A transaction is written whole or not at all; when the
+    /// reply is lost, it may be unknown which.
     #[error("{operation} failed: {source}")]
     Unavailable {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
-        /// What the SDK says.
+        /// The cause, as far as it may be logged.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Others kept changing what was to be changed. Nothing was done; a repeat is safe.
+    /// Other changes came first, again and again. Nothing was written, and a repeat is safe.
     #[error("{doing}: others kept changing it")]
     Outrun {
-        /// What was being done.
+        /// The work that was being done.
         doing: &'static str,
     },
-    /// An item is not what this release reads.
+    /// An item does not have the form that this release reads.
     #[error("the item {key} is broken: {source}")]
     Broken {
-        /// Its kind; the rest of a key may be personal.
+        /// The kind of the item. The rest of its key may be personal data.
         key: String,
-        /// What is wrong.
+        /// The reason why it cannot be read.
         source: Box<dyn Error + Send + Sync>,
     },
 }
@@ -41,7 +42,8 @@ impl StoreError {
         Self::Unavailable { operation, source: source.into() }
     }
 
-    /// A call that failed: the service's code, or how it went wrong. The service's own sentences may quote an item.
+    /// The error of a call that failed. It holds the service's error code, or how the call went wrong. The service's own
+    /// sentences may quote an item, so they are left out.
     pub(super) fn failed<E: ProvideErrorMetadata, R>(
         operation: &'static str,
         error: &SdkError<E, R>,

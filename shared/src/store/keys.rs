@@ -1,27 +1,27 @@
-//! Every partition and sort key in the system, and nowhere else.
+//! Every partition key and sort key of the system. No other file makes one.
 //!
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, accounts |
-//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`](crate::domain::account::Account) | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
-//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | as the account, without mail-events |
-//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | as the account |
-//! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | as the account |
-//! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | accounts, operator |
+//! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
+//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
+//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | the same without mail-events |
+//! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | operator, accounts |
+//! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | operator, accounts |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
-//! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket issued | mailer |
-//! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`](crate::domain::outbox::OutboxItem) | forgot-password, mailer (codes, done), verify-code (attempts) |
-//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`](crate::domain::outbox::OutboxItem) | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
+//! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket that the mailer issues | mailer |
+//! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`] | forgot-password, mailer (codes, done), verify-code (attempts) |
+//! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`] | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
 //! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
-//! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password (its own), whoever checks one (last use) |
-//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`](crate::domain::event::Event), and its place in three indexes: `practice_log`, `actor_log`, `action_log` | every function, only ever put |
+//! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password, and each function that checks one (last use) |
+//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`], and its places in three indexes: `practice_log`, `actor_log`, `action_log` | all but forgot-password and activity; only ever put |
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `CODE` | the same of requests for a code | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same of answers to an account's question | reset-password |
+//! | Limit | `LIMIT#keyed hash` | `CODE` | the same, of requests for a code | forgot-password |
+//! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
 //! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, change-password, reset-password (cleared) |
 //!
-//! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is
-//! the TTL attribute and nothing else: what decides is each item's own time.
+//! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is the TTL
+//! attribute and nothing else: each item's own time decides.
 
 use std::collections::HashMap;
 
@@ -35,12 +35,12 @@ use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, OutboxId, SessionId, TicketId};
 
-/// Where an item is.
+/// The key of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Partition key.
+    /// The partition key.
     pub pk: String,
-    /// Sort key.
+    /// The sort key.
     pub sk: String,
 }
 
@@ -49,7 +49,7 @@ impl Key {
         Self { pk, sk: sk.into() }
     }
 
-    /// As DynamoDB takes it.
+    /// The key as DynamoDB takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         let text = |value: &String| AttributeValue::S(value.clone());
         HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
@@ -61,17 +61,17 @@ pub fn kind(pk: &str) -> &str {
     pk.split('#').next().unwrap_or_default()
 }
 
-/// Of a practice.
+/// The key of a practice.
 pub fn practice(slug: &Slug) -> Key {
     Key::new(format!("PRACTICE#{slug}"), "PRACTICE")
 }
 
-/// Of an account.
+/// The key of an account.
 pub fn account(id: AccountId) -> Key {
     Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 
-/// The partition of everything that an identifier leads to.
+/// The partition of the logins of an identifier.
 pub fn logins(practice: &Slug, portal: Portal, identifier: &Identifier) -> String {
     let kind = match identifier {
         Identifier::Username(_) => "LOGIN",
@@ -80,7 +80,7 @@ pub fn logins(practice: &Slug, portal: Portal, identifier: &Identifier) -> Strin
     format!("{kind}#{practice}#{}#{}", portal.as_str(), identifier.as_str())
 }
 
-/// Of the login of an account by one of its identifiers. A username leads to one account, an address to many.
+/// The key of an account's login by one of its identifiers. A username leads to one account, an address to one or several.
 pub fn login(account: &Account, identifier: &Identifier) -> Key {
     let pk = logins(&account.practice, account.portal, identifier);
     match identifier {
@@ -89,12 +89,12 @@ pub fn login(account: &Account, identifier: &Identifier) -> Key {
     }
 }
 
-/// The partition of the directory of a portal.
+/// The partition of a portal's directory.
 pub fn directory(practice: &Slug, portal: Portal) -> String {
     format!("FIND#{practice}#{}", portal.as_str())
 }
 
-/// Of an entry of the directory.
+/// The key of an entry of the directory.
 pub fn directory_entry(account: &Account, entry: &str) -> Key {
     Key::new(directory(&account.practice, account.portal), entry)
 }
@@ -104,7 +104,7 @@ pub fn caseload(staff: AccountId) -> String {
     format!("CASELOAD#{staff}")
 }
 
-/// Of a client on a caseload.
+/// The key of a client on a caseload.
 pub fn caseload_entry(staff: AccountId, client: AccountId) -> Key {
     Key::new(caseload(staff), client.to_string())
 }
@@ -114,28 +114,28 @@ pub fn tickets(account: AccountId) -> String {
     format!("TICKET#{account}")
 }
 
-/// Of a ticket.
+/// The key of a ticket.
 pub fn ticket(account: AccountId, id: TicketId) -> Key {
     Key::new(tickets(account), id.to_string())
 }
 
-/// Of what keeps two mailers from issuing at once for one account. Sorts before every ticket: a query that
-/// a transaction overtakes then sees an old guard with new tickets, which is refused, and never the reverse.
+/// The key of the guard that keeps two mailers from issuing tickets for one account at once. It sorts before every ticket: a
+/// query that a transaction overtakes sees an old guard with new tickets, which is refused, and never the reverse.
 pub fn ticket_guard(account: AccountId) -> Key {
     Key::new(tickets(account), "#GUARD")
 }
 
-/// Of a notice of a changed password.
+/// The key of the notice of a changed password.
 pub fn notice(account: AccountId, id: OutboxId) -> Key {
     Key::new(format!("NOTICE#{account}"), id.to_string())
 }
 
-/// Of an outbox item: a public request, or a change's.
+/// The key of an outbox item: of a public request, or of a change.
 pub fn outbox_item(item: &OutboxItem) -> Key {
     if item.is_request() { request(item.id) } else { Key::new(format!("OUTBOX#{}", item.id), "OUTBOX") }
 }
 
-/// Of a public request.
+/// The key of a public request.
 pub fn request(id: OutboxId) -> Key {
     Key::new(format!("REQUEST#{id}"), "REQUEST")
 }
@@ -145,7 +145,7 @@ pub fn sessions(account: AccountId) -> String {
     format!("SESSION#{account}")
 }
 
-/// Of a session.
+/// The key of a session.
 pub fn session(account: AccountId, id: SessionId) -> Key {
     Key::new(sessions(account), id.to_string())
 }
@@ -155,32 +155,32 @@ pub fn events(account: AccountId) -> String {
     format!("EVENT#{account}")
 }
 
-/// Of an event.
+/// The key of an event.
 pub fn event(event: &Event) -> Key {
     let pk = event.account.map_or_else(|| format!("EVENT#{}", event.practice), events);
     Key::new(pk, event.id.to_string())
 }
 
-/// What is read newest first.
+/// A log, which is read newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// Everything of an account.
+    /// Every event of an account.
     Account(AccountId),
-    /// Everything of a practice.
+    /// Every event of a practice.
     Practice(Slug),
-    /// What somebody has done in a practice: an account's id, or the kind of actor that has none.
+    /// Every event of one actor in a practice. The actor is an account's id, or the kind of an actor that has no account.
     Actor(Slug, String),
-    /// What of one kind has happened in a practice.
+    /// Every event of one action in a practice.
     Action(Slug, Action),
 }
 
-/// Where a log is read.
+/// The place where a log is read.
 pub(super) struct LogPlace {
-    /// The index; the table itself when there is none.
+    /// The index; `None` for the table itself.
     pub(super) index: Option<&'static str>,
     /// The attribute that names the log's partition.
     pub(super) name: &'static str,
-    /// Its value.
+    /// The value of that attribute.
     pub(super) partition: String,
 }
 
@@ -198,7 +198,7 @@ impl Log {
     }
 }
 
-/// The attributes that put an event into its practice's logs: of events alone, so that the indexes hold nothing else.
+/// The attributes that put an event into its practice's logs. Only events have them, so the indexes hold nothing else.
 pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
     let practice = || event.practice.clone();
     let logs = [
@@ -209,22 +209,22 @@ pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
     logs.map(|log| log.place())
 }
 
-/// Of the counter of recoveries.
+/// The key of a counter of recoveries.
 pub fn forgot_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "FORGOT")
 }
 
-/// Of the counter of codes.
+/// The key of a counter of codes.
 pub fn code_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "CODE")
 }
 
-/// Of the counter of answers to an account's security question.
+/// The key of a counter of answers to an account's security question.
 pub fn answer_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "ANSWER")
 }
 
-/// Of the counter of sign-in failures.
+/// The key of a counter of failed sign-ins.
 pub fn sign_in_limit(subject: &Subject) -> Key {
     Key::new(format!("LIMIT#{}", subject.as_str()), "SIGN_IN")
 }

@@ -1,4 +1,15 @@
 //! Counters: each counts and decides in one conditional write, so that parallel callers cannot outrun it.
+//!
+//! **A window is one conditional write.** A counter of recoveries, codes or answers holds the times of the latest attempts, the
+//! newest first: `t0`, `t1`, and so on. One update shifts them all by one place. Its condition looks at the time that must have
+//! left the window. So the window slides, and the item stays small. This is why a limit is at most 100.
+//!
+//! **A sign-in is counted before it is compared.** Guesses that are sent at once would otherwise all be compared before the first
+//! is counted. A success deletes the counter in its own transaction. The waits are the condition of the write that counts.
+//!
+//! **A temporary password is not locked out.** Anybody can make a name wait. If the help of staff had to wait too, guessing would
+//! keep the owner of the name out for as long as somebody goes on. So while the name waits, sign-in still compares the typed text
+//! with the digest of a temporary password, and with no password that a person has chosen: 100 bits are not guessed.
 
 use crate::domain::limit::{Subject, Window, sign_in};
 use crate::platform::clock::{Timestamp, days};
@@ -11,19 +22,26 @@ use crate::store::write::{Condition, Write, at_least, at_most, below, equals, la
 /// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It has been counted.
+    /// The attempt is allowed, and has been counted.
     Allowed,
-    /// It has not been counted.
+    /// The attempt is refused, and has not been counted.
     Refused {
-        /// Seconds until the next is allowed.
+        /// The seconds until another attempt is allowed.
         retry_after: u64,
-        /// When the attempt was made that this one has to wait for; `None` when what is spent is not the identifier's own.
+        /// The time of the failed sign-in that began the wait; of a public request, its own time. `None` when only the counter of
+        /// the source address is full.
         since: Option<Timestamp>,
     },
 }
 
 impl Store {
-    /// Counts a sign-in attempt as a failure before anything is compared, unless its wait is not over.
+    /// Counts a sign-in attempt as a failure, before any password is compared.
+    ///
+    /// One transaction: the name's number of failures rises by one, and the time of the latest becomes `now`. Condition: the wait
+    /// after the latest failure is over, and there are fewer than 50 ([`sign_in`]).
+    ///
+    /// A refusal means that the name has to wait, or that 50 failures have closed it; nothing is counted. This is a transaction
+    /// and no update by itself, because an attempt must not be counted twice when DynamoDB's reply is lost. One round trip.
     pub async fn count_sign_in(&self, subject: &Subject, now: Timestamp) -> Result<Decision, StoreError> {
         let count = Write::update(&keys::sign_in_limit(subject))
             .add("failures", 1)
@@ -46,21 +64,23 @@ impl Store {
         })
     }
 
-    /// Forgets the failures of a subject.
+    /// Forgets the failed sign-ins of a name.
+    ///
+    /// One transaction: the counter is deleted, without a condition. One round trip.
     pub async fn forget_sign_ins(&self, subject: &Subject) -> Result<(), StoreError> {
         self.transact(vec![forget_sign_ins(subject)]).await.map(|_| ())
     }
 }
 
-/// Forgets the failures of a subject, as part of a transaction.
+/// The write that deletes the counter of a name's failed sign-ins.
 pub(super) fn forget_sign_ins(subject: &Subject) -> Write {
     Write::delete(&keys::sign_in_limit(subject))
 }
 
-/// One more recovery, code or answer on a counter, if every window has room.
+/// The write that counts one more recovery, code or answer, if every window has room.
 ///
-/// The item holds the moments of the latest attempts, newest first: `t0`, `t1`, …. The write shifts them all by one; the
-/// condition looks at the one that must have left its window. So windows slide, and the item stays small.
+/// The item holds the times of the latest attempts, the newest first: `t0`, `t1`, and so on. The write shifts them all by one
+/// place; the condition looks at the one that must have left its window.
 pub(super) fn count_in_windows(counter: &Key, windows: &[Window], now: Timestamp) -> Write {
     let kept = windows.iter().map(|window| window.count).max().unwrap_or(1);
     let longest = windows.iter().map(|window| window.span).max().unwrap_or_default();
@@ -77,7 +97,7 @@ pub(super) fn count_in_windows(counter: &Key, windows: &[Window], now: Timestamp
     }
 }
 
-/// The waits of [`sign_in::wait_after`] as one condition: for each count of failures, how long ago the last must be.
+/// The waits of [`sign_in::wait_after`] as one condition: for each number of failures, how long ago the latest must be.
 fn waited(now: Timestamp) -> Condition {
     let longest = sign_in::longest_from();
     let since = |failures: u64| at_most("last", now - sign_in::wait_after(failures));
@@ -88,7 +108,7 @@ fn waited(now: Timestamp) -> Condition {
     growing.or(open.and(since(longest)))
 }
 
-/// Seconds until every window of a refused subject has room again.
+/// The seconds until every window of a refused subject has room again.
 pub(super) fn retry_after(old: &Item, windows: &[Window], now: Timestamp) -> u64 {
     let blocked_until = |window: &Window| {
         let oldest = Timestamp::from_millis(number_of(old, &format!("t{}", window.count - 1))?);

@@ -1,4 +1,21 @@
-//! What became of mails: on their tickets, and on the accounts whose address they went to.
+//! The fate of mails: recorded on their tickets, and on the accounts whose address they went to.
+//!
+//! **The fate of a mail is no state of its ticket.** A ticket goes from issued to sent to used or revoked, and each step is the
+//! condition of a write. A report of SES comes when it comes: before the mailer has written `sent`, after the use, twice, or out
+//! of order. As states, the two would be in each other's way, and a late bounce could seem to revive a ticket that was used. So
+//! `mail` and `opened_at` stand beside `state`, and nothing that decides reads them.
+//!
+//! A fate has a rank: `returned` (a bounce that is not permanent, or a rejection), `delivered`, `bounced` for good, `complained`.
+//! A higher one replaces a lower one, and never the reverse. So the result is the same in whatever order the reports come, and
+//! however often. None of them voids a ticket.
+//!
+//! **A transient bounce marks no address.** A mailbox is full today, or an answering machine writes back after the delivery. That
+//! says something of one mail, and nothing of the next. It ranks below a delivery because of the answering machine: the mail has
+//! arrived.
+//!
+//! **A marked address is still mailed.** The public front door cannot say that an address is marked. To hold the mail back would
+//! shut a person out in silence, after one report that may be wrong. Staff are told with the answer to their call, and can
+//! correct the address or hand a link over. SES's suppression list protects the sender's name.
 
 use crate::domain::event::Event;
 use crate::domain::ticket::{MailFate, Ticket};
@@ -10,20 +27,26 @@ use crate::store::keys;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, present};
 
-/// A mail that did not do what it was to, and what is to be remembered of it.
+/// A report that a mail was returned, bounced or called spam, and the changes that follow from it.
 pub struct Undelivered<'a> {
-    /// How it ended.
+    /// The fate of the mail.
     pub fate: MailFate,
-    /// The account that it was for, if what is known of its address changes.
+    /// The account that the mail was for, if its `mail` changes.
     pub account: Option<Changed<'a>>,
-    /// The ticket that it carried, if it is to be told.
+    /// The ticket that the mail carried, if its `mail` changes.
     pub ticket: Option<&'a Ticket>,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
 }
 
 impl Store {
-    /// Remembers that a ticket's mail has arrived, unless something is known of it that tells more.
+    /// Records that a ticket's mail has arrived.
+    ///
+    /// One update by itself: the ticket's `mail` becomes `delivered`. Condition: the ticket exists, and its `mail` is absent or
+    /// `returned`.
+    ///
+    /// When the condition fails, as much is known already, or the ticket is gone; nothing is written, and that is no error. One
+    /// round trip.
     pub async fn record_delivered(&self, account: AccountId, ticket: TicketId) -> Result<(), StoreError> {
         let nothing_worse = lacks("mail").or(equals("mail", MailFate::Returned));
         let write = Write::update(&keys::ticket(account, ticket))
@@ -32,13 +55,16 @@ impl Store {
         self.update_alone(write).await.map(|_| ())
     }
 
-    /// Remembers that a mail did not do what it was to. Refused when ticket or account are not as they were read.
+    /// Records that a mail was returned, bounced or was called spam.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | put the event | there is none |
-    /// | the ticket, if it is to be told, gets what became of its mail | `mail` as read |
-    /// | the account, if its address is to blame, gets that | the same address, `mail` as read |
+    /// One transaction:
+    ///
+    /// - The event is put. Condition: it does not exist.
+    /// - The ticket's `mail` becomes the fate of the mail, if a ticket is given. Condition: it is as read.
+    /// - The account's `mail` becomes `bounced` or `complained`, if an account is given. Condition: it and the address are as
+    ///   read.
+    ///
+    /// A refusal means that the ticket or the account has changed since it was read; nothing is written. One round trip.
     pub async fn record_undelivered(&self, news: &Undelivered<'_>) -> Result<Outcome, StoreError> {
         let mut writes = vec![put_event(news.event)];
         if let Some(ticket) = news.ticket {

@@ -14,41 +14,48 @@ use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, above, equals, lacks};
 
-/// Everything that is written when somebody says that a change was not theirs.
+/// Everything that is written when the owner of an account says that a change was not theirs.
 pub struct Freeze<'a> {
-    /// Of which change.
+    /// The notice of the change.
     pub notice: &'a Notice,
     /// The account, as it was read and frozen.
     pub changed: Changed<'a>,
-    /// When.
+    /// The time of the freeze.
     pub now: Timestamp,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
-    /// What the practice is mailed.
+    /// The outbox item of the mail to the practice.
     pub alarm: &'a OutboxItem,
 }
 
 impl Store {
-    /// A notice.
+    /// Finds a notice. One round trip.
     pub async fn find_notice(&self, account: AccountId, id: OutboxId) -> Result<Option<Notice>, StoreError> {
         self.get(&keys::notice(account, id)).await
     }
 
-    /// Keeps a notice, before it is mailed. Refused when it is there.
+    /// Keeps a notice before its mail is sent.
+    ///
+    /// One transaction: the notice is put. Condition: it does not exist.
+    ///
+    /// A refusal means that another mailer has kept it; nothing is written. One round trip.
     pub async fn create_notice(&self, notice: &Notice) -> Result<Outcome, StoreError> {
         let key = keys::notice(notice.account, notice.id);
         self.transact(vec![Write::create(&key, notice, Some(notice.valid_until + AFTERLIFE))]).await
     }
 
-    /// Freezes an account by a notice. Refused when the notice has been used or the account is not as it was read.
+    /// Freezes an account by a notice.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the notice becomes used | the same digest, in time, not used |
-    /// | the account loses its password and its temporary one, and is `frozen_at` now; revision, credential version and session epoch rise | all three, the password and `mail` as read |
-    /// | each login of the account gets the same | it is this account's |
-    /// | put the event | there is none |
-    /// | put the `OUTBOX` item that tells the practice | there is none |
+    /// One transaction:
+    ///
+    /// - The notice becomes used. Condition: its digest is as read, its time has not passed, and it has not been used.
+    /// - The account loses its password and its temporary password, and gets `frozen_at`; its revision, credential version and
+    ///   session epoch rise. Condition: these three, the password and `mail` are as read.
+    /// - Each login of the account gets the same. Condition: it is the account's login.
+    /// - The event is put, and the outbox item that tells the practice. Condition: neither exists.
+    ///
+    /// The raised version voids every ticket, and the raised epoch every session; neither has to be found. A refusal means that
+    /// the notice has been used, or that the account has changed since it was read; nothing is written. One round trip.
     pub async fn freeze(&self, freeze: &Freeze<'_>) -> Result<Outcome, StoreError> {
         let notice = freeze.notice;
         let open =

@@ -1,4 +1,10 @@
-//! Requests and outbox items: put once, marked once.
+//! Public requests and outbox items: put once, marked as done once.
+//!
+//! **Sending is at least once.** SES has no idempotency. When a mailer dies, or the store fails, after SES has taken the mail and
+//! before `done_at` is written, the record comes again, and the mail is sent twice: the very same mail, with the same token or
+//! code. There is one exception, a record that was answered with an earlier link because two links were open. Its repetition is
+//! answered with the link that is then the newest, or with a new ticket if one has ended meanwhile. A ticket that was used or
+//! voided meanwhile is not sent.
 
 use std::time::Duration;
 
@@ -14,10 +20,10 @@ use crate::store::limits::{self, Decision};
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, lacks, present};
 
-/// An outbox item outlives the stream (24 hours) and every retry of it.
+/// The time for which an outbox item is kept: longer than the stream (24 hours) and every retry of it.
 const KEPT: Duration = days(8);
 
-/// An outbox item as part of a transaction. Its insertion is what the stream hands to the mailer.
+/// The write that puts an outbox item. The stream hands the new item to the mailer.
 pub(super) fn put_outbox_item(item: &OutboxItem) -> Write {
     Write::create(&keys::outbox_item(item), item, Some(item.at + KEPT))
 }
@@ -26,19 +32,23 @@ pub(super) fn put_outbox_item(item: &OutboxItem) -> Write {
 struct Counter<'a> {
     key: Key,
     windows: &'a [Window],
-    /// Counts what the request names, not where it comes from or what else it asks for.
+    /// Whether the counter is the identifier's own, and not the one of the source address.
     is_own: bool,
 }
 
 impl Store {
-    /// Takes a public request, if the limits of who is named and of where it comes from have room: one round trip.
+    /// Takes a public request, if the limits of its identifier and of its source address have room.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | update the counter of the identifier | every window has room |
-    /// | by code: update the counter of the identifier's codes | fewer than four in 24 hours and 15 minutes |
-    /// | update the counter of the source address | every window has room |
-    /// | put the `REQUEST` item | there is none |
+    /// One transaction:
+    ///
+    /// - The identifier's counter takes the request. Condition: every window has room.
+    /// - For a code, the identifier's counter of codes takes it too. Condition: it has fewer than four in 24 hours and 15
+    ///   minutes.
+    /// - The source address's counter takes the request. Condition: every window has room.
+    /// - The `REQUEST` item is put. Condition: it does not exist.
+    ///
+    /// The configuration may lift a limit; its counter is then left out. Nothing lifts the limit on codes. [`Decision::Refused`]
+    /// means that a window is full; nothing is written, and nothing is counted. One round trip.
     pub async fn create_request(
         &self,
         request: &OutboxItem,
@@ -71,17 +81,29 @@ impl Store {
         Ok(Decision::Refused { retry_after: wait, since: is_own.then_some(request.at) })
     }
 
-    /// Takes an item that asks for no mail and is bound to no limit. One with its id that is there stays as it is.
+    /// Puts an item that asks for no mail and is bound to no limit: the note that a limit was hit.
+    ///
+    /// One transaction: the item is put. Condition: it does not exist.
+    ///
+    /// A refusal means that an item with its id is there; that stays as it is, and it is no error. The id of such a note is the
+    /// same for all hits of an identifier within an hour, so a flood leaves one. One round trip.
     pub async fn create_outbox_item(&self, item: &OutboxItem) -> Result<(), StoreError> {
         self.transact(vec![put_outbox_item(item)]).await.map(|_| ())
     }
 
-    /// The item as it is now. A stream record shows it as it was.
+    /// Finds an item as it is now; a record of the stream shows it as it was put. One round trip.
     pub async fn find_outbox_item(&self, item: &OutboxItem) -> Result<Option<OutboxItem>, StoreError> {
         self.get(&keys::outbox_item(item)).await
     }
 
-    /// Marks an item as dealt with and records what came of it. Refused, without harm, when it was marked before.
+    /// Marks an item as done, and records the events that belong to no ticket.
+    ///
+    /// One transaction:
+    ///
+    /// - The item gets `done_at`. Condition: it exists, and has none.
+    /// - The events are put. Condition: none of them exists.
+    ///
+    /// A refusal means that the item was marked before; nothing is written, and no harm is done. One round trip.
     pub async fn record_done(
         &self,
         item: &OutboxItem,

@@ -1,4 +1,4 @@
-//! Practices, and what a warm function remembers of them.
+//! Practices, and the memory that a warm function has of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,18 +14,18 @@ use crate::store::keys;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, present};
 
-/// How long a policy may be out of date in a warm function.
+/// How long a warm function remembers a practice: its settings may be out of date for so long.
 const REMEMBERED: Duration = Duration::from_mins(1);
-/// Practices remembered at once; a deployment with more reads again.
+/// The number of practices that are remembered at once. A deployment that has more reads again.
 const MOST: usize = 1_000;
 
 impl Store {
-    /// A practice.
+    /// Finds a practice. One round trip.
     pub async fn find_practice(&self, slug: &Slug) -> Result<Option<Practice>, StoreError> {
         self.get(&keys::practice(slug)).await
     }
 
-    /// A practice as it is now, with its revision.
+    /// Finds a practice as it is now, with its revision. One round trip.
     pub async fn find_settings(&self, slug: &Slug) -> Result<Option<Settings>, StoreError> {
         let key = keys::practice(slug);
         let read = |item: Item| {
@@ -35,7 +35,14 @@ impl Store {
         self.get_item(&key).await?.map(read).transpose()
     }
 
-    /// Replaces a practice's settings and records it. Refused when somebody else has replaced them since revision `was`.
+    /// Replaces the settings of a practice.
+    ///
+    /// One transaction:
+    ///
+    /// - The practice is put whole, with the next revision. Condition: it exists, and its revision is `was`, or it has none.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that the settings have been replaced since revision `was`; nothing is written. One round trip.
     pub async fn update_practice(
         &self,
         practice: &Practice,
@@ -47,7 +54,11 @@ impl Store {
         self.transact(vec![put.only_if(unchanged), put_event(event)]).await
     }
 
-    /// Makes a practice. Refused when the slug is taken.
+    /// Creates a practice.
+    ///
+    /// One transaction: the practice and the event are put. Condition: neither exists.
+    ///
+    /// A refusal means that another practice has the slug; nothing is written. One round trip.
     pub async fn create_practice(&self, practice: &Practice, event: &Event) -> Result<Outcome, StoreError> {
         let put = Write::create(&keys::practice(&practice.slug), practice, None);
         self.transact(vec![put, put_event(event)]).await
@@ -58,16 +69,16 @@ impl Store {
 pub struct Settings {
     /// The practice.
     pub practice: Practice,
-    /// Raised by every change: what [`Store::update_practice`] must find unchanged.
+    /// The number of its settings, which every change raises: [`Store::update_practice`] must find it unchanged.
     pub revision: i64,
 }
 
-/// Practices that a warm function has read within the last minute.
+/// The practices that a warm function has read within the last minute.
 #[derive(Default)]
 pub struct PracticeCache(Mutex<HashMap<Slug, (Timestamp, Arc<Practice>)>>);
 
 impl PracticeCache {
-    /// A practice, from memory or from the store. A slug that nobody has is never remembered.
+    /// Finds a practice, in memory or in the store. A slug that no practice has is never remembered. One round trip, or none.
     pub async fn find(
         &self,
         store: &Store,
@@ -86,7 +97,7 @@ impl PracticeCache {
         Ok(Some(practice))
     }
 
-    /// The practice of an account or a ticket, which there must be.
+    /// Finds the practice of an account or a ticket, which must exist.
     ///
     /// # Errors
     /// [`StoreError::Broken`] when it is gone.
@@ -95,7 +106,7 @@ impl PracticeCache {
         practice.ok_or_else(|| StoreError::broken(&keys::practice(slug).pk, "it is gone"))
     }
 
-    /// The practice that a caller named. `None` for what is no slug, too.
+    /// Finds the practice that a caller has named. `None` also means that the name is no slug.
     pub async fn find_named(
         &self,
         store: &Store,

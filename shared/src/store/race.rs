@@ -1,20 +1,22 @@
-//! Losing a race: what to do when another change came first.
+//! Lost races: how a change goes on when another change came first.
 //!
-//! Every change is made from what was read, and its write is conditioned on that. When the condition fails because somebody
-//! else has written meanwhile, nothing is wrong: what has to be done now follows from what is there now. So the whole attempt
-//! is made again, from its first read to its write, and answers what a repeat by the caller would get. Each lost round means
-//! that another change was made, so a few rounds are enough for everything but a flood; then it is an error, and a later
-//! repeat is safe.
+//! Every change is made from a read, and its write has the condition that the read is still true. When the condition fails
+//! because somebody else has written meanwhile, nothing is wrong: the right answer now follows from the state of now. So the
+//! whole attempt is made again, from its first read to its write, with the session and the rights as they are then. The caller
+//! gets the answer that a repeat would get, which may be a refusal. Each lost round means that another change was made, so a few
+//! rounds are enough for everything but a flood; after that it is an error, and a later repeat is safe.
 //!
-//! Where a repeat comes by itself, as a record of the table's stream does, one lost round is enough: [`outrun`] ends the attempt,
-//! and the next delivery begins where it must, with the question whether there is anything left to do.
+//! Two do otherwise. The exchange of a code goes on without the accounts that were refused. Where the mailer keeps a code, a
+//! link, a temporary password or a notice, one lost round is enough, because a record of the table's stream comes again by
+//! itself: [`outrun`] ends the attempt, and the next delivery begins with the question whether there is anything left to do.
 
 use crate::store::error::StoreError;
 
-/// How often a change is attempted before it is given up.
+/// The number of rounds after which a change is given up.
 const ROUNDS: usize = 5;
 
-/// Makes a change from what is there now, again from the start when another has come first: `Ok(None)` of an attempt.
+/// Runs an attempt until it has written. An attempt that another change has outrun returns `Ok(None)`, and is run again from the
+/// start.
 ///
 /// # Errors
 /// The attempt's own, at once; [`StoreError::Outrun`] when others came first every time.
@@ -36,18 +38,18 @@ pub const fn outrun(doing: &'static str) -> StoreError {
     StoreError::Outrun { doing }
 }
 
-/// How an attempt ended that has learned by losing.
+/// The end of one round of an attempt that learns by losing.
 pub enum Round<T, S> {
-    /// It is written.
+    /// The change is written.
     Written(T),
-    /// Another change came first; this is what the next attempt begins with.
+    /// Another change came first. The next round begins with this.
     Outrun(S),
 }
 
-/// The same, where an attempt that has lost hands on what it has read already.
+/// Runs an attempt as [`until_written`] does. A lost round hands its reads to the next round.
 ///
 /// # Errors
-/// As [`until_written`].
+/// The same as those of [`until_written`].
 pub async fn until_written_from<T, S, E, F>(
     doing: &'static str,
     first: S,

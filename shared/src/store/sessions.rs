@@ -1,4 +1,7 @@
 //! Sessions: checked in one round trip, ended at once.
+//!
+//! A session is good while its epoch is the account's. So a raised epoch ends every session of an account, and none of them has
+//! to be found.
 
 use crate::domain::account::{Account, Login};
 use crate::domain::event::Event;
@@ -19,44 +22,51 @@ use crate::store::tickets::use_temporary;
 use crate::store::transact::{Outcome, Store, Updated};
 use crate::store::write::{Range, Write, above, equals, present};
 
-/// What a sign-in writes.
+/// Everything that is written when somebody signs in.
 pub struct SignIn<'a> {
-    /// What the identifier led to.
+    /// The login that the identifier has led to.
     pub login: &'a Login,
-    /// What is made.
+    /// The new session.
     pub session: &'a Session,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
-    /// The counter that ends with it.
+    /// The counter of failed sign-ins that ends with it.
     pub limit: &'a Subject,
-    /// The account with its password hashed anew, when that was kept with older parameters.
+    /// The account with its password hashed anew, when the hash was made with older parameters.
     pub rehashed: Option<Changed<'a>>,
 }
 
-/// Everything that is written when a session's holder changes the password.
+/// Everything that is written when the holder of a session changes the password.
 pub struct PasswordChange<'a> {
     /// The session that stays.
     pub session: &'a Session,
     /// The account, as it was read and with the new password.
     pub changed: Changed<'a>,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
-    /// What the account's owner is mailed.
+    /// The outbox item of the mail to the account's owner.
     pub confirmation: &'a OutboxItem,
-    /// The counters of sign-in failures that end with it.
+    /// The counters of failed sign-ins that end with it.
     pub limits: &'a [Subject],
 }
 
 impl Store {
-    /// Makes a session, if the account is open and as its login said. One that begins with a temporary password uses that up.
+    /// Makes a session.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | check the account, or replace an outdated hash on it and on its logins | open, credential version and session epoch of the login; with a temporary password, that ticket's |
-    /// | with a temporary password: its ticket becomes `used` | `issued` or `sent`, its time not over |
-    /// | put the session | there is none |
-    /// | put the event | there is none |
-    /// | delete the counter of failures | |
+    /// One transaction:
+    ///
+    /// - The account is checked. Condition: it is open, and has the credential version and the session epoch of the login; for a
+    ///   session of a temporary password, that is still the account's. When the hash is outdated, the account and its logins get
+    ///   the new hash instead. Condition: the account is open, its version, its epoch and its temporary password are as read, and
+    ///   each login is the account's.
+    /// - For a session of a temporary password, the ticket becomes `used`. Condition: it is `issued` or `sent`, and its time has
+    ///   not passed.
+    /// - The session is put. Condition: it does not exist.
+    /// - The event is put. Condition: it does not exist.
+    /// - The counter of failed sign-ins is deleted, without a condition.
+    ///
+    /// A refusal means that the account is closed, that the login was out of date, or that the temporary password has been used
+    /// or revoked; nothing is written. So of many sign-ins with one temporary password, one succeeds. One round trip.
     pub async fn create_session(&self, sign_in: &SignIn<'_>) -> Result<Outcome, StoreError> {
         let session = sign_in.session;
         let mut writes = match sign_in.rehashed {
@@ -73,8 +83,16 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// The session of a token with its account, if it is good now; using it keeps it from idling out. One round trip: the
-    /// write that checks the session and the read of the account go out together.
+    /// Finds the session of a token with its account, if the session is good now. The use keeps it from ending for idleness.
+    ///
+    /// Two calls that go out together:
+    ///
+    /// - One update by itself: the session gets `seen_at`, and its idle time begins anew. Condition: its digest is the token's,
+    ///   and neither its idle end nor its absolute end has passed.
+    /// - One read of the account.
+    ///
+    /// `None` means that there is no such session, that it has ended, or that the account as it is now no longer has it
+    /// ([`Session::is_good`]). The update may be sent twice, when its reply is lost, and does no harm then. One round trip.
     pub async fn use_session(
         &self,
         token: &Token,
@@ -85,6 +103,7 @@ impl Store {
         Ok(good)
     }
 
+    /// The session of a token, when the token is right and neither end has passed. It has been used now.
     async fn touch(&self, token: &Token, now: Timestamp) -> Result<Option<Session>, StoreError> {
         let key = keys::session(token.account, SessionId::from(token.subject));
         let good =
@@ -96,17 +115,20 @@ impl Store {
         }
     }
 
-    /// Sets a password that a session's holder has chosen, if the account is still as read: every other session ends, every
-    /// ticket is void, and this session can do everything.
+    /// Sets a password that the holder of a session has chosen.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the account gets the hash; a temporary password goes, and what froze the account; credential version and session epoch rise | both as read, no other temporary password issued since, open |
-    /// | each login of the account gets the same | it is this account's |
-    /// | the session gets the new epoch, and is no longer bound to a temporary password | the epoch as read |
-    /// | put the event | there is none |
-    /// | put the `OUTBOX` item of the confirmation | there is none |
-    /// | delete the sign-in counters of the account's names | |
+    /// One transaction:
+    ///
+    /// - The account gets the hash, and loses its temporary password and `frozen_at`; its credential version and its session
+    ///   epoch rise. Condition: the account is open, both are as read, and no other temporary password has been issued.
+    /// - Each login of the account gets the same. Condition: it is the account's login.
+    /// - The session gets the new epoch, and is no longer bound to a temporary password. Condition: its digest and its epoch are
+    ///   as read.
+    /// - The event is put, and the outbox item of the confirmation. Condition: neither exists.
+    /// - The counters of failed sign-ins of the account's names are deleted, without a condition.
+    ///
+    /// So every other session ends, every ticket is void, and this session can do everything. A refusal means that the account or
+    /// the session has changed since it was read; nothing is written. One round trip.
     pub async fn change_password(&self, change: &PasswordChange<'_>) -> Result<Outcome, StoreError> {
         let mut writes = account_writes(change.changed, Guard::OpenWithTemporary);
         writes.push(keep_session(change.session, change.changed.new));
@@ -116,14 +138,17 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Ends every session of an account but one, if the account is still as read.
+    /// Ends every session of an account but one.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the session gets the new epoch | the epoch as read |
-    /// | the account's session epoch rises | everything as read |
-    /// | each login of the account gets the same | it is this account's |
-    /// | put the event | there is none |
+    /// One transaction:
+    ///
+    /// - The session that stays gets the new epoch. Condition: its digest and its epoch are as read.
+    /// - The account's session epoch rises. Condition: its revision, credential version, session epoch, password and `mail` are
+    ///   as read.
+    /// - Each login of the account gets the same. Condition: it is the account's login.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that the account or the session has changed since it was read; nothing is written. One round trip.
     pub async fn end_other_sessions(
         &self,
         kept: &Session,
@@ -136,14 +161,21 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// An account's sessions that have not been cleaned up.
+    /// Lists the sessions of an account that have not been cleaned up, good or not. One round trip for each megabyte.
     pub async fn list_sessions(&self, account: AccountId) -> Result<Vec<Session>, StoreError> {
         let pk = keys::sessions(account);
         let items = self.query_all(Range::of(&pk)).await?;
         items.into_iter().map(|item| items::read(&pk, item)).collect()
     }
 
-    /// Ends a session and records it. Refused when there is none.
+    /// Ends one session.
+    ///
+    /// One transaction:
+    ///
+    /// - The session is deleted. Condition: it exists.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that there is no such session; nothing is written. One round trip.
     pub async fn delete_session(
         &self,
         account: AccountId,
@@ -155,7 +187,7 @@ impl Store {
     }
 }
 
-/// Keeps a session when its account's change ends all others.
+/// The write that keeps one session when a change of its account ends all others.
 fn keep_session(session: &Session, account: &Account) -> Write {
     let as_read = equals("epoch", session.epoch).and(equals("digest", session.digest));
     let key = keys::session(session.account, session.id);

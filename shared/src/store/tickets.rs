@@ -1,4 +1,11 @@
 //! Tickets: issued once, used once.
+//!
+//! **A guard caps open tickets.** Two mailers that each see one open link would together make three. So each issue by the mailer
+//! raises a number in the account's ticket partition, which must be as it was read. By self-service, two links and one code's
+//! ticket may be open for an account. With two links open, the newest is sent again; with a code's ticket open, the next code
+//! leads to it too. So a flood of requests piles no tickets up, and the person still gets a mail that works. Each kind is counted
+//! by itself, because neither can stand in for the other: a code's ticket has no token that could be mailed. Under a common cap,
+//! a flood of links would leave no room for a code's ticket, and the reverse.
 
 use std::collections::HashMap;
 
@@ -21,9 +28,9 @@ use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Range, Write, equals, lacks};
 
-/// An account's tickets, and what the next one to be issued must find unchanged.
+/// The tickets of an account, and the guard that the next issue must find unchanged.
 pub struct TicketList {
-    /// In the order of issue.
+    /// The tickets, in the order of their ids.
     pub tickets: Vec<Ticket>,
     guard: i64,
 }
@@ -36,17 +43,17 @@ pub struct TicketOfAccount {
     pub account: Account,
 }
 
-/// A ticket that staff or an operator issue, with everything that follows from it.
+/// A ticket that staff or an operator issue, and everything that is written with it.
 pub struct Issue<'a> {
     /// The ticket.
     pub ticket: &'a Ticket,
     /// The account, as it was read.
     pub account: &'a Account,
-    /// The account as it becomes, if it changes with it.
+    /// The account as it becomes, if it changes with the issue.
     pub changed: Option<&'a Account>,
-    /// What is to be mailed.
+    /// The outbox item of the mail, if one is due.
     pub outbox_item: Option<&'a OutboxItem>,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
 }
 
@@ -58,20 +65,22 @@ pub struct Reset<'a> {
     pub used: &'a Ticket,
     /// The account, as it was read and with the new password.
     pub changed: Changed<'a>,
-    /// When.
+    /// The time of the use.
     pub now: Timestamp,
-    /// What is recorded.
+    /// The event that records it.
     pub event: &'a Event,
-    /// What the account's owner is mailed.
+    /// The outbox item of the mail to the account's owner.
     pub confirmation: &'a OutboxItem,
-    /// The counters of sign-in failures that end with it.
+    /// The counters of failed sign-ins that end with it.
     pub limits: &'a [Subject],
     /// The counter of the account's answers, if one was given.
     pub answers: Option<&'a Subject>,
 }
 
 impl Store {
-    /// A ticket and its account, together: one round trip.
+    /// Finds a ticket and its account in one `BatchGetItem`. `None` when one of them does not exist. One round trip.
+    ///
+    /// The two are not read at one instant: a ticket that looks void may be the one that has just set the password.
     pub async fn find_ticket_with_account(
         &self,
         account: AccountId,
@@ -89,8 +98,16 @@ impl Store {
         }))
     }
 
-    /// The same, and remembers when the holder of its token has first looked at it, while it is good. One round trip: the write
-    /// that shows the ticket and the read of the account go out together.
+    /// Finds the ticket of a token and its account, and records when the holder of the token first looked at the ticket.
+    ///
+    /// Two calls that go out together:
+    ///
+    /// - One update by itself: the ticket gets `opened_at`. Condition: its digest is the token's, it is `issued` or `sent`, its
+    ///   time has not passed, and it has not been opened before.
+    /// - One read of the account.
+    ///
+    /// The ticket is returned as it is, whether or not the condition held; `None` means that the ticket or the account does not
+    /// exist. `opened_at` is for staff to see; nothing is used up by it, and it decides nothing. One round trip.
     pub async fn open_ticket(
         &self,
         token: &Token,
@@ -104,14 +121,14 @@ impl Store {
         Ok(Some(TicketOfAccount { ticket: items::read(&key.pk, item)?, account }))
     }
 
-    /// Two items of different partitions, by partition key.
+    /// Two items of different partitions, by their partition keys.
     async fn get_both(&self, one: &Key, other: &Key) -> Result<HashMap<String, Item>, StoreError> {
         let items = self.get_batch([one.clone(), other.clone()]).await?;
         let by_pk = |item: Item| Some((item.get("pk")?.as_s().ok()?.clone(), item));
         Ok(items.into_iter().filter_map(by_pk).collect())
     }
 
-    /// An account's tickets that have not been cleaned up.
+    /// Lists the tickets of an account that have not been cleaned up. One round trip for each megabyte.
     pub async fn list_tickets(&self, account: AccountId) -> Result<TicketList, StoreError> {
         let pk = keys::tickets(account);
         let mut items = self.query_all(Range::of(&pk)).await?;
@@ -123,13 +140,15 @@ impl Store {
         Ok(TicketList { tickets, guard })
     }
 
-    /// Issues a ticket, if none was issued since `seen` was read, and records it. Changes nothing of the account (F2).
+    /// Issues a ticket for a request or an invitation. It changes nothing of the account (F2).
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | put the `TICKET` | there is none |
-    /// | raise the guard of the account's tickets | as read |
-    /// | put the event | there is none |
+    /// One transaction:
+    ///
+    /// - The ticket is put. Condition: it does not exist.
+    /// - The guard of the account's tickets rises by one. Condition: it is as in `seen`.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that a ticket has been issued since `seen` was read; nothing is written. One round trip.
     pub async fn create_ticket(
         &self,
         ticket: &Ticket,
@@ -142,14 +161,23 @@ impl Store {
         self.transact(vec![put_ticket(ticket), guard, put_event(event)]).await
     }
 
-    /// Issues a ticket on behalf of staff or an operator. Refused when the account is not as read.
+    /// Issues a ticket for staff or an operator.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | check the account; or, when it changes, the account and its logins | open, of its credential version; everything as read |
-    /// | put the `TICKET` | there is none |
-    /// | put the event | there is none |
-    /// | put the `OUTBOX` item, if something is to be mailed | there is none |
+    /// One transaction:
+    ///
+    /// - When the account does not change, it is checked. Condition: it is open, and its credential version is as read.
+    /// - When the account changes, it and each of its logins get the members that differ. Condition: the account's revision,
+    ///   credential version, session epoch, password and `mail` are as read, and each login is the account's.
+    /// - The ticket is put. Condition: it does not exist.
+    /// - The event is put, and the outbox item of the mail, if one is due. Condition: neither exists.
+    ///
+    /// The account changes when its owner is invited for the first time, and when a temporary password is issued. A copied link's
+    /// ticket has the digest of its token. The ticket of a mailed link gets it from the mailer ([`Store::record_link`]), so that
+    /// the member of staff who issues it cannot open it. With a temporary password, the account names its ticket, an earlier
+    /// temporary password is void from then on, and by the practice's policy the current password goes and every session ends.
+    ///
+    /// A refusal means that the account has changed since it was read; nothing is written. The member of staff is not checked
+    /// again. One round trip.
     pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Outcome, StoreError> {
         let old = issue.account;
         let mut writes = match issue.changed {
@@ -162,8 +190,13 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Gives a ticket the token of its link, once: it becomes `with_token`. `false` when it has another, or is no longer to be
-    /// had.
+    /// Gives a ticket the token of its link: it becomes `with_token`.
+    ///
+    /// One update by itself: the ticket gets the digest of the token, and the nonce and the key's id, from which the token is
+    /// derived again. Condition: it is `issued`, and has no digest or this one.
+    ///
+    /// `false` means that the ticket has another token, or has been sent, used or revoked; nothing is written. Done again, it
+    /// changes nothing. One round trip.
     pub async fn record_link(&self, ticket: &Ticket, with_token: &Ticket) -> Result<bool, StoreError> {
         let none_or_same = lacks("digest").or(equals("digest", with_token.digest));
         let write = Write::difference(&keys::ticket(ticket.account, ticket.id), ticket, with_token);
@@ -171,13 +204,17 @@ impl Store {
         Ok(self.update_alone(write).await?.is_written())
     }
 
-    /// Tells an account and its logins which temporary password is mailed now, and the ticket what derives it again. `false`
-    /// when another has been issued since, or the ticket can no longer be used. Done again, it changes nothing.
+    /// Writes the digest of a temporary password before the password is mailed, so that it works when it arrives.
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the ticket gets the nonce and the key's id | `issued` or `sent`, without a key or with this one |
-    /// | the account and each of its logins get the digest | its temporary password is this ticket's |
+    /// One transaction:
+    ///
+    /// - The ticket gets the nonce and the key's id, from which the password is derived again. Condition: it is `issued` or
+    ///   `sent`, and has no key's id or this one.
+    /// - The account and each of its logins get the digest of the password. Condition: the temporary password that they have is
+    ///   this ticket's.
+    ///
+    /// `false` means that another temporary password has been issued since, or that the ticket can no longer be used; nothing is
+    /// written. Done again, it changes nothing. One round trip.
     pub async fn record_temporary(
         &self,
         ticket: &Ticket,
@@ -191,7 +228,14 @@ impl Store {
         Ok(self.transact(writes).await?.is_written())
     }
 
-    /// Takes a ticket back. Refused when it has been used or taken back before.
+    /// Takes a ticket back.
+    ///
+    /// One transaction:
+    ///
+    /// - The ticket becomes `revoked`. Condition: it is `issued` or `sent`.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that the ticket has been used or revoked before, or does not exist; nothing is written. One round trip.
     pub async fn revoke_ticket(
         &self,
         account: AccountId,
@@ -201,7 +245,15 @@ impl Store {
         self.transact(vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
     }
 
-    /// Marks a ticket as sent and records the mail. One that has been sent before, or used or revoked meanwhile, stays so.
+    /// Records that the mail of a ticket is sent.
+    ///
+    /// One transaction:
+    ///
+    /// - The ticket becomes `sent`. Condition: it is `issued`.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that the ticket has been sent before, or has been used or revoked meanwhile, and it stays so. The event is
+    /// then put by itself, because the mail was sent all the same. One round trip, or two.
     pub async fn record_sent(&self, ticket: &Ticket, event: &Event) -> Result<(), StoreError> {
         let mark = move_ticket(ticket.account, ticket.id, State::Sent);
         match self.transact(vec![mark, put_event(event)]).await? {
@@ -210,20 +262,23 @@ impl Store {
         }
     }
 
-    /// Sets a password with a ticket: everything or nothing (T4). Refused when the ticket is not open or the account is
-    /// not as it was read.
+    /// Sets a password with a ticket: everything or nothing (T4).
     ///
-    /// | Write | Condition |
-    /// |---|---|
-    /// | the ticket becomes `used` | `issued` or `sent`, its time not over now, of the account's credential version, the same digest |
-    /// | the account gets the hash, and the question if one is set; a temporary password goes, and so does what froze the account; credential version and session epoch rise | both as read, no other temporary password issued since, active, not refused |
-    /// | each login of the account gets the same | it is this account's |
-    /// | put the event | there is none |
-    /// | put the `OUTBOX` item of the confirmation | there is none |
-    /// | delete the sign-in counters of the account's names | |
-    /// | delete the account's counter of answers, if one was given | |
+    /// One transaction:
     ///
-    /// The raised version voids every other ticket, the raised epoch every session; neither needs to be found.
+    /// - The ticket becomes `used`. Condition: it is `issued` or `sent`, its time has not passed, it is of the account's
+    ///   credential version, and its digest is as read.
+    /// - The account gets the hash, and the security question if one is set with it; it loses its temporary password and
+    ///   `frozen_at`, and its credential version and its session epoch rise. Condition: it is open, both are as read, and no
+    ///   other temporary password has been issued.
+    /// - Each login of the account gets the same. Condition: it is the account's login.
+    /// - The event is put, and the outbox item of the confirmation. Condition: neither exists.
+    /// - The counters of failed sign-ins of the account's names are deleted, and the counter of its answers, if one was given.
+    ///   They have no condition.
+    ///
+    /// The raised version voids every other ticket, and the raised epoch every session; neither has to be found. A refusal means
+    /// that the ticket is no longer open, or that the account has changed since it was read; nothing is written. Of many attempts
+    /// with one ticket, one succeeds. One round trip.
     pub async fn consume_ticket(&self, reset: &Reset<'_>) -> Result<Outcome, StoreError> {
         let ticket = reset.ticket;
         // The condition that single use, expiry (T3) and supersession rest on.
@@ -241,17 +296,18 @@ impl Store {
     }
 }
 
+/// The write that puts a ticket.
 fn put_ticket(ticket: &Ticket) -> Write {
     let key = keys::ticket(ticket.account, ticket.id);
     Write::create(&key, ticket, Some(ticket.valid_until + AFTERLIFE))
 }
 
-/// Moves a ticket into another state, from any that may become it.
+/// The write that moves a ticket into another state, from any state that may become it.
 fn move_ticket(account: AccountId, id: TicketId, next: State) -> Write {
     Write::update(&keys::ticket(account, id)).set("state", next).only_if(may_become(next))
 }
 
-/// Uses a temporary password up, as part of a transaction: once, in its time.
+/// The write that uses a temporary password up: once, and in its time.
 pub(super) fn use_temporary(account: AccountId, id: TicketId, now: Timestamp) -> Write {
     let used = Write::update(&keys::ticket(account, id)).set("state", State::Used).set("used_at", now);
     used.only_if(open_ticket(now))

@@ -1,4 +1,14 @@
-//! The table, and how it is spoken to: one item, one update, one transaction, each tried again while another is in the way.
+//! The table, and how it is spoken to: one item, one update, one transaction.
+//!
+//! **Contention is waited out.** DynamoDB cancels one of two transactions that meet. `Store::transact` tries again, up to 12
+//! times with full jitter, on conflicts and throttles. A condition that failed is final at once. So callers see success, a
+//! refusal, or an unavailable store.
+//!
+//! **A lost reply is no second write.** Under each of these tries the SDK makes up to three attempts with one idempotency token,
+//! so a transaction whose reply was lost is not written twice. An update by itself (`Store::update_alone`) waits conflicts out
+//! too, but has no such token: when its reply is lost, it is done again. Each of these updates can be done again without harm:
+//! the use of a session sets the same members once more, the count of a code recognizes its own mark, and the others change
+//! nothing more.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,28 +31,28 @@ use crate::store::items::{self, Item};
 use crate::store::keys::Key;
 use crate::store::write::{Range, Write};
 
-/// How often a transaction that met another one is tried again.
+/// The number of attempts at a transaction that meets others.
 const ATTEMPTS: u32 = 12;
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
-/// How a transaction ended that the store could decide.
+/// The outcome of a transaction that DynamoDB could decide.
 #[derive(Debug)]
 pub enum Outcome {
     /// All of it was written.
     Written,
-    /// None of it was: conditions failed.
+    /// None of it was written, because conditions failed.
     Refused(Refused),
 }
 
 impl Outcome {
-    /// Whether it was written.
+    /// Whether the transaction was written.
     pub const fn is_written(&self) -> bool {
         matches!(self, Self::Written)
     }
 }
 
-/// Which conditions of a transaction failed.
+/// The conditions of a transaction that failed.
 #[derive(Debug)]
 pub struct Refused(Vec<Option<Item>>);
 
@@ -53,22 +63,22 @@ impl Refused {
     }
 }
 
-/// How an update by itself ended.
+/// The outcome of an update by itself.
 #[derive(Debug)]
 pub(super) enum Updated {
-    /// It was written; the item after it.
+    /// The update was written. This is the item after it.
     Written(Item),
-    /// Its condition failed; the item as it is, if there is one.
+    /// The condition failed. This is the item as it is, if there is one.
     Refused(Option<Item>),
 }
 
 impl Updated {
-    /// Whether it was written.
+    /// Whether the update was written.
     pub(super) const fn is_written(&self) -> bool {
         matches!(self, Self::Written(_))
     }
 
-    /// The item as it is now, written or not.
+    /// The item as it is now, whether or not the update was written.
     pub(super) fn into_item(self) -> Option<Item> {
         match self {
             Self::Written(item) => Some(item),
@@ -86,20 +96,20 @@ pub struct Store {
 }
 
 impl Store {
-    /// Works on the table that `REKEY_TABLE` names.
+    /// A store of the table that `REKEY_TABLE` names.
     ///
     /// # Errors
-    /// [`ConfigError`] when it names none.
+    /// [`ConfigError`] when the variable names none.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         Ok(Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient))
     }
 
-    /// Works on the given table.
+    /// A store of the given table.
     pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
         Self { client, table: table.into(), ambient }
     }
 
-    /// Writes everything or nothing. One round trip unless another transaction is in the way.
+    /// Writes everything or nothing. One round trip while no other transaction is in the way.
     pub(super) async fn transact(&self, writes: Vec<Write>) -> Result<Outcome, StoreError> {
         let items = writes.into_iter().map(|write| write.into_item(&self.table));
         let items = items.collect::<Result<Vec<TransactWriteItem>, _>>()?;
@@ -125,8 +135,8 @@ impl Store {
         Ok(Outcome::Written)
     }
 
-    /// One update by itself. One round trip unless a transaction is in the way. It is done again when its answer was lost, and
-    /// must be harmless then.
+    /// Makes one update by itself. One round trip while no transaction is in the way. It is done again when its reply was lost,
+    /// and must be harmless then.
     pub(super) async fn update_alone(&self, write: Write) -> Result<Updated, StoreError> {
         let call = write
             .into_call(self.client.update_item())?
@@ -153,14 +163,14 @@ impl Store {
         Ok(Updated::Refused(None))
     }
 
-    /// Full jitter: of two transactions in each other's way, one goes first.
+    /// Waits with full jitter, so that of two transactions in each other's way one goes first.
     async fn pause(&self, at_most: Duration) -> Result<(), StoreError> {
         let [byte] = self.ambient.bytes().map_err(|error| StoreError::unavailable("waiting", error))?;
         tokio::time::sleep(at_most * u32::from(byte) / 256).await;
         Ok(())
     }
 
-    /// Items by key, strongly consistent, in no order.
+    /// Reads items by key, strongly consistent, in no order.
     pub(super) async fn get_batch(
         &self,
         keys: impl IntoIterator<Item = Key>,
@@ -176,14 +186,14 @@ impl Store {
         Ok(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
     }
 
-    /// Every item of a range, however many pages they come in.
+    /// Reads every item of a range, in however many pages it comes.
     pub(super) async fn query_all(&self, range: Range<'_>) -> Result<Vec<Item>, StoreError> {
         let call = range.into_call(self.client.query().table_name(&self.table));
         let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
         items.map_err(|error| StoreError::failed("Query", &error))
     }
 
-    /// The first answer to a query of a range: at most a megabyte, and at most `limit` items after the sort key `after`.
+    /// Reads the first page of a range: at most a megabyte, and at most `limit` items after the sort key `after`.
     pub(super) async fn query_page(
         &self,
         range: Range<'_>,
@@ -199,10 +209,12 @@ impl Store {
         call.send().await.map_err(|error| StoreError::failed("Query", &error))
     }
 
+    /// Reads a value by its item's key, strongly consistent.
     pub(super) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
         self.get_item(key).await?.map(|item| items::read(&key.pk, item)).transpose()
     }
 
+    /// Reads an item by key, strongly consistent.
     pub(super) async fn get_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let call = self
             .client
@@ -215,19 +227,19 @@ impl Store {
     }
 }
 
-/// Which part of a range is read at once.
+/// The part of a range that is read at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Page<'a> {
     /// The sort key of the last item of the page before.
     pub(super) after: Option<&'a str>,
-    /// How many items at most.
+    /// The most items that are read.
     pub(super) limit: Option<i32>,
-    /// From the end.
+    /// Whether the range is read from its end.
     pub(super) newest_first: bool,
 }
 
-/// Conditions that failed, if any did. One that failed is decided, whatever else the transaction met: what makes these
-/// conditions fail (a used ticket, a full window, a taken name) does not go away by trying again.
+/// The conditions that failed, if any did. One failed condition decides the transaction, whatever else it met: the causes (a used
+/// ticket, a full window, a taken name) do not go away by trying again.
 fn refused(reasons: &[CancellationReason]) -> Option<Refused> {
     let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     reasons.iter().any(failed).then(|| {
@@ -240,7 +252,7 @@ fn refused(reasons: &[CancellationReason]) -> Option<Refused> {
     })
 }
 
-/// Reasons that pass with time.
+/// Whether the transaction failed for a reason that passes with time.
 fn passes(reasons: &[CancellationReason]) -> bool {
     let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reasons.iter().any(|reason| reason.code().is_some_and(|code| passing.contains(&code)))

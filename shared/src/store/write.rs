@@ -1,7 +1,8 @@
 //! Writes, conditions and key ranges: the one place that speaks DynamoDB's expression language.
 //!
-//! A [`Write`] says what becomes of one item, and a [`Condition`] when; both number their own placeholders, so no name can be a
-//! reserved word and no two values can share one. A value that cannot be stored is an error of the whole write when it is sent.
+//! A [`Write`] is a change of one item, and a [`Condition`] says when it is made. Both number their own placeholders, so no name
+//! can be a reserved word and no two values can share one. A value that cannot be stored is an error of the whole write when it
+//! is sent.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -24,7 +25,7 @@ pub(super) use condition::{
 };
 use condition::{Expressions, Value};
 
-/// What becomes of one item.
+/// A write to one item: a put, an update, a deletion, or a check that changes nothing.
 pub(super) struct Write {
     key: Key,
     action: Action,
@@ -38,7 +39,7 @@ enum Action {
     Check,
 }
 
-/// What becomes of one member, named by a path such as `state` or `challenge.attempts`.
+/// A change of one member. A path such as `state` or `challenge.attempts` names the member.
 struct Change {
     path: String,
     to: To,
@@ -46,13 +47,13 @@ struct Change {
 
 enum To {
     Value(Value),
-    /// The member's number, or zero, and so many more.
+    /// The member's number, or zero, plus this.
     More(i64),
-    /// Another member's value, or zero where there is none.
+    /// The value of another member, or zero where there is none.
     CopyOf(String),
-    /// Another member's number and so many more.
+    /// The number of another member, plus this.
     SumWith(&'static str, Value),
-    /// The member's list and one more entry.
+    /// The member's list, with one more entry.
     Longer(Value),
     Nothing,
 }
@@ -71,17 +72,17 @@ impl Write {
         Self { key: key.clone(), action, condition: None }
     }
 
-    /// Replaces the whole item.
+    /// A write that replaces the whole item.
     pub(super) fn put(key: &Key, value: &impl Serialize, ttl: Option<Timestamp>) -> Self {
         Self::new(key, Action::Put(items::write(key, value, ttl)))
     }
 
-    /// Makes the item, if there is none.
+    /// A write that makes the item, if there is none.
     pub(super) fn create(key: &Key, value: &impl Serialize, ttl: Option<Timestamp>) -> Self {
         Self::put(key, value, ttl).only_if(absent())
     }
 
-    /// The same, with a member besides, which is not the value's own.
+    /// Adds a member that is not one of the value's own.
     pub(super) fn with(mut self, member: &str, value: impl Serialize) -> Self {
         if let Action::Put(Ok(item)) = &mut self.action {
             match items::attribute(&value) {
@@ -92,14 +93,14 @@ impl Write {
         self
     }
 
-    /// Changes members of the item. On its own, it makes an item that is not there.
+    /// A write that changes members of the item. Without a condition, it makes an item that is not there.
     pub(super) fn update(key: &Key) -> Self {
         Self::new(key, Action::Update(Vec::new()))
     }
 
-    /// Makes of an item what has become of its value: sets and removes the members that differ, and leaves all others as they
-    /// are, whoever has written them since. Where nothing differs it still holds its condition, and writes over itself what never
-    /// changes: the id.
+    /// A write that gives an item the members in which the new value differs from the old one, and removes those that the new
+    /// value lacks. All other members stay as they are, also when somebody else has written them since. Where nothing differs,
+    /// the write still holds its condition; it then writes the id over itself, which never changes.
     pub(super) fn difference(key: &Key, old: &impl Serialize, new: &impl Serialize) -> Self {
         let (old, new) = match (items::members(key, old), items::members(key, new)) {
             (Ok(old), Ok(new)) => (old, new),
@@ -123,17 +124,18 @@ impl Write {
         write
     }
 
-    /// Removes the item, whether or not there is one.
+    /// A write that removes the item, whether or not there is one.
     pub(super) fn delete(key: &Key) -> Self {
         Self::new(key, Action::Delete)
     }
 
-    /// Changes nothing and holds a condition.
+    /// A write that changes nothing and holds a condition.
     pub(super) fn check(key: &Key) -> Self {
         Self::new(key, Action::Check)
     }
 
-    /// Only if the condition holds of the item as it is when it is written; nothing of its transaction is done otherwise.
+    /// Gives the write a condition on the item as it is when it is written. When the condition fails, nothing of its transaction
+    /// is done.
     pub(super) fn only_if(self, condition: Condition) -> Self {
         Self { condition: Some(condition), ..self }
     }
@@ -155,17 +157,17 @@ impl Write {
         self.change(path, To::More(more))
     }
 
-    /// Copies another member, or zero where that is not there.
+    /// Copies the value of another member, or zero where that is not there.
     pub(super) fn copy(self, path: &str, from: &str) -> Self {
         self.change(path, To::CopyOf(from.to_owned()))
     }
 
-    /// Sets a member to another member's number and so many more.
+    /// Sets a member to the number of another member plus a value.
     pub(super) fn set_sum(self, path: &str, of: &'static str, and: impl Serialize) -> Self {
         self.change(path, To::SumWith(of, items::attribute(&and)))
     }
 
-    /// Appends to a list.
+    /// Appends an entry to a list.
     pub(super) fn append(self, path: &str, entry: impl Serialize) -> Self {
         self.change(path, To::Longer(items::attribute(&[entry])))
     }
@@ -175,7 +177,7 @@ impl Write {
         self.change(path, To::Nothing)
     }
 
-    /// As part of a transaction. An update's old self comes back when its condition fails.
+    /// The write as part of a transaction. When the condition of an update fails, the item as it was comes back.
     pub(super) fn into_item(self, table: &str) -> Result<TransactWriteItem, StoreError> {
         let mut expressions = Expressions::default();
         let condition = self.condition.map(|condition| condition.write(&mut expressions)).transpose()?;
@@ -206,7 +208,7 @@ impl Write {
         Ok(built.build())
     }
 
-    /// As a call of its own. Of updates alone.
+    /// The write as a call of its own. Only an update can be one.
     pub(super) fn into_call(
         self,
         call: UpdateItemFluentBuilder,
@@ -263,23 +265,23 @@ fn write_changes(changes: Vec<Change>, expressions: &mut Expressions) -> Result<
 
 /// Items of one partition, of the table or of an index, in the order of their sort keys.
 pub(super) struct Range<'a> {
-    /// The index; the table itself when there is none.
+    /// The index; `None` for the table itself.
     pub(super) index: Option<&'static str>,
     /// The attribute that names the partition.
     pub(super) name: &'static str,
-    /// Its value.
+    /// The value of that attribute.
     pub(super) partition: &'a str,
-    /// Which of the partition's items.
+    /// The part of the partition.
     pub(super) within: Within<'a>,
 }
 
-/// Which items of a partition.
+/// A part of a partition.
 pub(super) enum Within<'a> {
-    /// All of them.
+    /// All items.
     All,
-    /// Those whose sort key begins so.
+    /// The items whose sort key begins so.
     Prefix(&'a str),
-    /// Those from one sort key to another, both included.
+    /// The items from one sort key to another, both included.
     Between(String, String),
 }
 
@@ -289,7 +291,7 @@ impl<'a> Range<'a> {
         Self { index: None, name: "pk", partition, within: Within::All }
     }
 
-    /// As a call; strongly consistent where it can be, which an index cannot.
+    /// The range as a query; strongly consistent where it can be, which an index cannot.
     pub(super) fn into_call(self, call: QueryFluentBuilder) -> QueryFluentBuilder {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let call = call

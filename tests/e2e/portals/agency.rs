@@ -1,4 +1,4 @@
-//! An agency resets a client's portal password from the face sheet; the client changes it on the portal.
+//! An agency resets a client's portal password from the face sheet, and the client changes it on the portal.
 
 use rekey::platform::clock::days;
 use serde_json::json;
@@ -67,7 +67,7 @@ async fn agency_portal() {
             "Portal login by jane",
             "Password changed by jane",
             "Portal login by jane",
-            "A way to set the password of jane was issued by the practice",
+            "A link, invitation or temporary password for jane was issued by the practice",
             "Portal login jane was modified by the practice. Changes: email, representative",
             "Portal login jane was added by the operator",
         ],
@@ -78,7 +78,7 @@ async fn agency_portal() {
         &change_log(&staff, &format!("account={of_client}&limit=100")).await,
         &[
             "Password changed by jane",
-            "A way to set the password of jane was issued by casey",
+            "A link, invitation or temporary password for jane was issued by casey",
             "Portal login jane was modified by casey. Changes: email, representative",
             "Portal login jane was added by the operator",
         ],

@@ -1,4 +1,4 @@
-//! A case worker sends a client of the caseload a new password.
+//! A case worker sends a new password to a client on the caseload.
 
 use serde_json::json;
 
@@ -54,17 +54,17 @@ async fn caseload_portal() {
         &change_log(&staff, &format!("account={}&limit=100", client["id"].as_str().unwrap())).await,
         &[
             "Password changed by jane",
-            "A way to set the password of jane was issued by casey",
-            "A way to set the password of jane was issued by casey",
+            "A link, invitation or temporary password for jane was issued by casey",
+            "A link, invitation or temporary password for jane was issued by casey",
             "Portal login jane was modified by casey. Changes: email",
-            "A mail to jane came back",
-            "A way to set the password of jane was issued by casey",
+            "A mail to jane could not be delivered",
+            "A link, invitation or temporary password for jane was issued by casey",
             "Portal login jane was modified by casey. Changes: email",
         ],
     );
     tells(&own_log(app, &session).await, &["Password changed by jane", "Portal login by jane"]);
 
-    // Whom the worker does not look after is out of reach.
+    // The worker cannot reach a client who is not on the caseload.
     let other = app.account_of("caseload", rekey::domain::practice::Portal::Client, "sam").await.id;
     let path = format!("{ACCOUNTS}/{other}/temporary-password");
     assert_eq!(staff.send(HttpEvent::new("POST", &path)).await.status, 404);

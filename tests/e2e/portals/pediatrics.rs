@@ -1,4 +1,4 @@
-//! Parents and staff of a pediatric practice recover by a link for 48 hours and the security question.
+//! Parents and staff of a pediatric practice recover by a link that works for 48 hours and by the security question.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn pediatric_practice() {
     // Confirm the login email, or update it; reset: a link good for 48 hours is mailed there.
     let parent = edit(&staff, &parent, json!({"email": "sam.rivera@pediatrics.test"})).await;
     let link =
-        json!({"expires_at": "2026-11-25T18:34:30Z", "deliver": "email", "reason": "Asked at the member"});
+        json!({"expires_at": "2026-11-25T18:34:30Z", "deliver": "email", "reason": "Asked at the counter"});
     post(&staff, &path_of(&parent, "/links"), Some(link)).await;
     let mail = portals.mail_to("sam.rivera@pediatrics.test").await;
     app.clock.advance(ALMOST_48_HOURS);
@@ -70,7 +70,7 @@ async fn pediatric_practice() {
         &[
             "Portal login by sam",
             "Password changed by sam",
-            "A way to set the password of sam was issued by the practice",
+            "A link, invitation or temporary password for sam was issued by the practice",
             "Portal login sam was modified by the practice. Changes: email",
         ],
     );
@@ -81,7 +81,7 @@ async fn pediatric_practice() {
             "Password changed by casey",
             "Password reset requested for casey",
             "Password changed by sam",
-            "A way to set the password of sam was issued by casey",
+            "A link, invitation or temporary password for sam was issued by casey",
             "Portal login sam was modified by casey. Changes: email",
             "Association of lily with sam was modified by casey",
             "Password changed by jane",

@@ -1,4 +1,5 @@
-//! A therapy practice invites by mail, and recovers by code or by a link with a chosen end.
+//! A therapy practice invites by mail. Its people recover by a code, or by a link whose expiry an administrator
+//! chooses.
 
 use rekey::platform::clock::days;
 use serde_json::json;
@@ -68,7 +69,7 @@ async fn therapy_practice() {
         &own_log(app, &session).await,
         &[
             "Password changed by jane",
-            "A way to set the password of jane was issued by the practice",
+            "A link, invitation or temporary password for jane was issued by the practice",
             "Password changed by jane",
             "The right code was entered for jane",
             "Password reset requested for jane",
@@ -79,10 +80,10 @@ async fn therapy_practice() {
         &change_log(&admin, &format!("account={}&limit=100", profile["id"].as_str().unwrap())).await,
         &[
             "Password changed by robin",
-            "A way to set the password of robin was issued by admin",
+            "A link, invitation or temporary password for robin was issued by admin",
             "The right code was entered for robin",
             "Password changed by robin",
-            "A way to set the password of robin was issued by admin",
+            "A link, invitation or temporary password for robin was issued by admin",
             "Portal login robin was added by admin",
         ],
     );

@@ -1,4 +1,4 @@
-//! A veterinary clinic mails a link to whoever forgot, by itself or by an administrator's doing.
+//! A veterinary clinic mails a link to a person who forgot the password, at their own request or at an administrator's.
 
 use serde_json::json;
 
@@ -6,7 +6,8 @@ use crate::support::{NEW_PASSWORD, token_in};
 
 use super::{OWN_PASSWORD, Portals, change_log, own_log, path_of, post, says, select, tells};
 
-/// A veterinary clinic: a link by mail for whoever forgot, and by an administrator for whom no mail reached.
+/// A veterinary clinic mails a link to a person who forgot the password. If no mail arrives, an administrator sends
+/// one.
 #[tokio::test]
 async fn veterinary_practice() {
     let portals = Portals::of("veterinary").await;
@@ -55,9 +56,9 @@ async fn veterinary_practice() {
         &[
             "Portal login noor was added by admin",
             "Password changed by jane",
-            "A way to set the password of jane was issued by admin",
+            "A link, invitation or temporary password for jane was issued by admin",
             "Password changed by casey",
-            "A way to set the password of casey was issued by admin",
+            "A link, invitation or temporary password for casey was issued by admin",
             "Password changed by casey",
             "Password reset requested for casey",
         ],

@@ -1,11 +1,12 @@
-//! Time that stands until a test moves it.
+//! A clock that stands still until a test moves it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rekey::platform::clock::{Clock, Timestamp};
 
-/// Stands at 2026-11-21 18:35:30 UTC until it is moved. Each reading is one millisecond later, so that ids sort.
+/// A clock that stands at 2026-11-21 18:35:30 UTC until it is moved. Each reading is one millisecond later, so that ids
+/// sort.
 pub struct TestClock(AtomicI64);
 
 impl Default for TestClock {

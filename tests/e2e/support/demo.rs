@@ -1,4 +1,4 @@
-//! The practice and the accounts that tests start with, as `cargo dev` has them.
+//! The practice and the accounts that tests start with, the same as in `cargo dev`.
 
 use std::sync::OnceLock;
 
@@ -25,7 +25,7 @@ pub fn practice(slug: &str, policy: &Value) -> Value {
     })
 }
 
-/// The accounts of the demo practices, as `cargo dev` has them.
+/// The accounts of the demo practices, the same as in `cargo dev`.
 pub fn demo_accounts(slug: &str) -> Vec<Value> {
     let hash = password_hash();
     let client = |name: &str| json!({"username": name, "email": format!("{name}@{slug}.test"), "display_name": name, "password_hash": hash});
@@ -55,7 +55,7 @@ pub fn demo_accounts(slug: &str) -> Vec<Value> {
     ]
 }
 
-/// A deployment with one practice of this policy, and its accounts.
+/// A deployment with one practice of this policy, and with its accounts.
 pub async fn at(slug: &str, policy: Value) -> TestApp {
     let app = TestApp::start_with(&[]).await;
     app.create_practice(slug, policy).await;

@@ -4,7 +4,7 @@ use lambda_http::Request;
 use lambda_http::request::LambdaRequest;
 use serde_json::{Map, Value, json};
 
-/// One request on its way to a function.
+/// A request on its way to a function.
 #[derive(Clone)]
 pub struct HttpEvent {
     method: String,
@@ -87,7 +87,7 @@ impl HttpEvent {
     }
 }
 
-/// Through the very code that reads it on Lambda.
+/// The request of an event, made by the same code that reads it on Lambda.
 pub fn request_from(event: Value) -> Request {
     serde_json::from_value::<LambdaRequest>(event).unwrap().into()
 }

@@ -1,4 +1,4 @@
-//! Everything that Rekey does, done once: what permissions and reads are held against.
+//! Everything that Rekey does, done once. Tests of permissions and of reads use it.
 
 use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub async fn everything(app: &TestApp) {
     let answered = json!({"token": token, "new_password": NEW_PASSWORD, "answer": "Biscuit"});
     assert_eq!(app.post("/v1/password/reset", answered).await.status, 204);
 
-    // A rehash by username and by address; a failure; a refusal.
+    // These calls cause a rehash by username and by address, a failure and a refusal.
     let session = app.session_of("sam", PASSWORD).await;
     app.sign_in("casey@agency.test", "wrong").await;
     for _ in 0..7 {
@@ -103,7 +103,7 @@ async fn staff_work(app: &TestApp) {
     }
 }
 
-/// Everything that staff do to help an account's owner back in.
+/// Everything that staff do to help an account's owner get back in.
 async fn help(app: &TestApp, session: &str) {
     let sam = app.account("sam").await.id;
     let at = |tail: &str| format!("/v1/admin/accounts/{sam}/{tail}");

@@ -1,4 +1,4 @@
-//! What the table holds: accounts, their events, and every item as plain JSON.
+//! The contents of the table: accounts, their events, and every item as plain JSON.
 
 use std::collections::HashMap;
 
@@ -24,14 +24,14 @@ impl TestApp {
         self.store.find_account(logins[0].account).await.unwrap().unwrap()
     }
 
-    /// What has been recorded of an account, oldest first, in words.
+    /// The events of an account, oldest first.
     pub async fn events(&self, account: AccountId) -> Vec<Event> {
         let mut events = self.store.list_events(account).await.unwrap();
         events.reverse();
         events
     }
 
-    /// The actions recorded of a client of `agency`, oldest first.
+    /// The names of the actions in the events of a client of `agency`, oldest first.
     pub async fn actions(&self, username: &str) -> Vec<String> {
         let events = self.events(self.account(username).await.id).await;
         events
@@ -40,7 +40,7 @@ impl TestApp {
             .collect()
     }
 
-    /// Every item of the table, as JSON text, sorted: what a dump would show.
+    /// Every item of the table as JSON text, sorted, as a dump of the table would show it.
     pub async fn dump(&self) -> Vec<String> {
         let scan = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
         let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
@@ -49,7 +49,7 @@ impl TestApp {
         lines
     }
 
-    /// The dump without what every request may write: counters, requests, events.
+    /// The dump without the items that every request may write: counters, requests and events.
     pub async fn lasting(&self) -> Vec<String> {
         let passing = ["\"pk\":\"LIMIT#", "\"pk\":\"REQUEST#", "\"pk\":\"EVENT#"];
         let lines = self.dump().await.into_iter();

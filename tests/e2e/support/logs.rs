@@ -1,7 +1,7 @@
-//! What the functions print: the very lines of production, at the most talkative level that an operator can set.
+//! The output of the functions: the same lines as in production, at the most detailed level that an operator can set.
 //!
-//! One subscriber serves the whole run, because tracing decides per process which lines are wanted; each test reads what
-//! its own thread has printed, which is all of it for a test that stays on one thread.
+//! One subscriber serves the whole run, because tracing decides for a whole process which lines are wanted. Each test
+//! reads what its own thread has printed. That is everything for a test that stays on one thread.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -26,7 +26,7 @@ impl Write for OwnThread {
     }
 }
 
-/// Starts listening, once.
+/// Starts to record the output. Only the first call has an effect.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -35,7 +35,7 @@ pub fn listen() {
     });
 }
 
-/// What this thread has printed.
+/// Everything that this thread has printed.
 pub fn printed() -> String {
     PRINTED.with_borrow(|printed| String::from_utf8(printed.clone()).unwrap())
 }

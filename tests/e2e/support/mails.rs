@@ -1,4 +1,4 @@
-//! What is read out of a mail.
+//! The links, codes and temporary passwords that are read out of a mail.
 
 use rekey_local::mailbox::Message;
 

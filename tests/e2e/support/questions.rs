@@ -7,7 +7,7 @@ use super::{NEW_PASSWORD, Reply, TestApp, code_in, demo_accounts, password_hash,
 
 pub const QUESTION: &str = "What was the name of your first pet?";
 
-/// A deployment with `pediatrics`, where every account but `ivan` and `olga` has a question with the answer `Biscuit`.
+/// A deployment with `pediatrics`. Every account but `ivan` and `olga` has a question with the answer `Biscuit`.
 pub async fn pediatrics() -> TestApp {
     let app = TestApp::start_with(&[]).await;
     app.create_practice("pediatrics", json!({"security_question": "required", "link_ttl": 172_800})).await;

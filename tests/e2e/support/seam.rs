@@ -1,4 +1,4 @@
-//! The SDK's HTTP seam: what each function says to AWS is seen here, and failures are injected here.
+//! The place in the SDK's HTTP client where tests see each call of a function to AWS, and inject failures.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,29 +14,29 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-/// What a function said to AWS.
+/// A call of a function to AWS.
 #[derive(Clone, Debug)]
 pub struct Said {
     pub function: &'static str,
-    /// `DynamoDB_20120810.GetItem`, or a path for services without targets.
+    /// The operation, such as `DynamoDB_20120810.GetItem`, or the path for services without targets.
     pub target: String,
     pub body: Value,
 }
 
-/// How a call fails.
+/// A way in which a call fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// DynamoDB: another transaction is in the way.
+    /// DynamoDB answers that another transaction is in the way.
     Conflict,
-    /// DynamoDB: too much at once.
+    /// DynamoDB answers that there are too many requests.
     Throttle,
-    /// 500, without effect.
+    /// The service answers 500, and the call has no effect.
     Down,
-    /// IAM refuses.
+    /// IAM refuses the call.
     Denied,
     /// The call is carried out, and its answer is lost.
     AnswerLost,
-    /// The function is gone: the call is never made and never answered.
+    /// The function is gone. The call is never made and never answered.
     Killed,
 }
 
@@ -48,12 +48,12 @@ struct Rule {
     fault: Fault,
 }
 
-/// A call that waits, so that another can come first.
+/// A call that waits, so that another one can come first.
 #[derive(Clone)]
 pub struct Held {
     function: &'static str,
     operation: &'static str,
-    /// Calls that pass before it.
+    /// The number of calls that pass before it.
     passing: usize,
     reached: Arc<Semaphore>,
     released: Arc<Semaphore>,
@@ -71,7 +71,7 @@ impl Held {
     }
 }
 
-/// Clones are the same seam.
+/// The calls that were made, and the failures that were ordered. Clones are the same seam.
 #[derive(Clone, Default)]
 pub struct Seam(Arc<Mutex<State>>);
 
@@ -89,12 +89,12 @@ impl Seam {
         SharedHttpClient::new(Client { function, inner, seam: self.clone() })
     }
 
-    /// The next calls of an operation by a function fail.
+    /// Makes the next calls of an operation by a function fail.
     pub fn inject(&self, function: &'static str, operation: &'static str, times: usize, fault: Fault) {
         self.0.lock().unwrap().rules.push(Rule { function, operation, left: times, fault });
     }
 
-    /// A call of an operation by a function waits until it is released; so many before it pass.
+    /// Makes a call of an operation by a function wait until it is released. `passing` calls pass before it.
     pub fn hold(&self, function: &'static str, operation: &'static str, passing: usize) -> Held {
         let (reached, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let held = Held { function, operation, passing, reached, released };
@@ -116,7 +116,7 @@ impl Seam {
         None
     }
 
-    /// No call fails any more.
+    /// Removes all failures that were ordered.
     pub fn heal(&self) {
         self.0.lock().unwrap().rules.clear();
     }
@@ -129,7 +129,7 @@ impl Seam {
         self.0.lock().unwrap().said.clear();
     }
 
-    /// How often each operation was called by a function.
+    /// The number of times that a function called each operation.
     pub fn counts(&self, function: &str) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
         for said in self.said().into_iter().filter(|said| said.function == function) {

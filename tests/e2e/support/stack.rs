@@ -1,4 +1,4 @@
-//! Every function wired as its `main` does, in front of one DynamoDB and behind one gateway.
+//! All functions, connected as their `main` does it, with one DynamoDB behind them and one gateway in front.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::routes::function_of;
 use super::seam::Seam;
 
-/// Every function, wired as its `main` does.
+/// All functions, connected as their `main` does it.
 pub struct Functions {
     pub accounts: accounts::Deps,
     pub activity: activity::Deps,
@@ -31,7 +31,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Each with its own end of the seam.
+    /// Connects the functions. Each has its own client of the seam.
     pub fn read(variables: &HashMap<String, String>, seam: &Seam, ambient: &Ambient) -> Self {
         let lookup = |name: &str| variables.get(name).cloned();
         let aws = |function| Environment::with_http_client(&lookup, seam.client(function)).unwrap();
@@ -56,7 +56,7 @@ impl Functions {
     /// The answer of the function that the request's path belongs to.
     pub async fn answer(&self, request: Request) -> Response<Body> {
         let path = request.uri().path().to_owned();
-        // Boxed: together they would make every test's future a large one.
+        // The futures are boxed, because without that they would make the future of every test a large one.
         let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
             "forgot-password" => Box::pin(forgot_password::handler(&self.forgot_password, request)),
             "activity" => Box::pin(activity::handler(&self.activity, request)),
@@ -109,7 +109,7 @@ pub async fn invoke_mailer(deps: &mailer::Deps, batch: Value) -> Result<Value, S
     serde_json::to_value(mailer::handler(deps, batch).await).map_err(|error| error.to_string())
 }
 
-/// The DynamoDB that the whole run uses: the one that the environment names, or an embedded one in a thread of its own,
+/// The DynamoDB of the whole run. It is the one that the environment names, or an embedded one in a thread of its own,
 /// because a test's runtime ends with the test.
 pub fn dynamodb_endpoint() -> String {
     static EMBEDDED: OnceLock<String> = OnceLock::new();

@@ -10,7 +10,7 @@ impl TestApp {
         self.post("/v1/password/forgot", json!({"practice": "agency", "identifier": identifier})).await
     }
 
-    /// Asks for a link, has the mail delivered, and takes the token out of it.
+    /// Asks for a link, has the mail delivered, and returns the token in it.
     pub async fn token_for(&self, identifier: &str) -> String {
         self.deliver().await;
         let before = self.mailbox.messages().len();
@@ -22,7 +22,7 @@ impl TestApp {
         token_in(&messages[0])
     }
 
-    /// Asks for a code at a portal of a practice and answers the request's id.
+    /// Asks for a code at a portal of a practice, and returns the request's id.
     pub async fn forgot_by_code(&self, practice: &str, portal: &str, identifier: &str) -> String {
         let body =
             json!({"practice": practice, "portal": portal, "identifier": identifier, "method": "code"});
@@ -31,7 +31,7 @@ impl TestApp {
         reply.json()["request_id"].as_str().unwrap().to_owned()
     }
 
-    /// Asks for a code of a client of `agency`, has it delivered, and answers the request's id and the code.
+    /// Asks for a code for a client of `agency`, has it delivered, and returns the request's id and the code.
     pub async fn code_for(&self, identifier: &str) -> (String, String) {
         let request = self.forgot_by_code("agency", "client", identifier).await;
         self.deliver().await;
@@ -55,7 +55,7 @@ impl TestApp {
         self.post("/v1/sessions", body).await
     }
 
-    /// Signs in and answers the session's token.
+    /// Signs in, and returns the session's token.
     pub async fn session_of(&self, identifier: &str, password: &str) -> String {
         let reply = self.sign_in(identifier, password).await;
         assert_eq!(reply.status, 201, "{reply:?}");

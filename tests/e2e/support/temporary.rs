@@ -1,4 +1,4 @@
-//! Temporary passwords, as staff issue them and their holders change them.
+//! Temporary passwords: how staff issue them, and how their holders replace them.
 
 use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub async fn issue(member: &StaffMember<'_>, id: AccountId, body: Option<Value>)
     member.send(body.iter().fold(event, HttpEvent::json)).await
 }
 
-/// Issues one for a client and takes it from the mail.
+/// Issues a temporary password for a client, and reads it from the mail.
 pub async fn mailed(app: &TestApp, member: &StaffMember<'_>, username: &str) -> String {
     let reply = issue(member, app.account(username).await.id, None).await;
     assert_eq!(reply.status, 202, "{reply:?}");

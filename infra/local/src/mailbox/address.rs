@@ -1,9 +1,9 @@
-//! What SES takes for an address: `name@domain`, alone or as `Display Name <name@domain>`, all of it ASCII.
+//! The addresses that SES accepts: `name@domain`, alone or as `Display Name <name@domain>`, and all of it ASCII.
 
 /// The address within `text`, without the display name.
 ///
 /// # Errors
-/// What is wrong with it, in the words of a `BadRequestException`.
+/// The fault of the address, in the words of a `BadRequestException`.
 pub(super) fn bare(text: &str) -> Result<&str, &'static str> {
     if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Err("contains non-ASCII or control characters; encode a display name by RFC 2047");
@@ -23,7 +23,7 @@ pub(super) fn bare(text: &str) -> Result<&str, &'static str> {
     if is_domain(domain) { Ok(bare) } else { Err("has an illegal domain") }
 }
 
-/// Either quoted as a whole or free of the characters that have a meaning of their own.
+/// Checks that a display name is quoted as a whole, or has none of the characters with a meaning of their own.
 fn check_display_name(name: &str) -> Result<(), &'static str> {
     let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let fits = match quoted {

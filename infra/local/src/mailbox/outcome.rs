@@ -1,6 +1,6 @@
-//! What becomes of a mail, as EventBridge would bring it from SES.
+//! The outcome of a mail, in the form in which EventBridge reports it from SES.
 //!
-//! Every mail arrives, but those to the addresses of SES's mailbox simulator, which behave as they do at AWS:
+//! Every mail arrives, except those to the addresses of SES's mailbox simulator, which behave as they do in AWS:
 //! `bounce@`, `complaint@`, `ooto@` and `suppressionlist@simulator.amazonses.com`, each with any `+label`.
 
 use serde_json::{Value, json};
@@ -38,11 +38,11 @@ fn simulated(address: &str) -> Option<&str> {
     domain.eq_ignore_ascii_case(SIMULATOR).then(|| local.split('+').next().unwrap_or(local))
 }
 
-/// A kind of event, as SES and `EventBridge` call it.
+/// A kind of event, as SES and EventBridge call it.
 struct Kind {
     detail_type: &'static str,
     event_type: &'static str,
-    /// The member that has its detail.
+    /// The name of the member that contains the details.
     member: &'static str,
 }
 

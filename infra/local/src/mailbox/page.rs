@@ -1,7 +1,7 @@
 //! The mailbox for people and for tests of other programs: a page, and the mails as JSON.
 //!
-//! The page shows HTML that a mail brings, so it is fenced: nothing but its own script runs, nothing is loaded from
-//! elsewhere, and the mail's HTML sits in a frame without scripts, forms or an origin.
+//! The page shows HTML that comes from a mail, so it is confined. No script but its own runs, and nothing is loaded
+//! from elsewhere. The mail's HTML is in a frame without scripts, forms or an origin.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -14,13 +14,14 @@ use super::Mailbox;
 use crate::ambient;
 
 const PAGE: &str = include_str!("page.html");
-/// Stands in [`PAGE`] where each answer has its own nonce.
+/// The text in [`PAGE`] that each answer replaces by a nonce of its own.
 const NONCE: &str = "{nonce}";
-/// Inline styles are allowed because the frame inherits the policy and mails are made of them.
+/// The content security policy. Inline styles are allowed, because the frame inherits the policy and mails use such
+/// styles.
 const POLICY: &str = "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /messages`: the mails, newest first. It takes no parameters, and says so instead of ignoring them.
+/// `GET /messages` answers the mails, newest first. It takes no parameters, and refuses a query instead of ignoring it.
 pub(crate) async fn list(State(mailbox): State<Mailbox>, RawQuery(query): RawQuery) -> Response {
     if query.is_some_and(|query| !query.is_empty()) {
         return (StatusCode::BAD_REQUEST, "GET /messages takes no parameters\n").into_response();
@@ -28,13 +29,13 @@ pub(crate) async fn list(State(mailbox): State<Mailbox>, RawQuery(query): RawQue
     ([(header::CACHE_CONTROL, "no-store")], Json(mailbox.messages())).into_response()
 }
 
-/// `DELETE /messages`: 204, and the mailbox is empty.
+/// `DELETE /messages` empties the mailbox and answers 204.
 pub(crate) async fn clear(State(mailbox): State<Mailbox>) -> StatusCode {
     mailbox.clear();
     StatusCode::NO_CONTENT
 }
 
-/// `GET /`: the page.
+/// `GET /` answers the page.
 pub(crate) async fn show() -> Response {
     let Ok(nonce) = ambient::random::<16>().map(|bytes| STANDARD.encode(bytes)) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

@@ -1,8 +1,8 @@
-//! The body of SES v2's `SendEmail`, read as strictly as SES reads it, and more so.
+//! The body of SES v2's `SendEmail`, read at least as strictly as SES reads it.
 //!
-//! It takes what Rekey may send: simple content through a configuration set. Raw and templated mail, copies and
-//! attachments are refused, as is every member that this module does not know: a mail that needs more than this is a
-//! change to be made on purpose.
+//! This module accepts what Rekey may send: simple content through a configuration set. It refuses raw and templated
+//! mail, copies and attachments, and every member that it does not know. A mail that needs more than this is a change
+//! to be made on purpose.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{Message, Tracking, address};
 use crate::ambient;
 
-/// Headers that SES writes itself and refuses from a caller.
+/// The headers that SES writes itself and refuses from a caller.
 const OWN_HEADERS: [&str; 12] = [
     "bcc",
     "cc",
@@ -103,10 +103,10 @@ enum Switch {
     Disabled,
 }
 
-/// Reads a request body as the mail that it would become.
+/// Reads a request body as the mail that it becomes.
 ///
 /// # Errors
-/// The message of the `BadRequestException` that it is answered with.
+/// The message of the `BadRequestException` that answers the request.
 pub(super) fn read(body: &[u8]) -> Result<Message, String> {
     let request: SendEmail = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     check_addresses(&request)?;

@@ -1,4 +1,4 @@
-//! SES v2's `SendEmail` over HTTP: the answers and errors in the shape in which the AWS SDKs read them.
+//! SES v2's `SendEmail` over HTTP, with answers and errors in the form that the AWS SDKs read.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Failure, Mailbox, request};
 
-/// `POST /v2/email/outbound-emails`: 200 `{"MessageId": "..."}`.
+/// `POST /v2/email/outbound-emails` answers 200 `{"MessageId": "..."}`.
 pub(crate) async fn send_email(State(mailbox): State<Mailbox>, body: Bytes) -> Response {
     let message = match request::read(&body) {
         Ok(message) => message,

@@ -1,4 +1,4 @@
-//! How long to wait before something that failed is tried again.
+//! The wait before something that failed is tried again.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::ambient;
 const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The wait after `failures` failures in a row: doubling, at most half a minute, of which the second half is random,
-/// so that what failed together is not tried again together.
+/// The wait after `failures` failures in a row. It doubles, up to half a minute. Its second half is random, so that
+/// deliveries that failed together are not repeated together.
 pub(super) fn delay(failures: u32) -> Duration {
     let whole = whole(failures);
     let random = ambient::random::<4>().map_or(u32::MAX, u32::from_be_bytes);

@@ -1,4 +1,4 @@
-//! The place that was reached in a stream, kept in a file.
+//! The place that the pump has reached in a stream, kept in a file.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,12 +17,12 @@ pub(super) struct Checkpoint {
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Places {
     stream: String,
-    /// The last sequence number that is done with, by shard.
+    /// For each shard, the last sequence number that is done with.
     shards: BTreeMap<String, String>,
 }
 
 impl Checkpoint {
-    /// Reads `path`; an absent file is the beginning.
+    /// Reads the file `path`. If it does not exist, the pump starts at the beginning.
     pub(super) fn load(path: PathBuf) -> Result<Self, Error> {
         let places = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
@@ -35,12 +35,12 @@ impl Checkpoint {
         }
     }
 
-    /// Where each shard of `stream` was left. Another stream's places say nothing.
+    /// The place that was reached in each shard of `stream`. The places of another stream do not count.
     pub(super) fn places(&self, stream: &str) -> BTreeMap<String, String> {
         if self.places.stream == stream { self.places.shards.clone() } else { BTreeMap::new() }
     }
 
-    /// Keeps a shard's place. The file is replaced as a whole, so that it is never half written.
+    /// Stores the place of a shard. The file is replaced as a whole, so that it is never half written.
     pub(super) async fn keep_place(&mut self, stream: &str, shard: &str, place: &str) -> Result<(), Error> {
         if self.places.stream != stream {
             self.places = Places { stream: stream.to_owned(), shards: BTreeMap::new() };

@@ -1,6 +1,6 @@
-//! A record of the DynamoDB Streams API, in the shape in which Lambda hands it to a function.
+//! A record of the DynamoDB Streams API, in the shape in which Lambda passes it to a function.
 //!
-//! Owns the filter: it must stay the `FilterCriteria` of the mailer in `infra/template.yaml`.
+//! This module owns the filter, which must be the same as the `FilterCriteria` of the mailer in `infra/template.yaml`.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::lane::Read;
 
-/// The kinds of items that the mailer is for.
+/// The key prefixes of the items that the mailer handles.
 const PREFIXES: [&str; 2] = ["REQUEST#", "OUTBOX#"];
 
 /// Reads a record of the stream `arn`. `None` when it has no sequence number, which the API never lets happen.
@@ -68,7 +68,7 @@ fn attribute(value: &AttributeValue) -> Value {
         AttributeValue::Ns(set) => json!({"NS": set}),
         AttributeValue::S(text) => json!({"S": text}),
         AttributeValue::Ss(set) => json!({"SS": set}),
-        // A type that this SDK does not know cannot be told from nothing.
+        // The SDK cannot read a type that it does not know, so the value is written as `NULL`.
         _ => json!({"NULL": true}),
     }
 }

@@ -8,9 +8,9 @@ use super::queue::Queue;
 /// A record of a shard, reduced to what the pump needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Read {
-    /// Its place in the shard.
+    /// The sequence number of the record, which is its place in the shard.
     pub(super) sequence: String,
-    /// The record for the function, when it passes the filter.
+    /// The record for the function, if it passes the filter.
     pub(super) record: Option<Value>,
 }
 
@@ -18,21 +18,21 @@ pub(super) struct Read {
 pub(super) struct Lane {
     pub(super) shard: String,
     pub(super) parent: Option<String>,
-    /// Where the next page starts, for as long as it is valid.
+    /// The iterator of the next page, for as long as it is valid.
     pub(super) iterator: Option<String>,
     /// The last sequence number that was read.
     pub(super) read: Option<String>,
-    /// Nothing will ever come after what was read.
+    /// Whether nothing will ever follow the last record that was read.
     pub(super) closed: bool,
     pub(super) queue: Queue,
-    /// Not to be delivered from before then.
+    /// The time before which nothing is delivered.
     pub(super) retry_at: Option<Instant>,
     /// The last sequence number that is done with.
     done: Option<String>,
 }
 
 impl Lane {
-    /// A shard that is to be read after `place`, or from its beginning.
+    /// A shard that is read after `place`, or from its beginning.
     pub(super) fn new(shard: String, parent: Option<String>, place: Option<String>) -> Self {
         Self {
             shard,
@@ -46,12 +46,12 @@ impl Lane {
         }
     }
 
-    /// Whether the shard is read and delivered to its end.
+    /// Whether the shard has been read and delivered to its end.
     pub(super) fn is_done(&self) -> bool {
         self.closed && self.queue.is_empty()
     }
 
-    /// Takes in a page. The queue must be empty.
+    /// Adds the records of a page to the queue, which must be empty.
     pub(super) fn take_page(&mut self, page: &[Read]) {
         self.done.clone_from(&self.read);
         for read in page {

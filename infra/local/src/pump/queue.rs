@@ -1,6 +1,6 @@
-//! The records of one shard that wait to be delivered, and what an answer does to them.
+//! The records of one shard that wait to be delivered, and what an answer of the function does to them.
 //!
-//! Pure: owns the rules of retries, and neither reads a stream nor waits.
+//! Pure: this module owns the rules of retries. It does not read a stream or wait.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,18 +8,19 @@ use serde_json::{Value, json};
 
 use super::DeadLetter;
 
-/// The most records in one batch, as in `infra/template.yaml`.
+/// The largest number of records in one batch, the same as in `infra/template.yaml`.
 const BATCH: usize = 10;
 
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: VecDeque<Waiting>,
-    /// How many records the next batch may have: fewer after an error, to find the one to blame.
+    /// The largest number of records in the next batch. It is smaller after an error, to find the record that causes
+    /// it.
     batch: usize,
-    /// The last record of this page that left in order.
+    /// The sequence number of the last record of this page that left in order.
     last_done: Option<String>,
     last_error: Option<String>,
-    /// Failed deliveries since one got anywhere.
+    /// The number of failed deliveries since the last one that made progress.
     failures: u32,
 }
 
@@ -30,20 +31,20 @@ struct Waiting {
     attempts: u32,
 }
 
-/// What a delivery came to.
+/// The result of a delivery.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Settled {
-    /// Records that succeeded.
+    /// The number of records that succeeded.
     pub(super) delivered: usize,
-    /// Records that have failed too often.
+    /// The records that have failed too often.
     pub(super) dead: Vec<DeadLetter>,
 }
 
-/// Which records of a batch failed.
+/// The records of a batch that failed.
 enum Failed {
-    /// The batch as a whole.
+    /// The batch as a whole failed.
     All(String),
-    /// These, by their place in the batch; never empty.
+    /// The records at these positions of the batch failed. The list is never empty.
     Some(Vec<usize>),
 }
 
@@ -65,29 +66,29 @@ impl Queue {
         self.waiting.push_back(Waiting { sequence, record, attempts: 0 });
     }
 
-    /// The last record before those that wait, when one of their page has left.
+    /// The sequence number of the last record before those that wait, if a record of their page has left.
     pub(super) fn last_done(&self) -> Option<&String> {
         self.last_done.as_ref()
     }
 
-    /// Why the last delivery failed, unless it succeeded.
+    /// The error of the last delivery, unless it succeeded.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 
-    /// How many deliveries in a row have got nowhere.
+    /// The number of deliveries in a row that made no progress.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// The next batch, as Lambda's event.
+    /// The next batch, as an event of Lambda.
     pub(super) fn batch(&self) -> Option<Value> {
         let records: Vec<&Value> =
             self.waiting.iter().take(self.batch).map(|waiting| &waiting.record).collect();
         (!records.is_empty()).then(|| json!({"Records": records}))
     }
 
-    /// Takes in the answer to [`Self::batch`].
+    /// Records the answer to [`Self::batch`].
     pub(super) fn record_answer(&mut self, answer: Result<Value, String>, max_attempts: u32) -> Settled {
         let size = self.batch.min(self.waiting.len());
         let failed = match answer {
@@ -107,7 +108,8 @@ impl Queue {
         settled
     }
 
-    /// Nobody can be blamed in a batch of several: it comes back in halves.
+    /// Records that a whole batch failed. If it has several records, the cause is unknown, and the batch is delivered
+    /// again in halves.
     fn fail_all(&mut self, size: usize, error: String, max_attempts: u32) -> Settled {
         self.batch = size.div_ceil(2).max(1);
         let dead = if size == 1 { self.blame(&[0], &error, max_attempts) } else { Vec::new() };
@@ -115,7 +117,8 @@ impl Queue {
         Settled { delivered: 0, dead }
     }
 
-    /// What comes before the first failure is done; what comes after it is delivered again, failed or not.
+    /// Records that some records of a batch failed. The records before the first failure are done. Those after it are
+    /// delivered again, whether they failed or not.
     fn fail_some(&mut self, places: &[usize], max_attempts: u32) -> Settled {
         let error = "the function reported that the record failed";
         let first = places.iter().copied().min().unwrap_or_default();
@@ -126,7 +129,7 @@ impl Queue {
         Settled { delivered, dead }
     }
 
-    /// Lets the first `count` records go.
+    /// Removes the first `count` records, which are done.
     fn leave(&mut self, count: usize) -> usize {
         self.batch = BATCH;
         for waiting in self.waiting.drain(..count) {
@@ -135,7 +138,7 @@ impl Queue {
         count
     }
 
-    /// Counts a failure of each of these records, and takes out those that have failed too often.
+    /// Counts a failure of each of these records, and removes those that have failed too often.
     fn blame(&mut self, places: &[usize], error: &str, max_attempts: u32) -> Vec<DeadLetter> {
         let mut places = places.to_vec();
         places.sort_unstable();
@@ -157,8 +160,8 @@ impl Queue {
         dead.into()
     }
 
-    /// Reads a partial batch response as Lambda does: nothing named is success; what cannot be read, or names what was
-    /// not in the batch, is the failure of all.
+    /// Reads a partial batch response as Lambda does. If it names no record, all succeeded. If it cannot be read, or
+    /// names a record that is not in the batch, all failed.
     fn failures_in(&self, answer: &Value, size: usize) -> Option<Failed> {
         let items = match answer {
             Value::Null => return None,

@@ -1,8 +1,9 @@
 //! Reading a table's stream through the DynamoDB Streams API.
 //!
-//! A shard is at its end when it gives no further iterator, and not when it shows an ending sequence number: DynamoDB
-//! shows one on closed shards only, dynoxide on open ones too. Iterators end after a quarter of an hour and records
-//! after a day; both are answered by a new iterator, after the last record that was read or at the oldest that is left.
+//! A shard is at its end when it gives no further iterator. Its ending sequence number does not tell: DynamoDB shows
+//! one on closed shards only, dynoxide on open ones too. Iterators expire after a quarter of an hour, and records after
+//! a day. In both cases the reader gets a new iterator, after the last record that was read or at the oldest record
+//! that is left.
 
 use aws_sdk_dynamodbstreams::error::SdkError;
 use aws_sdk_dynamodbstreams::operation::get_records::{GetRecordsError, GetRecordsOutput};
@@ -13,22 +14,22 @@ use super::event;
 use super::lane::{Lane, Read};
 use crate::error::Error;
 
-/// How many records one page may have.
+/// The largest number of records on a page.
 const PAGE: i32 = 100;
 
 pub(super) struct Reader {
     dynamodb: aws_sdk_dynamodb::Client,
     streams: aws_sdk_dynamodbstreams::Client,
     table: String,
-    /// The stream's ARN, empty until it is known.
+    /// The ARN of the stream; empty until it is known.
     stream: String,
 }
 
-/// What there is to read.
+/// The stream and shards that there are to read.
 pub(super) struct Found {
-    /// The stream's ARN.
+    /// The ARN of the stream.
     pub(super) stream: String,
-    /// Whether it is not the one that was found before.
+    /// Whether this is another stream than the one found before.
     pub(super) is_another_stream: bool,
     pub(super) shards: Vec<Shard>,
 }
@@ -52,7 +53,7 @@ impl Reader {
         &self.stream
     }
 
-    /// The table's stream as it is now, and its shards in the order in which the API lists them.
+    /// The table's stream as it is now, with its shards in the order in which the API lists them.
     pub(super) async fn shards(&mut self) -> Result<Found, Error> {
         let stream = self.find_stream().await?;
         let is_another_stream = self.stream != stream;
@@ -81,7 +82,7 @@ impl Reader {
         table.and_then(|table| table.latest_stream_arn).ok_or_else(|| Error::NoStream(self.table.clone()))
     }
 
-    /// The next records of a shard; none when there are none yet, or when it is at its end.
+    /// The next records of a shard. It is empty when there are none yet, or when the shard is at its end.
     pub(super) async fn page(&self, lane: &mut Lane) -> Result<Vec<Read>, Error> {
         let iterator = match lane.iterator.take() {
             Some(iterator) => iterator,
@@ -109,7 +110,7 @@ impl Reader {
         self.streams.get_records().shard_iterator(iterator).limit(PAGE).send().await
     }
 
-    /// An iterator after the last record that was read, or at the oldest record when that one is gone.
+    /// An iterator after the last record that was read, or at the oldest record if that one is gone.
     async fn iterator(&self, lane: &Lane) -> Result<String, Error> {
         let request = self.streams.get_shard_iterator().stream_arn(&self.stream).shard_id(&lane.shard);
         let oldest = request.clone().shard_iterator_type(ShardIteratorType::TrimHorizon);
@@ -133,7 +134,7 @@ fn is_gone(error: &SdkError<GetShardIteratorError>) -> bool {
     error.as_service_error().is_some_and(GetShardIteratorError::is_trimmed_data_access_exception)
 }
 
-/// Whether a new iterator will do.
+/// Whether the iterator has expired, or its record is gone, so that a new one is needed.
 fn is_spent(error: &SdkError<GetRecordsError>) -> bool {
     error
         .as_service_error()

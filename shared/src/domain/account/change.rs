@@ -1,8 +1,9 @@
-//! The one place where an account changes: each change is a function from an account to an account, and decides alone what it
-//! raises, what it voids and what it keeps.
+//! The one place where an account changes. Each change is a function from an account to an account. It alone decides
+//! which counters the change raises, what it voids, and what it keeps.
 //!
-//! Three counters tell others of a change. `credential_version` voids every ticket, `session_epoch` every session; `revision`
-//! makes whoever edits the account look again (its `ETag`).
+//! Three counters tell others of a change. A higher `credential_version` voids every ticket, and a higher
+//! `session_epoch` every session. The `revision` is the account's `ETag`: when it is raised, an edit that is based on
+//! an earlier reading is refused.
 
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -16,48 +17,57 @@ use crate::secrets::password::PasswordHash;
 use crate::secrets::temporary::Temporary;
 use crate::secrets::token::Digest;
 
-/// What is to be changed; what is left out stays. `null` takes an optional member away.
+/// The members of an account that are to change. A member that is left out stays as it is. `null` removes the address,
+/// the record address and the locale, and is refused for the other members.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountPatch {
-    /// Another address voids every link and code that was mailed.
+    /// The address that mail is sent to. `null` removes it. A change voids every link, code and temporary password that
+    /// has been issued.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
     pub email: Option<Option<Email>>,
-    /// The address in the clinical record.
+    /// The address in the clinical record. `null` removes it.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
     pub record_email: Option<Option<Email>>,
-    /// 1 to 100 characters.
+    /// The name of the account's owner, as staff see it: 1 to 100 characters, without control characters.
     #[serde(deserialize_with = "given")]
+    #[schema(nullable = false, min_length = 1, max_length = 100)]
     pub display_name: Option<String>,
-    /// `false` ends every session, link and code.
+    /// Whether the account is active. `false` ends every session and voids every link, code and temporary password.
     #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub active: Option<bool>,
-    /// `true` does the same.
+    /// Whether the client has refused a portal login. `true` ends every session and voids every link, code and
+    /// temporary password.
     #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub refused: Option<bool>,
-    /// Acts for a client.
+    /// Whether the account's owner acts for a client.
     #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub representative: Option<bool>,
-    /// Of staff accounts only.
+    /// The role of a member of staff. An account of the client portal has no role.
     #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub role: Option<Role>,
-    /// `en` or `es`.
+    /// The language of mails to the account, `en` or `es`. `null` stands for the practice's language.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^(en|es)$")]
     pub locale: Option<Option<String>>,
 }
 
-/// Tells a member that is `null` from one that is left out, and refuses it where `null` means nothing.
+/// Reads a member that is present, so that `null` differs from a member that is left out. `null` is refused for a type
+/// that has no value for it.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 impl Account {
-    /// With a password that its owner has chosen, by a ticket or while signed in: every other way in ends, a temporary password
-    /// and a freeze included. `question` is one that is set with it; `issuer` says who has helped, since a frozen account's
-    /// question goes when the practice has.
+    /// Sets a password that the owner has chosen, with a ticket or while signed in. Every other way in ends: all
+    /// tickets, all sessions, a temporary password and a freeze.
+    ///
+    /// `question` is a security question that is set together with the password. `issuer` says who issued the ticket:
+    /// when staff or the operator help the owner of a frozen account, the old security question is removed.
     #[must_use]
     pub fn with_password(&self, password: PasswordHash, question: Option<Question>, issuer: Issuer) -> Self {
         let kept = self.question.clone().filter(|_| !self.drops_question(issuer));
@@ -73,20 +83,20 @@ impl Account {
         }
     }
 
-    /// With the same password, hashed as new ones are. Nothing else changes.
+    /// Replaces the hash of the current password by one with the present parameters and pepper. Nothing else changes.
     #[must_use]
     pub fn rehashed(&self, password: PasswordHash) -> Self {
         Self { password: Some(password), ..self.clone() }
     }
 
-    /// With another security question.
+    /// Replaces the security question.
     #[must_use]
     pub fn with_question(&self, question: Question) -> Self {
         Self { question: Some(question), ..self.clone() }
     }
 
-    /// With a temporary password that staff have issued: an earlier one is no longer the account's. Where the practice says so,
-    /// the current password and every session end.
+    /// Sets a temporary password that staff have issued. It replaces an earlier one. If `voids_current` is true, which
+    /// the practice's policy decides, the current password and every session end.
     #[must_use]
     pub fn with_temporary(&self, temporary: Temporary, voids_current: bool) -> Self {
         Self {
@@ -97,34 +107,35 @@ impl Account {
         }
     }
 
-    /// With what is compared when somebody signs in with the temporary password, which is mailed now.
+    /// Adds the digest of the temporary password, when the password is mailed. A sign-in compares what is typed with
+    /// the digest.
     #[must_use]
     pub fn with_temporary_digest(&self, digest: Digest) -> Self {
         let mailed = |temporary| Temporary { digest: Some(digest), ..temporary };
         Self { temporary: self.temporary.clone().map(mailed), ..self.clone() }
     }
 
-    /// After its owner has been issued a way in: whoever never was is invited now.
+    /// Records that the owner has been issued a way in. An account that was never invited is invited from now on.
     #[must_use]
     pub fn invited(&self) -> Self {
         let setup = if self.setup == Setup::NotInvited { Setup::Invited } else { self.setup };
         Self { setup, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// After its owner has opened an invitation. `None` when the set-up has come further already.
+    /// Records that the owner has opened an invitation. `None` when the set-up has already come that far.
     pub fn started(&self) -> Option<Self> {
         let before = matches!(self.setup, Setup::NotInvited | Setup::Invited);
         before.then(|| Self { setup: Setup::Started, ..self.clone() })
     }
 
-    /// With every session ended.
+    /// Ends every session.
     #[must_use]
     pub fn signed_out(&self) -> Self {
         Self { session_epoch: self.session_epoch + 1, ..self.clone() }
     }
 
-    /// After its owner has said that a change was not theirs. The password goes, not only the sessions: whoever changed it
-    /// knows it.
+    /// Freezes the account after its owner has reported that a change of the password was not theirs. The password is
+    /// removed, and not only the sessions are ended, because the person who changed the password knows it.
     #[must_use]
     pub fn frozen(&self, now: Timestamp) -> Self {
         Self {
@@ -138,8 +149,8 @@ impl Account {
         }
     }
 
-    /// As staff have edited it. Another address voids what was mailed to the old one; closing voids that, and ends the sessions
-    /// that were opened while the account was open. An edit that changes nothing raises nothing.
+    /// Applies an edit by staff. A change of the address voids what was mailed to the old one. Closing the account
+    /// voids all tickets and ends all sessions. An edit that changes nothing raises no counter.
     #[must_use]
     pub fn patched(&self, patch: AccountPatch) -> Self {
         let new = Self {
@@ -166,19 +177,19 @@ impl Account {
         }
     }
 
-    /// With other members of staff who look after it.
+    /// Replaces the list of members of staff who look after the account's owner.
     #[must_use]
     pub fn with_caseload(&self, caseload: Vec<Assignment>) -> Self {
         Self { caseload, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// With other accounts that act for it, or that it acts for.
+    /// Replaces the list of accounts that act for this one or that this one acts for.
     #[must_use]
     pub fn with_associations(&self, associations: Vec<Association>) -> Self {
         Self { associations, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// With what has become of the mail to its address.
+    /// Records the state of mail to the account's address.
     #[must_use]
     pub fn with_mail(&self, mail: MailStatus) -> Self {
         Self { mail, ..self.clone() }

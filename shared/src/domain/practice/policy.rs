@@ -1,4 +1,4 @@
-//! How recovery works in a practice: every member with its default and its bound.
+//! A practice's policy: its rules of recovery. Each member has a default, and most have bounds.
 
 use std::time::Duration;
 
@@ -6,36 +6,57 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{RecoveryMethod, SecurityQuestion, SettingError, rule};
+use crate::platform::wire::whole_number;
 
-/// How recovery works in a practice. Durations are whole seconds. Each member has a default and a bound.
+/// A practice's rules of recovery. Durations are in whole seconds. A member that is left out has its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Policy {
-    /// What a person may ask for, the first being what they get when they ask for nothing: `link`, `code` or both.
+    /// The ways to recover that the practice offers: `link`, `code` or both, each at most once. The first one is used
+    /// when a request names none. The default is both, with `link` first.
+    #[schema(min_items = 1, max_items = 2)]
     pub recovery_methods: Vec<RecoveryMethod>,
-    /// How long a self-service link lives: 10 minutes to 48 hours, 24 hours by default.
+    /// The life of a link that a person has asked for, in seconds: 10 minutes to 48 hours, 24 hours by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 600, maximum = 172_800)]
     pub link_ttl: u32,
-    /// How long a code lives: 5 to 15 minutes, 10 by default.
+    /// The life of a verification code, in seconds: 5 to 15 minutes, 10 minutes by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 300, maximum = 900)]
     pub code_ttl: u32,
-    /// Digits of a code: 6 to 10, 8 by default.
+    /// The number of digits of a verification code: 6 to 10, 8 by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 6, maximum = 10)]
     pub code_length: u32,
-    /// How long an invitation lives: 1 hour to 30 days, 7 days by default.
+    /// The life of an invitation, in seconds: 1 hour to 30 days, 7 days by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 3_600, maximum = 2_592_000)]
     pub invitation_ttl: u32,
-    /// How long a temporary password lives: 1 to 72 hours, 24 by default.
+    /// The life of a temporary password if staff choose no time, in seconds: 1 to 72 hours, 24 hours by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 3_600, maximum = 259_200)]
     pub temporary_password_ttl: u32,
-    /// The latest expiry staff may give a link: 1 hour to 30 days, 7 days by default.
+    /// The longest life that staff may give a link, in seconds: 1 hour to 30 days, 7 days by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 3_600, maximum = 2_592_000)]
     pub admin_link_max: u32,
-    /// Whether a recovery asks the security question.
+    /// Whether a recovery asks the security question: `off` by default.
     pub security_question: SecurityQuestion,
-    /// Code points a new password needs: 8 to 64, 15 by default.
+    /// The smallest number of characters (Unicode code points) of a new password: 8 to 64, 15 by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 8, maximum = 64)]
     pub password_min_length: u32,
-    /// Whether `staff` see and help only their caseload.
+    /// Whether staff who are not administrators see and help only the clients on their caseload: `false` by default.
     pub caseload_scoped: bool,
-    /// Idle life of a session: 1 minute to 12 hours, 15 minutes by default.
+    /// The life of a session that is not used, in seconds: 1 minute to 12 hours, 15 minutes by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 60, maximum = 43_200)]
     pub session_idle: u32,
-    /// Whole life of a session: 5 minutes to 30 days, 12 hours by default.
+    /// The longest life of a session, in seconds: 5 minutes to 30 days, 12 hours by default.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 300, maximum = 2_592_000)]
     pub session_absolute: u32,
-    /// Whether issuing a temporary password ends the current one at once.
+    /// Whether issuing a temporary password ends the current password and all sessions at once: `true` by default.
     pub temporary_password_voids_current: bool,
 }
 
@@ -107,22 +128,22 @@ impl Policy {
         Ok(())
     }
 
-    /// How long a self-service link lives.
+    /// The life of a link that a person has asked for.
     pub fn link_ttl(&self) -> Duration {
         Duration::from_secs(self.link_ttl.into())
     }
 
-    /// How long a code can be entered.
+    /// The life of a verification code.
     pub fn code_ttl(&self) -> Duration {
         Duration::from_secs(self.code_ttl.into())
     }
 
-    /// How long a temporary password lives when its issuer does not say.
+    /// The life of a temporary password if staff choose no time.
     pub fn temporary_password_ttl(&self) -> Duration {
         Duration::from_secs(self.temporary_password_ttl.into())
     }
 
-    /// How long an invitation lives.
+    /// The life of an invitation.
     pub fn invitation_ttl(&self) -> Duration {
         Duration::from_secs(self.invitation_ttl.into())
     }

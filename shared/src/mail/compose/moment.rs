@@ -1,11 +1,12 @@
-//! A moment in words, in the two languages.
+//! A time in words, in both languages.
 
 use jiff::Zoned;
 use jiff::civil::Weekday;
 
 use super::Language;
 
-/// The moment as people say it, to the minute. Seconds are dropped, not rounded: an end never looks later than it is.
+/// Writes a time as people say it, to the minute. Seconds are cut off and not rounded, so that an end never looks later
+/// than it is.
 pub(super) fn write_moment(moment: &Zoned, language: Language) -> String {
     let day_and_time = match language {
         Language::English => moment.strftime("%A, %B %-d, %Y at %-I:%M %p").to_string(),
@@ -14,7 +15,7 @@ pub(super) fn write_moment(moment: &Zoned, language: Language) -> String {
     format!("{day_and_time} {}", zone_abbreviation(moment))
 }
 
-/// Such as `sábado 21 de noviembre de 2026 a las 6:35 p. m.`, which reads on after `el`.
+/// Writes a time in a form such as `sábado 21 de noviembre de 2026 a las 6:35 p. m.`, which can follow `el`.
 fn write_spanish(moment: &Zoned) -> String {
     let (weekday, month) = (spanish_weekday(moment.weekday()), spanish_month(moment.month()));
     let (day, year) = (moment.day(), moment.year());
@@ -53,7 +54,8 @@ fn spanish_month(month: i8) -> &'static str {
     }
 }
 
-/// `EST`, or `UTC-03` for the many zones whose abbreviation is a bare offset that nobody would recognise.
+/// The abbreviation of the time zone, such as `EST`. Many zones have only a bare offset, which nobody would recognize;
+/// theirs is written as `UTC-03`.
 fn zone_abbreviation(moment: &Zoned) -> String {
     let info = moment.time_zone().to_offset_info(moment.timestamp());
     let abbreviation = info.abbreviation();

@@ -1,4 +1,4 @@
-//! The templates: embedded files, strict about unknown facts, escaped where they are HTML.
+//! The templates. They are embedded in the program, they refuse unknown facts, and they escape values in HTML.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ macro_rules! embed {
     };
 }
 
-/// Every template: its name, and its source.
+/// Every template: its name and its source.
 pub(super) static TEMPLATES: &[(&str, &str)] = embed![
     "layout.txt",
     "layout.html",
@@ -60,7 +60,8 @@ pub(super) static TEMPLATES: &[(&str, &str)] = embed![
     "frozen/es/body.html",
 ];
 
-/// Built once; a template is parsed when it is first used, so a cold start parses only what it sends.
+/// The template engine. It is built once. A template is parsed when it is first used, so that a cold start parses only
+/// the mails that it sends.
 pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -71,11 +72,12 @@ pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment
 });
 
-/// A tag on a line of its own leaves no empty line behind, so the templates can be laid out like the mail.
+/// The syntax of the templates. A tag on a line of its own leaves no empty line, so that the templates can be laid out
+/// like the mail.
 fn whole_line_tags() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    // Only changed delimiters can fail to build, and these are the usual ones.
+    // Only changed delimiters can fail to build, and these are the default ones.
     syntax.build().unwrap_or_default()
 }
 
@@ -88,7 +90,7 @@ pub(super) fn render(folder: &str, part: &str, facts: &Value) -> Result<String, 
     ENVIRONMENT.get_template(&name)?.render(facts)
 }
 
-/// HTML is escaped; text and subjects are not.
+/// Chooses the escaping by the name of the template: HTML is escaped, text and subjects are not.
 fn escape_for(name: &str) -> AutoEscape {
     match name.rsplit_once('.') {
         Some((_, "html")) => AutoEscape::Html,
@@ -96,8 +98,8 @@ fn escape_for(name: &str) -> AutoEscape {
     }
 }
 
-/// Writes a value into the mail. The engine's own escaping also rewrites every `/`: correct HTML, but then an
-/// address no longer stands in the source as it is, and simple mail programs look for it there.
+/// Writes a value into the mail. The engine's own escaping also rewrites every `/`. That is correct HTML, but the
+/// source would no longer contain an address as it is, and simple mail programs look for it there.
 fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
     let plain = value.as_str().filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe());
     match plain {

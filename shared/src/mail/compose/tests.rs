@@ -1,4 +1,4 @@
-//! The letters that the tests of composing share.
+//! The letters that the tests of this module share.
 
 mod letters;
 mod moments;
@@ -46,7 +46,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
     }
 }
 
-/// Every kind in every language, for one account and several, with every set of contacts.
+/// Letters of every kind in every language, for one account and for several, with every set of contacts.
 fn all_letters() -> Vec<Letter<'static>> {
     let mut letters = Vec::new();
     for (kind, language) in KINDS.into_iter().flat_map(|kind| LANGUAGES.map(|language| (kind, language))) {

@@ -1,4 +1,4 @@
-//! How strong a password is: length, blocklist, and words that belong to the account or the practice (P2).
+//! The strength of a password: length, blocklist, and words that belong to the account or the practice (P2).
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,46 +6,48 @@ use zeroize::Zeroizing;
 
 use super::Password;
 
-/// Why a password is refused, as a caller's program reads it.
+/// The code of a reason why a password is refused: `too_short`, `too_common` (an attacker tries it first), `context_word` (it is
+/// little more than a name that belongs to the account or the practice) or `same_as_current`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WeaknessCode {
-    /// Fewer code points than the practice asks for.
+    /// It has fewer code points than the practice asks for.
     TooShort,
-    /// Among the first that an attacker tries.
+    /// It is among the passwords that an attacker tries first.
     TooCommon,
-    /// Little more than the name of the account, its owner or the practice.
+    /// It is little more than the name of the account, its owner or the practice.
     ContextWord,
-    /// The password the account has.
+    /// It is the password that the account has now.
     SameAsCurrent,
 }
 
-/// Why a password is refused, for program and person.
+/// A reason why a password is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Weakness {
-    /// Stable.
+    /// The code of the reason. It is stable.
     pub code: WeaknessCode,
-    /// A sentence.
+    /// The reason as a sentence for a person.
     pub message: String,
 }
 
 impl Weakness {
-    /// With its sentence.
+    /// A reason with its code and its sentence.
     pub fn new(code: WeaknessCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 
-    /// The account already has it.
+    /// The reason for refusing the password that the account already has.
     pub fn same_as_current() -> Self {
         Self::new(WeaknessCode::SameAsCurrent, "This is the password the account has now. Choose another.")
     }
 }
 
-/// Guesses below which a password is among the first tried: 10^9.
+/// The decimal logarithm of the number of guesses below which a password is among the first tried: 10^9.
 const FEWEST_GUESSES_LOG10: f64 = 9.0;
-/// Code points estimated at once: the time of the worst text grows with the cube, and more code points only add guesses.
+/// The number of code points that are estimated at once. The time of the worst text grows with the cube, and more code points
+/// only add guesses.
 const ESTIMATED: usize = 20;
-/// Pieces of that length that are looked at.
+/// The number of pieces of that length that are looked at.
 const PIECES: usize = 3;
 
 /// Judges a password by length, blocklist and context words. An empty list is a pass.
@@ -76,7 +78,7 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
     )]
 }
 
-/// How many guesses the strongest piece of a password takes; the whole takes no fewer.
+/// The decimal logarithm of the number of guesses that the strongest piece of a password takes. The whole takes no fewer.
 fn guesses_log10(text: &str, words: &[&str]) -> f64 {
     let characters: Zeroizing<Vec<char>> = Zeroizing::new(text.chars().collect());
     let mut strongest = 0.0_f64;

@@ -1,4 +1,4 @@
-//! What an account's change writes.
+//! The writes of an account's change.
 
 use serde_json::{Map, Value, json};
 

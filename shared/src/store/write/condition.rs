@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::store::error::StoreError;
 use crate::store::items;
 
-/// A value as DynamoDB takes it, or why it cannot be stored.
+/// A value as DynamoDB takes it, or the reason why it cannot be stored.
 pub(in crate::store) type Value = Result<AttributeValue, StoreError>;
 
-/// When a write is done. Conditions compose with [`Condition::and`] and [`Condition::or`].
+/// A condition on an item. Conditions compose with [`Condition::and`] and [`Condition::or`].
 pub(in crate::store) enum Condition {
     Compare { path: String, operator: &'static str, value: Value },
     OneOf(String, Vec<Value>),
@@ -36,7 +36,7 @@ pub(in crate::store) fn differs(path: &str, value: impl Serialize) -> Condition 
     compare(path, "<>", value)
 }
 
-/// The member is more.
+/// The member is greater.
 pub(in crate::store) fn above(path: &str, value: impl Serialize) -> Condition {
     compare(path, ">", value)
 }
@@ -46,7 +46,7 @@ pub(in crate::store) fn below(path: &str, value: impl Serialize) -> Condition {
     compare(path, "<", value)
 }
 
-/// The member is no more.
+/// The member is no greater.
 pub(in crate::store) fn at_most(path: &str, value: impl Serialize) -> Condition {
     compare(path, "<=", value)
 }
@@ -87,7 +87,7 @@ pub(in crate::store) fn present() -> Condition {
 }
 
 impl Condition {
-    /// Both hold.
+    /// Both conditions hold.
     pub(in crate::store) fn and(self, other: Self) -> Self {
         match self {
             Self::All(mut parts) => {
@@ -98,7 +98,7 @@ impl Condition {
         }
     }
 
-    /// At least one holds.
+    /// At least one of the conditions holds.
     pub(in crate::store) fn or(self, other: Self) -> Self {
         match self {
             Self::Any(mut parts) => {
@@ -141,7 +141,7 @@ fn write_all(parts: Vec<Condition>, word: &str, expressions: &mut Expressions) -
     Ok(parts.join(word))
 }
 
-/// The placeholders of one write: each name and each value once.
+/// The placeholders of one write: one for each name, and one for each value.
 #[derive(Default)]
 pub(super) struct Expressions {
     names: Vec<String>,
@@ -168,7 +168,7 @@ impl Expressions {
         self.value(items::attribute(&number))
     }
 
-    /// DynamoDB refuses empty maps.
+    /// The names and the values, each with its placeholder. `None` where there are none, because DynamoDB refuses empty maps.
     pub(super) fn finish(self) -> (Placeholders<String>, Placeholders<AttributeValue>) {
         fn named<T>(all: Vec<T>, sign: &str) -> Placeholders<T> {
             let all: HashMap<String, T> =

@@ -1,4 +1,4 @@
-//! What writes and conditions look like when they are sent.
+//! The form of writes and conditions when they are sent.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ fn key() -> Key {
     Key { pk: "KIND#1".to_owned(), sk: "KIND".to_owned() }
 }
 
-/// The expressions of an update, with every placeholder replaced by what it stands for.
+/// The expressions of an update, with every placeholder replaced by its name or value.
 fn spelled(write: Write) -> (String, String) {
     let item = write.into_item("table").expect("a write");
     let update = item.update().expect("an update");

@@ -1,4 +1,5 @@
-//! Every change of an account in one table: what it raises, what it voids, and which other members it touches.
+//! A table of every change of an account: which counters the change raises, what it voids, and which other members it
+//! touches.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ fn temporary(n: u8) -> Temporary {
     Temporary { ticket: TicketId::from_bytes([n; 16]), valid_until: Timestamp::from_millis(9), digest: None }
 }
 
-/// An account that has everything that a change could take away.
+/// An account with every member that a change can remove.
 fn full() -> Account {
     let assignment = Assignment {
         staff: AccountId::from_bytes([1; 16]),
@@ -47,7 +48,7 @@ fn full() -> Account {
     }
 }
 
-/// The members that differ, by name.
+/// The names of the members that differ.
 fn touched(old: &Account, new: &Account) -> BTreeSet<String> {
     let members = |account: &Account| match serde_json::to_value(account).expect("JSON") {
         Value::Object(members) => members,
@@ -57,8 +58,8 @@ fn touched(old: &Account, new: &Account) -> BTreeSet<String> {
     old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
 }
 
-/// A change: its name, the account before and after, how much it raises version, epoch and revision, and the other members that
-/// it touches.
+/// One change: its name, the account before and after, by how much it raises the version, the epoch and the revision,
+/// and the other members that it touches.
 struct Row {
     change: &'static str,
     old: Account,
@@ -84,7 +85,7 @@ fn table() -> Vec<Row> {
     credentials().into_iter().chain(edits()).collect()
 }
 
-/// What changes how somebody signs in.
+/// The changes that affect how the owner signs in.
 fn credentials() -> Vec<Row> {
     let frozen =
         || Account { frozen_at: Some(Timestamp::from_millis(1)), password: None, temporary: None, ..full() };
@@ -155,7 +156,7 @@ fn credentials() -> Vec<Row> {
     ]
 }
 
-/// What staff edit, and what the system notes.
+/// The changes that staff make, and those that the system records.
 fn edits() -> Vec<Row> {
     let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone()));
     vec![
@@ -221,7 +222,8 @@ fn a_set_up_that_has_begun_does_not_begin_again() {
     assert!(Account { setup: Setup::Started, ..full() }.started().is_none());
 }
 
-/// Whatever signs in, recovers or edits is told of a change by a counter; these are the changes that nobody has to be told of.
+/// A counter tells everybody who signs in, recovers or edits that the account has changed. Only the changes in this
+/// list need not be told.
 #[test]
 fn only_changes_that_open_and_close_nothing_raise_nothing() {
     let silent: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Whole letters, word for word.
+//! Tests that compare whole letters, word for word.
 
 use super::super::{Kind, Language, Letter, Link, compose};
 use super::{FAMILY, JANE, NO_SUPPORT, letter};

@@ -1,4 +1,4 @@
-//! How a moment is written, in both languages and in every zone.
+//! Tests of how a time is written, in both languages and in many time zones.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! No name, contact or code of others forges a line, a tag or a subject.
+//! Tests that no name, contact or code forges a line, a tag or a subject.
 
 use super::super::{Kind, Language, Letter, Link, Support, compose, is_forging};
 use super::{FAMILY, JANE, KINDS, LANGUAGES, NO_SUPPORT, all_letters, letter};

@@ -1,9 +1,10 @@
-//! What every letter has: the same words in text and HTML, whole addresses, a moment, nothing loaded.
+//! Tests of what every letter has: the same words in text and HTML, whole addresses, a time, and nothing that a mail
+//! program would load.
 
 use super::super::{Facts, Kind, Link, compose};
 use super::all_letters;
 
-/// What a reader sees of a page: no tags, no character references, no line ends.
+/// The text that a reader sees of a page, without tags, character references and line ends.
 fn visible(html: &str) -> String {
     let body = html.split_once("<body").unwrap().1;
     let text: String =
@@ -31,7 +32,7 @@ fn every_mail_renders_and_says_the_same_in_text_and_html() {
 
 #[test]
 fn every_address_stands_whole_on_a_line_of_the_text_and_in_the_html_as_link_and_as_text() {
-    // A code's mail has no address to follow: it is entered where it was asked for.
+    // A mail with a code has no address to follow, because the code is entered on the page where it was asked for.
     for letter in all_letters().into_iter().filter(|letter| letter.kind != Kind::VerificationCode) {
         let mail = compose(&letter).unwrap();
         for Link { url, .. } in letter.links {

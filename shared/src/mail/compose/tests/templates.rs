@@ -1,4 +1,4 @@
-//! What is missing is refused: a fact of a letter, a fact of a template, a template, a language.
+//! Tests that a missing fact of a letter, fact of a template, template or language is refused.
 
 use std::collections::BTreeSet;
 use std::path::Path;

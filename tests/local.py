@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Runs what needs the local stack. Each part starts a `cargo dev` of its own and ends it.
+
+    tests/local.py documents       every command of every document
+    tests/local.py client          the program of the first generated client (after tests/contract/check)
+    tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+API = "http://localhost:9000"
+# Who calls, of schemathesis.
+CALLERS = ["nobody", "administrator"]
+# How long a `cargo dev` may take to be ready. The first one of a checkout builds the functions.
+START = 1200
+# How long the commands of one document may take.
+DOCUMENT = 180
+
+FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+# A call that is refused on purpose has a comment above it that ends with its status.
+REFUSED = re.compile(r"^\s*#.*\((?P<status>[45]\d\d)\)$", re.MULTILINE)
+# The statuses that bash's curl has seen.
+STATUS = re.compile(r"^status (?P<status>\d+)$", re.MULTILINE)
+PRELUDE = """set -eu -o pipefail
+curl() { command curl --no-progress-meter --write-out '%{stderr}\\nstatus %{http_code}\\n' "$@"; }
+"""
+
+
+class Failed(Exception):
+    """What is wrong, for whoever reads the gate's output."""
+
+
+@dataclass
+class Block:
+    """A fenced block of a document."""
+
+    info: str
+    body: str
+    line: int
+
+
+@contextlib.contextmanager
+def stack() -> Iterator[None]:
+    """A fresh `cargo dev` that answers."""
+    command = ["cargo", "dev"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    said: list[str] = []
+    ready = threading.Event()
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "Rekey is ready" in line:
+                ready.set()
+        ready.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        if not ready.wait(START) or process.poll() is not None:
+            raise Failed("cargo dev is not ready:\n" + "".join(said[-30:]))
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+
+
+def documents() -> list[Path]:
+    """Every document of the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )
+    return [ROOT / name for name in listed.stdout.split()]
+
+
+def blocks(document: Path) -> list[Block]:
+    """The fenced blocks of a document, in their order."""
+    text = document.read_text()
+    return [
+        Block(match["info"].strip(), match["body"], text[: match.start()].count("\n") + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def check_syntax(document: Path, block: Block) -> None:
+    """A block that is not run is at least well formed."""
+    where = f"{document.relative_to(ROOT)}:{block.line}"
+    if block.info in ("sh aws", "sh gate"):
+        checked = subprocess.run(["bash", "-n"], input=block.body, capture_output=True, text=True)
+        if checked.returncode != 0:
+            raise Failed(f"{where}: {checked.stderr}")
+    elif block.info == "json":
+        try:
+            json.loads(block.body)
+        except ValueError as error:
+            raise Failed(f"{where}: {error}") from error
+    elif block.info not in ("sh", "text", "mermaid"):
+        raise Failed(f"{where}: a block is sh, sh aws, sh gate, json, text or mermaid, and not {block.info!r}")
+
+
+def run_document(document: Path, runnable: list[Block]) -> None:
+    """Runs the blocks of one document in one bash, and compares what was refused with what is announced."""
+    script = PRELUDE + "\n".join(block.body for block in runnable)
+    announced = [int(match["status"]) for block in runnable for match in REFUSED.finditer(block.body)]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=DOCUMENT
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"{document.relative_to(ROOT)} takes over {DOCUMENT} s:\n{error.stdout}") from error
+    seen = [int(match["status"]) for match in STATUS.finditer(done.stderr)]
+    refused = [status for status in seen if not 200 <= status < 400]
+    if done.returncode != 0 or refused != announced:
+        raise Failed(
+            f"{document.relative_to(ROOT)} ends with {done.returncode}; refused {refused}, announced {announced}\n"
+            f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+        )
+    print(f"{document.relative_to(ROOT)}: {len(runnable)} blocks, {len(seen)} calls, {len(refused)} refused as announced")
+
+
+def run_documents() -> None:
+    """Every command of every document: run, or its syntax checked."""
+    for document in documents():
+        found = blocks(document)
+        for block in found:
+            check_syntax(document, block)
+        runnable = [block for block in found if block.info == "sh"]
+        if runnable:
+            with stack():
+                run_document(document, runnable)
+
+
+def run_client() -> None:
+    """The program that uses the client of openapi-typescript and openapi-fetch."""
+    with stack():
+        subprocess.run(["node", "built/clients/openapi-fetch.js"], cwd=ROOT / "target/contract", check=True)
+
+
+def administrators_session() -> str:
+    """The token of a session of an administrator of a demo practice."""
+    body = {"practice": "agency", "portal": "staff", "identifier": "admin", "password": "walk the green river"}
+    request = urllib.request.Request(
+        f"{API}/v1/sessions", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as reply:
+        return str(json.load(reply)["token"])
+
+
+def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
+    """Requests made from the contract document, with every check, as nobody and as an administrator."""
+    program = [ROOT / "target/contract/python/bin/schemathesis", "--config-file", "schemathesis.toml"]
+    for name in callers:
+        with stack():
+            headers = ["--header", f"Authorization: Bearer {administrators_session()}"] if name == "administrator" else []
+            # Signing out would leave the rest of the run without its session.
+            without = ["--exclude-operation-id", "signOut"] if name == "administrator" else []
+            print(f"-- as {name}", flush=True)
+            done = subprocess.run(
+                [*program, "run", ROOT / "infra/openapi.json", "--url", API, *headers, *without, "--checks", "all",
+                 "--max-examples", str(examples), "--seed", str(seed), "--no-color", "--continue-on-failure"],
+                cwd=ROOT / "target/contract",
+            )
+            if done.returncode != 0:
+                raise Failed(f"schemathesis as {name} ends with {done.returncode}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["documents", "client", "schemathesis"])
+    parser.add_argument("--caller", choices=CALLERS, action="append", help="who calls, of schemathesis")
+    parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
+    parser.add_argument("--seed", type=int, default=1, help="of schemathesis")
+    asked = parser.parse_args()
+    try:
+        match asked.part:
+            case "documents":
+                run_documents()
+            case "client":
+                run_client()
+            case "schemathesis":
+                run_schemathesis(asked.caller or CALLERS, asked.examples, asked.seed)
+    except (Failed, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
