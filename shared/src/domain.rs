@@ -9,6 +9,7 @@ pub mod identifier;
 pub mod issuer;
 pub mod limit;
 pub mod notice;
+pub mod origin;
 pub mod outbox;
 pub mod permission;
 pub mod practice;

@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod call;
+pub mod cors;
 mod document;
 mod headers;
 pub mod problem;

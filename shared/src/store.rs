@@ -24,6 +24,7 @@ pub mod keys;
 pub mod limits;
 pub mod mail;
 pub mod notices;
+pub mod origins;
 pub mod outbox;
 pub mod practices;
 pub mod race;

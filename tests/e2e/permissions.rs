@@ -190,7 +190,7 @@ async fn an_event_is_only_ever_put_where_there_is_none() {
 fn the_front_door_can_read_no_account_and_send_no_mail() {
     let granted = granted(&template(), "ForgotPassword");
     let kinds: BTreeSet<&str> = granted.iter().map(|(_, kind)| kind.as_str()).collect();
-    assert_eq!(kinds, ["LIMIT#*", "LimitsSecret", "PRACTICE#*", "REQUEST#*"].into());
+    assert_eq!(kinds, ["LIMIT#*", "LimitsSecret", "ORIGIN#*", "PRACTICE#*", "REQUEST#*"].into());
 }
 
 /// `infra/PERMISSIONS.md` is what a reviewer reads instead of the template.

@@ -148,6 +148,7 @@ impl TestApp {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let reply = read(self.functions.answer(request).await);
         routes::assert_documented(&method, &path, &reply);
+        routes::assert_readable(&reply);
         reply
     }
 

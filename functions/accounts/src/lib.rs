@@ -4,8 +4,15 @@
 //! [`rekey::domain::permission::Staff`] decides who may do what, from the account of the session and for each object anew (A1).
 //! Nothing here can set, show or choose a password (A2).
 
+use std::ops::Deref;
+
 use lambda_http::{Body, Request, Response};
+use rekey::domain::practice::PortalScheme;
+use rekey::http::auth::StaffDeps;
 use rekey::http::route::respond;
+use rekey::platform::aws::Environment;
+use rekey::platform::clock::Ambient;
+use rekey::platform::config::{ConfigError, Lookup};
 
 pub mod associations;
 pub mod caseload;
@@ -15,7 +22,31 @@ pub mod facts;
 pub mod list;
 pub mod settings;
 
-pub use rekey::http::auth::StaffDeps as Deps;
+/// The configuration and the clients that the function works with: those of every function of staff, and what a portal's
+/// address may be.
+pub struct Deps {
+    staff: StaffDeps,
+    portal_scheme: PortalScheme,
+}
+
+impl Deps {
+    /// Reads the function's configuration.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
+    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let portal_scheme = PortalScheme::read(lookup)?;
+        Ok(Self { staff: StaffDeps::read(lookup, aws, ambient)?, portal_scheme })
+    }
+}
+
+impl Deref for Deps {
+    type Target = StaffDeps;
+
+    fn deref(&self) -> &StaffDeps {
+        &self.staff
+    }
+}
 
 rekey::routes!(Deps:
     settings::GetSettings => settings::get_settings,
@@ -32,5 +63,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

@@ -55,24 +55,25 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let staff = deps.staff(call).await?;
         let patch: Map<String, Value> = call.json()?;
         staff.must_be_admin()?;
-        let Settings { practice: old, revision } = current(deps, &staff.practice).await?;
-        let before = settings(&old)?;
+        let was = current(deps, &staff.practice).await?;
+        let before = settings(&was.practice)?;
         let mut after = before.clone();
         merge(&mut after, &Value::Object(patch));
-        let new = Practice::parse(&after).map_err(|error| Problem::setting(&error))?;
-        if new.slug != old.slug {
+        let new = Practice::parse(&after, deps.portal_scheme).map_err(|error| Problem::setting(&error))?;
+        if new.slug != was.practice.slug {
             return Err(Problem::setting(&SettingError {
                 member: "slug".to_owned(),
                 rule: "cannot be changed".to_owned(),
             }));
         }
         let changes = changes(&before, &settings(&new)?, "");
-        if changes.is_empty() {
-            return Reply::json(StatusCode::OK, &old).map(Some);
-        }
-        let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
-        let written = deps.store.update_practice(&new, revision, &event).await?.is_written();
-        written.then(|| Reply::json(StatusCode::OK, &new)).transpose()
+        let outcome = if changes.is_empty() {
+            deps.store.rewrite_origins(&was).await?
+        } else {
+            let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
+            deps.store.update_practice(&was, &new, &event).await?
+        };
+        outcome.is_written().then(|| Reply::json(StatusCode::OK, &new)).transpose()
     })
     .await
 }

@@ -23,5 +23,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

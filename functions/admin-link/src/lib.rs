@@ -57,5 +57,5 @@ fn unwritable(error: serde_json::Error) -> Diagnostic {
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

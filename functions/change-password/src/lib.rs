@@ -8,6 +8,7 @@ use lambda_http::{Body, Request, Response};
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::http::call::Call;
+use rekey::http::cors::Origins;
 use rekey::http::problem::Problem;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -26,6 +27,7 @@ pub mod question;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
+    origins: Origins,
     practices: PracticeCache,
     peppers: LazyKeyring,
     limits_key: LazyKeyring,
@@ -38,8 +40,10 @@ impl Deps {
     /// # Errors
     /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
+            origins: Origins::new(&store, &ambient),
+            store,
             ambient,
             practices: PracticeCache::default(),
             peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
@@ -61,5 +65,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

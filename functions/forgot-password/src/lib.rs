@@ -10,6 +10,7 @@ use std::sync::Arc;
 use lambda_http::{Body, Request, Response};
 use rekey::domain::limit::ForgotLimits;
 use rekey::domain::practice::Practice;
+use rekey::http::cors::Origins;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -27,6 +28,7 @@ pub mod public_practice;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
+    origins: Origins,
     practices: PracticeCache,
     limits: ForgotLimits,
     limits_key: LazyKeyring,
@@ -38,8 +40,10 @@ impl Deps {
     /// # Errors
     /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
+            origins: Origins::new(&store, &ambient),
+            store,
             ambient,
             practices: PracticeCache::default(),
             limits: ForgotLimits::read(lookup)?,
@@ -61,5 +65,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

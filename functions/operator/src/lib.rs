@@ -6,7 +6,7 @@
 
 use lambda_runtime::Diagnostic;
 use rekey::domain::event::{Action, Actor, Event};
-use rekey::domain::practice::{Practice, SettingError, Slug};
+use rekey::domain::practice::{PortalScheme, Practice, SettingError, Slug};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, NoRandomness};
 use rekey::platform::config::{ConfigError, Lookup};
@@ -27,6 +27,7 @@ pub struct Deps {
     store: Store,
     peppers: LazyKeyring,
     hasher: Hasher,
+    portal_scheme: PortalScheme,
 }
 
 impl Deps {
@@ -40,6 +41,7 @@ impl Deps {
             ambient,
             peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
             hasher: Hasher::default(),
+            portal_scheme: PortalScheme::read(lookup)?,
         })
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn create_practice(
     deps: &Deps,
     asked: &CreatePractice,
 ) -> Result<PracticeCreated, OperatorError> {
-    let practice = Practice::parse(&asked.practice)?;
+    let practice = Practice::parse(&asked.practice, deps.portal_scheme)?;
     let event = deps.event(&practice.slug, Action::PracticeCreated)?;
     let written = deps.store.create_practice(&practice, &event).await?.is_written();
     Ok(PracticeCreated { status: if written { Created::Created } else { Created::Exists } })

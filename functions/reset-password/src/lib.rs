@@ -5,6 +5,7 @@
 //! signs nobody in. No token is taken from a path or a query, and no method other than POST does anything (T1).
 
 use lambda_http::{Body, Request, Response};
+use rekey::http::cors::Origins;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
@@ -25,6 +26,7 @@ mod ticket;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
+    origins: Origins,
     practices: PracticeCache,
     peppers: LazyKeyring,
     limits_key: LazyKeyring,
@@ -37,8 +39,10 @@ impl Deps {
     /// # Errors
     /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
+            origins: Origins::new(&store, &ambient),
+            store,
             ambient,
             practices: PracticeCache::default(),
             peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
@@ -56,5 +60,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

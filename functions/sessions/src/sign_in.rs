@@ -151,6 +151,6 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
 
 /// The origin of the portal's own pages, if the call comes from there. No other page may sign a browser in by cookie (S2).
 fn portal_origin(call: &Call, practice: &Practice, portal: Portal) -> Result<String, Problem> {
-    let origin = practice.origin(portal).filter(|origin| call.origin() == Some(origin));
-    origin.ok_or_else(|| Problem::new(ErrorCode::OriginNotAllowed))
+    let origin = practice.origin(portal).filter(|origin| call.origin() == Some(origin.as_str()));
+    origin.map(String::from).ok_or_else(|| Problem::new(ErrorCode::OriginNotAllowed))
 }

@@ -5,6 +5,7 @@
 //! mailed (F1).
 
 use lambda_http::{Body, Request, Response};
+use rekey::http::cors::Origins;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
@@ -19,6 +20,7 @@ pub mod verify;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
+    origins: Origins,
     codes: LazyKeyring,
 }
 
@@ -28,8 +30,10 @@ impl Deps {
     /// # Errors
     /// Returns [`ConfigError`], which names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
+            origins: Origins::new(&store, &ambient),
+            store,
             ambient,
             codes: LazyKeyring::read(lookup, aws, "REKEY_CODE_SECRET")?,
         })
@@ -42,5 +46,5 @@ rekey::routes!(Deps:
 
 /// Answers one request.
 pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, request).await
+    respond(&ROUTES, deps, &deps.origins, request).await
 }

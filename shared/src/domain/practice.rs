@@ -10,10 +10,14 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::identifier::Email;
+use crate::domain::origin::Origin;
 
 mod policy;
+mod portals;
 
 pub use policy::{LONGEST_CODE_LIFE, Policy};
+use portals::check_url;
+pub use portals::{PortalOrigin, PortalScheme, PortalUrls, Portals};
 
 /// A value breaks a rule of the practice's settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,44 +139,6 @@ pub struct Support {
     pub url: Option<String>,
 }
 
-/// The addresses of a portal. Each is an `https` address of at most 300 characters without a fragment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PortalUrls {
-    /// The address of the portal's front page.
-    #[schema(format = "uri", max_length = 300)]
-    pub url: String,
-    /// The address of the portal's page for links that were mailed. A link appends its token as the fragment, and the
-    /// page reads it there.
-    #[schema(format = "uri", max_length = 300)]
-    pub recovery_url: String,
-    /// The address of the page on which a person who is signed in changes the password. When it is absent, the front
-    /// page is used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, format = "uri", max_length = 300)]
-    pub change_password_url: Option<String>,
-}
-
-/// The addresses of the two portals of a practice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Portals {
-    /// The addresses of the client portal.
-    pub client: PortalUrls,
-    /// The addresses of the staff portal.
-    pub staff: PortalUrls,
-}
-
-impl Portals {
-    /// The addresses of one portal.
-    pub const fn of(&self, portal: Portal) -> &PortalUrls {
-        match portal {
-            Portal::Client => &self.client,
-            Portal::Staff => &self.staff,
-        }
-    }
-}
-
 /// A practice, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Practice {
@@ -217,18 +183,18 @@ impl Practice {
     ///
     /// # Errors
     /// [`SettingError`] names the member and the rule that it breaks: an unknown member, a wrong type, or a value out
-    /// of bounds.
-    pub fn parse(value: &Value) -> Result<Self, SettingError> {
+    /// of bounds. `allowed` says which addresses a portal may have.
+    pub fn parse(value: &Value, allowed: PortalScheme) -> Result<Self, SettingError> {
         refuse_unknown(value, &MEMBERS, "")?;
         let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         refuse_unknown(&policy, &Policy::MEMBERS, "policy.")?;
         let practice: Self = serde_path_to_error::deserialize(value)
             .map_err(|error| SettingError::new(error.path().to_string(), error.inner().to_string()))?;
-        practice.check()?;
+        practice.check(allowed)?;
         Ok(practice)
     }
 
-    fn check(&self) -> Result<(), SettingError> {
+    fn check(&self, allowed: PortalScheme) -> Result<(), SettingError> {
         let name = self.name.trim().chars().count();
         rule((1..=100).contains(&name), "name", "must have 1 to 100 characters")?;
         rule(!self.name.chars().any(char::is_control), "name", "must not contain control characters")?;
@@ -238,15 +204,9 @@ impl Practice {
         let plain = |text: &String| (1..=40).contains(&text.len()) && !text.chars().any(char::is_control);
         rule(support.phone.as_ref().is_none_or(plain), "support.phone", "must have 1 to 40 characters")?;
         if let Some(url) = &support.url {
-            check_url("support.url", url)?;
+            check_url("support.url", url, PortalScheme::Https)?;
         }
-        for (portal, urls) in [("client", &self.portals.client), ("staff", &self.portals.staff)] {
-            check_url(&format!("portals.{portal}.url"), &urls.url)?;
-            check_url(&format!("portals.{portal}.recovery_url"), &urls.recovery_url)?;
-            if let Some(url) = &urls.change_password_url {
-                check_url(&format!("portals.{portal}.change_password_url"), url)?;
-            }
-        }
+        self.portals.check(allowed)?;
         let zone = jiff::tz::TimeZone::get(&self.time_zone);
         rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
         rule(LOCALES.contains(&self.locale.as_str()), "locale", "must be en or es")?;
@@ -259,13 +219,10 @@ impl Practice {
         format!("{}#token={token}", self.portals.of(portal).recovery_url)
     }
 
-    /// The origin of a portal's pages, as browsers write it. `None` when the portal's address has none.
-    pub fn origin(&self, portal: Portal) -> Option<String> {
-        let url = &self.portals.of(portal).url;
-        let (scheme, rest) = url.split_once("://")?;
-        let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
-        let host = host.strip_suffix(":443").unwrap_or(host);
-        Some(format!("{scheme}://{host}").to_ascii_lowercase())
+    /// The origin of a portal's front page, from which alone a browser may sign in by cookie (S2). `None` when the
+    /// address has none.
+    pub fn origin(&self, portal: Portal) -> Option<Origin> {
+        Origin::of(&self.portals.of(portal).url)
     }
 
     /// The address of a link by which the account's owner reports that a change was not theirs. It leads to the same
@@ -310,14 +267,6 @@ fn refuse_unknown(value: &Value, known: &[&str], path: &str) -> Result<(), Setti
     }
 }
 
-fn check_url(member: &str, url: &str) -> Result<(), SettingError> {
-    let parsed: Option<http::Uri> = url.parse().ok();
-    let https =
-        parsed.is_some_and(|u| u.scheme_str() == Some("https") && u.host().is_some_and(|h| !h.is_empty()));
-    rule(https && url.len() <= 300, member, "must be an https address of at most 300 characters")?;
-    rule(!url.contains(['#', '@', ' ', '\\']), member, "must have no fragment, user or spaces")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,12 +289,12 @@ mod tests {
             Some((outer, inner)) => settings[outer][inner] = value,
             None => settings[path] = value,
         }
-        Practice::parse(&settings).expect_err(path).to_string()
+        Practice::parse(&settings, PortalScheme::Https).expect_err(path).to_string()
     }
 
     #[test]
     fn what_is_not_said_has_the_default() {
-        let practice = Practice::parse(&settings()).expect("valid settings");
+        let practice = Practice::parse(&settings(), PortalScheme::Https).expect("valid settings");
         assert_eq!(practice.policy, Policy::default());
         assert_eq!(practice.policy.link_ttl, 86_400);
         assert_eq!(practice.policy.password_min_length, 15);
@@ -371,7 +320,7 @@ mod tests {
             for (value, fits) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
                 let mut settings = settings();
                 settings["policy"] = json!({ member: value });
-                let parsed = Practice::parse(&settings);
+                let parsed = Practice::parse(&settings, PortalScheme::Https);
                 assert_eq!(parsed.is_ok(), fits, "{member} {value}");
                 if let Err(error) = parsed {
                     assert_eq!(error.to_string(), format!("policy.{member}: must be {low} to {high}"));
@@ -409,10 +358,10 @@ mod tests {
         ] {
             let mut settings = settings();
             settings["portals"]["client"]["recovery_url"] = json!(url);
-            let error = Practice::parse(&settings).expect_err(url);
+            let error = Practice::parse(&settings, PortalScheme::Https).expect_err(url);
             assert_eq!(error.member, "portals.client.recovery_url");
         }
-        let practice = Practice::parse(&settings()).expect("valid settings");
+        let practice = Practice::parse(&settings(), PortalScheme::Https).expect("valid settings");
         assert_eq!(practice.link(Portal::Staff, "T"), "https://staff.agency.test/reset#token=T");
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::permission::Staff;
 use crate::domain::practice::{Portal, Practice};
 use crate::domain::session::Session;
 use crate::http::call::Call;
+use crate::http::cors::Origins;
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::COOKIE_NAME;
 use crate::platform::aws::Environment;
@@ -108,6 +109,8 @@ pub struct StaffDeps {
     pub ambient: Ambient,
     /// The store.
     pub store: Store,
+    /// The origins of the portals.
+    pub origins: Origins,
     practices: PracticeCache,
 }
 
@@ -117,8 +120,10 @@ impl StaffDeps {
     /// # Errors
     /// [`ConfigError`] names the variable that is missing or unusable.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
+        let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            store: Store::read(lookup, aws, ambient.clone())?,
+            origins: Origins::new(&store, &ambient),
+            store,
             ambient,
             practices: PracticeCache::default(),
         })

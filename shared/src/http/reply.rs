@@ -67,6 +67,13 @@ impl Reply {
         self
     }
 
+    /// Adds a header whose value this crate has made.
+    #[must_use]
+    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(header(name, value));
+        self
+    }
+
     /// Adds an `ETag`, which the caller sends back in `If-Match`.
     #[must_use]
     pub fn with_etag(mut self, tag: &str) -> Self {

@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 
 use crate::http::call::Call;
+use crate::http::cors::{Origins, Page, is_preflight};
 use crate::http::document::{error_responses, problem_schemas};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
@@ -169,21 +170,20 @@ macro_rules! routes {
     };
 }
 
-/// Turns a request into a response: runs its route, sets the headers, logs one line.
-pub async fn respond<D>(routes: &[Route<D>], deps: &D, request: Request) -> Response<Body> {
+/// Turns a request into a response: runs its route or answers a preflight, sets the headers, logs one line.
+pub async fn respond<D>(
+    routes: &[Route<D>],
+    deps: &D,
+    origins: &Origins,
+    request: Request,
+) -> Response<Body> {
     let request_id = request_id(&request);
     let span = tracing::info_span!("request", request_id);
     async move {
         let mut call = Call::new(request);
         let found = find(routes, &mut call);
         let pattern = found.pattern();
-        let outcome = match found {
-            Found::Route(route) => (route.handler)(deps, &call).await,
-            Found::OtherMethods { allow, .. } => {
-                Err(Problem::new(ErrorCode::MethodNotAllowed).with_header(ALLOW, &allow))
-            }
-            Found::Nothing => Err(Problem::new(ErrorCode::NotFound)),
-        };
+        let Answered { outcome, page } = found.answer(deps, origins, &call).await;
         let status = outcome.as_ref().map_or_else(Problem::status, |reply| reply.status);
         if let Err(problem) = &outcome {
             problem.log();
@@ -194,7 +194,9 @@ pub async fn respond<D>(routes: &[Route<D>], deps: &D, request: Request) -> Resp
             path = pattern,
             status = status.as_u16()
         );
-        outcome.map_or_else(Problem::into_response, Reply::into_response)
+        let mut response = outcome.map_or_else(Problem::into_response, Reply::into_response);
+        page.add_headers(response.headers_mut());
+        response
     }
     .instrument(span)
     .await
@@ -216,6 +218,34 @@ impl<D> Found<'_, D> {
             Self::Nothing => "unknown",
         }
     }
+
+    /// Answers a call. The page's origin is looked up at the same time, so that a caller does not wait for it.
+    async fn answer(&self, deps: &D, origins: &Origins, call: &Call) -> Answered {
+        if let Self::OtherMethods { allow, .. } = self
+            && is_preflight(call)
+        {
+            let page = origins.page_of(call).await;
+            return Answered { outcome: page.preflight(allow), page };
+        }
+        let (outcome, page) = tokio::join!(self.handle(deps, call), origins.page_of(call));
+        Answered { outcome, page }
+    }
+
+    async fn handle(&self, deps: &D, call: &Call) -> Result<Reply, Problem> {
+        match self {
+            Self::Route(route) => (route.handler)(deps, call).await,
+            Self::OtherMethods { allow, .. } => {
+                Err(Problem::new(ErrorCode::MethodNotAllowed).with_header(ALLOW, allow))
+            }
+            Self::Nothing => Err(Problem::new(ErrorCode::NotFound)),
+        }
+    }
+}
+
+/// What a call came to, and the page that made it.
+struct Answered {
+    outcome: Result<Reply, Problem>,
+    page: Page,
 }
 
 /// The route of a call, whose parameters it is given. Of the patterns that fit the path, the one with the fewest parameters is

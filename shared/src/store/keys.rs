@@ -3,6 +3,7 @@
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, accounts |
+//! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, accounts |
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
 //! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
 //! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | the same without mail-events |
@@ -31,8 +32,9 @@ use crate::domain::account::Account;
 use crate::domain::event::{Action, Event};
 use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
+use crate::domain::origin::Origin;
 use crate::domain::outbox::OutboxItem;
-use crate::domain::practice::{Portal, Slug};
+use crate::domain::practice::{Portal, PortalOrigin, Slug};
 use crate::platform::ids::{AccountId, OutboxId, SessionId, TicketId};
 
 /// The key of an item.
@@ -64,6 +66,16 @@ pub fn kind(pk: &str) -> &str {
 /// The key of a practice.
 pub fn practice(slug: &Slug) -> Key {
     Key::new(format!("PRACTICE#{slug}"), "PRACTICE")
+}
+
+/// The partition of an origin: one item for each portal whose pages have it, of whichever practice.
+pub fn origin_owners(origin: &Origin) -> String {
+    format!("ORIGIN#{origin}")
+}
+
+/// The key of a portal's claim to an origin.
+pub fn origin(practice: &Slug, of: &PortalOrigin) -> Key {
+    Key::new(origin_owners(&of.origin), format!("{practice}#{}", of.portal.as_str()))
 }
 
 /// The key of an account.
@@ -244,6 +256,9 @@ mod tests {
         let zero = "00000000000000000000000000";
         let identifier = |text: &str| Identifier::parse(text).expect("an identifier");
         assert_eq!(key(&practice(&slug)), "PRACTICE#agency / PRACTICE");
+        let at = Origin::parse("https://portal.agency.test:8443").expect("an origin");
+        let owned = PortalOrigin { portal: Portal::Staff, origin: at };
+        assert_eq!(key(&origin(&slug, &owned)), "ORIGIN#https://portal.agency.test:8443 / agency#staff");
         assert_eq!(key(&account(id)), format!("ACCOUNT#{zero} / ACCOUNT"));
         assert_eq!(logins(&slug, Portal::Client, &identifier("Jane")), "LOGIN#agency#client#jane");
         assert_eq!(logins(&slug, Portal::Staff, &identifier("J@X.org")), "EMAIL#agency#staff#j@x.org");

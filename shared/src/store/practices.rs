@@ -11,6 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{self, Item, number_of};
 use crate::store::keys;
+use crate::store::origins::origin_writes;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, present};
 
@@ -39,29 +40,48 @@ impl Store {
     ///
     /// One transaction:
     ///
-    /// - The practice is put whole, with the next revision. Condition: it exists, and its revision is `was`, or it has none.
+    /// - The practice is put whole, with the next revision. Condition: it exists, and its revision is the one that was read,
+    ///   or it has none.
+    /// - Each origin of its portals is put. Each that only the former settings have is deleted.
     /// - The event is put. Condition: it does not exist.
     ///
-    /// A refusal means that the settings have been replaced since revision `was`; nothing is written. One round trip.
+    /// A refusal means that the settings have been replaced since they were read; nothing is written. One round trip.
     pub async fn update_practice(
         &self,
-        practice: &Practice,
-        was: i64,
+        was: &Settings,
+        becomes: &Practice,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        let unchanged = present().and(equals("revision", was).or(lacks("revision")));
-        let put = Write::put(&keys::practice(&practice.slug), practice, None).with("revision", was + 1);
-        self.transact(vec![put.only_if(unchanged), put_event(event)]).await
+        let put = was.replaced_by(becomes, was.revision + 1);
+        let origins = origin_writes(Some(&was.practice), becomes);
+        self.transact([put, put_event(event)].into_iter().chain(origins).collect()).await
+    }
+
+    /// Writes the origins of a practice again, and changes nothing else. A practice that was made before its origins were in
+    /// the table gets them in this way.
+    ///
+    /// One transaction:
+    ///
+    /// - The practice is put as it is. Condition: it exists, and its revision is the one that was read, or it has none.
+    /// - Each origin of its portals is put.
+    ///
+    /// A refusal means that the settings have been replaced since they were read; nothing is written. One round trip.
+    pub async fn rewrite_origins(&self, settings: &Settings) -> Result<Outcome, StoreError> {
+        let put = settings.replaced_by(&settings.practice, settings.revision);
+        let origins = origin_writes(None, &settings.practice);
+        self.transact([put].into_iter().chain(origins).collect()).await
     }
 
     /// Creates a practice.
     ///
-    /// One transaction: the practice and the event are put. Condition: neither exists.
+    /// One transaction: the practice and the event are put, and each origin of its portals. Condition: neither practice nor
+    /// event exists.
     ///
     /// A refusal means that another practice has the slug; nothing is written. One round trip.
     pub async fn create_practice(&self, practice: &Practice, event: &Event) -> Result<Outcome, StoreError> {
         let put = Write::create(&keys::practice(&practice.slug), practice, None);
-        self.transact(vec![put, put_event(event)]).await
+        let origins = origin_writes(None, practice);
+        self.transact([put, put_event(event)].into_iter().chain(origins).collect()).await
     }
 }
 
@@ -71,6 +91,15 @@ pub struct Settings {
     pub practice: Practice,
     /// The number of its settings, which every change raises: [`Store::update_practice`] must find it unchanged.
     pub revision: i64,
+}
+
+impl Settings {
+    /// The write that replaces the practice, if it is still as it was read.
+    fn replaced_by(&self, practice: &Practice, revision: i64) -> Write {
+        let unchanged = present().and(equals("revision", self.revision).or(lacks("revision")));
+        let put = Write::put(&keys::practice(&practice.slug), practice, None);
+        put.with("revision", revision).only_if(unchanged)
+    }
 }
 
 /// The practices that a warm function has read within the last minute.

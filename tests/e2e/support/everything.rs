@@ -4,6 +4,7 @@ use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;
+use super::routes;
 use super::seam::Fault;
 use super::{NEW_PASSWORD, PASSWORD, TestApp, other_than, password_hash, temporary_in, token_in};
 
@@ -18,6 +19,12 @@ pub async fn everything(app: &TestApp) {
         "email": "robin@agency.test", "display_name": "Robin"});
     app.operate(invite).await.unwrap();
     app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
+    for known in routes::all() {
+        let preflight = HttpEvent::new("OPTIONS", &known.pattern.replace(['{', '}'], ""));
+        let preflight = preflight.header("access-control-request-method", &known.method);
+        let reply = app.send(preflight.header("origin", "https://portal.agency.test")).await;
+        assert_eq!(reply.status, 204, "{reply:?}");
+    }
     app.post("/v1/password/forgot", json!({"practice": "pediatrics", "identifier": "jane"})).await;
     app.deliver().await;
     let token = token_in(&app.mailbox.messages()[0]);
@@ -72,10 +79,12 @@ async fn staff_work(app: &TestApp) {
     let staff = app.account_of("agency", Portal::Staff, "casey").await.id;
     let bouncing = "bounce@simulator.amazonses.com";
     let new = json!({"username": "noor", "email": bouncing, "display_name": "Noor"});
+    let client = json!({"url": "https://my.agency.test", "recovery_url": "https://my.agency.test/reset"});
+    let moved = json!({"portals": {"client": client}, "name": "Other"});
     let email = json!({"email": "other@agency.test", "display_name": "Other"});
     for event in [
         HttpEvent::new("POST", &path("")).json(&new),
-        HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"})),
+        HttpEvent::new("PATCH", "/v1/admin/practice").json(&moved),
         HttpEvent::new("GET", &path("")).query("q=noor"),
         HttpEvent::new("GET", &path("")).query("caseload=mine"),
         HttpEvent::new("PATCH", &path(&format!("/{jane}"))).header("if-match", "\"0\"").json(&email),

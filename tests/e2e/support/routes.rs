@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use lambda_http::http::HeaderName;
 use rekey::http::problem::ErrorCode;
 use rekey::http::route::{Caller, Route};
 
@@ -78,4 +79,17 @@ pub fn assert_documented(method: &str, path: &str, reply: &Reply) {
     let Some(known) = at(path).into_iter().find(|known| known.method == method) else { return };
     let is_listed = (known.errors)().iter().any(|error| error.name() == code);
     assert!(code.is_empty() || is_listed, "{method} {} answers {code} undocumented", known.pattern);
+}
+
+/// What the script of a portal's page may read of an answer, and what it need not.
+const READABLE: [&str; 8] =
+    ["allow", "content-type", "cache-control", "etag", "link", "location", "retry-after", "www-authenticate"];
+const FOR_BROWSERS: [&str; 4] = ["set-cookie", "strict-transport-security", "vary", "x-content-type-options"];
+
+/// Checks that the script of a portal's page can read every header of an answer that is meant for it.
+pub fn assert_readable(reply: &Reply) {
+    for name in reply.headers.keys().map(HeaderName::as_str) {
+        let known = READABLE.contains(&name) || FOR_BROWSERS.contains(&name);
+        assert!(known || name.starts_with("access-control-"), "{name} is not exposed (http::cors)");
+    }
 }
