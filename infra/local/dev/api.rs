@@ -70,6 +70,34 @@ impl Api {
         }
     }
 
+    /// Signs in at the API, and returns the session's token.
+    ///
+    /// # Errors
+    /// A sentence with what the API answered.
+    pub async fn sign_in(&self, request: &Value) -> Result<String, String> {
+        let answer = self.send(self.http.post(format!("{}/v1/sessions", self.url)).json(request)).await?;
+        let token = answer["token"].as_str().ok_or("the sign-in has no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// Changes what is at a path of the API, as the holder of a session.
+    ///
+    /// # Errors
+    /// A sentence with what the API answered.
+    pub async fn patch(&self, path: &str, session: &str, change: &Value) -> Result<(), String> {
+        let request = self.http.patch(format!("{}{path}", self.url)).bearer_auth(session).json(change);
+        self.send(request).await.map(drop)
+    }
+
+    /// Sends a request whose answer is JSON.
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Value, String> {
+        let answer = request.timeout(self.patience).send().await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(|error| error.to_string())?;
+        let body: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
+        if status.is_success() { Ok(body) } else { Err(format!("{status} {}", body["code"])) }
+    }
+
     /// Waits until `path` answers 200.
     ///
     /// # Errors
@@ -152,6 +180,40 @@ mod tests {
             Ok(json!({"status": "created"}))
         );
         assert!(read_invocation("none", StatusCode::NOT_FOUND, r#"{"title":"Missing function"}"#).is_err());
+    }
+
+    /// A client of an API that answers as the given routes do.
+    async fn client_of(routes: axum::Router) -> Api {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Api::new(port, true).expect("a client")
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_the_api_is_said_with_its_code() {
+        let refusal =
+            || async { (axum::http::StatusCode::UNAUTHORIZED, r#"{"code":"invalid_credentials"}"#) };
+        let api = client_of(axum::Router::new().fallback(refusal)).await;
+        let refused = Err("401 Unauthorized \"invalid_credentials\"".to_owned());
+        assert_eq!(api.sign_in(&json!({})).await, refused);
+        assert_eq!(api.patch("/v1/admin/practice", "T", &json!({})).await, refused.map(|_| ()));
+        let odd = client_of(axum::Router::new().fallback(|| async { "{}" })).await;
+        assert_eq!(odd.sign_in(&json!({})).await, Err("the sign-in has no token".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_change_is_made_with_the_session() {
+        let echo = |headers: axum::http::HeaderMap| async move {
+            let carried = headers.get("authorization").is_some_and(|value| value == "Bearer T");
+            if carried { axum::http::StatusCode::NO_CONTENT } else { axum::http::StatusCode::FORBIDDEN }
+        };
+        let routes = axum::Router::new()
+            .route("/v1/sessions", axum::routing::post(|| async { r#"{"token":"T"}"# }))
+            .route("/v1/admin/practice", axum::routing::patch(echo));
+        let api = client_of(routes).await;
+        let session = api.sign_in(&json!({})).await.expect("a session");
+        assert_eq!(api.patch("/v1/admin/practice", &session, &json!({})).await, Ok(()));
     }
 
     #[tokio::test]

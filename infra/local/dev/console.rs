@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use crate::options::Options;
+use crate::portal::Portal;
 
 /// Prints a message on a line of its own.
 pub fn say(line: impl Display) {
@@ -28,6 +29,7 @@ pub fn ready(options: &Options, practices: &str, password: &str) {
         || "in memory; it ends with this process (keep it with --data DIR)".to_owned(),
         |folder| format!("in {}", folder.display()),
     );
+    let portals: String = options.portals.iter().map(portal_line).collect();
     print(&format!(
         "
 Rekey is ready.
@@ -36,7 +38,7 @@ Rekey is ready.
   Mailbox    http://127.0.0.1:{mail_port}/          as JSON at http://127.0.0.1:{mail_port}/messages
   DynamoDB   http://127.0.0.1:{dynamodb_port}           table rekey, region us-east-1, any credentials
   State      {state}
-
+{portals}
   Practices  {practices}
   Staff      admin (administrator), casey
   Clients    jane, sam (Spanish), lily and tom (one mailbox: family@PRACTICE.test),
@@ -52,4 +54,8 @@ Rekey is ready.
 
 "
     ));
+}
+
+fn portal_line(portal: &Portal) -> String {
+    format!("  Portal     {} at {}, links lead to {}\n", portal.name, portal.url, portal.recovery_url())
 }

@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod loopback;
 mod options;
+mod portal;
 mod process;
 mod stack;
 mod workspace;

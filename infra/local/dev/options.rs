@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::portal::Portal;
+
 /// The text of `--help`.
 pub const HELP: &str = "\
 cargo dev: all of Rekey on this machine, with nothing to set up
@@ -17,6 +19,9 @@ Options:
   --api-port PORT        the API (default: 9000)
   --dynamodb-port PORT   DynamoDB (default: 8000)
   --mail-port PORT       the mailbox, SES v2 and Secrets Manager (default: 8025)
+  --portal URL           the address of agency's client portal, such as http://localhost:3000:
+                         mails link to it, and its pages may call the API. Repeatable, and
+                         PRACTICE/PORTAL=URL for another one, such as agency/staff=http://localhost:3001
   --services             everything but the functions: run `cargo lambda watch` in another terminal
   --help                 this text
 ";
@@ -32,6 +37,8 @@ pub struct Options {
     pub dynamodb_port: u16,
     /// The port of the mailbox, SES and Secrets Manager.
     pub mail_port: u16,
+    /// The portals that the developer runs, each once.
+    pub portals: Vec<Portal>,
     /// Whether `cargo lambda watch` is left to the developer.
     pub services: bool,
 }
@@ -47,7 +54,14 @@ pub enum Command {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { data: None, api_port: 9000, dynamodb_port: 8000, mail_port: 8025, services: false }
+        Self {
+            data: None,
+            api_port: 9000,
+            dynamodb_port: 8000,
+            mail_port: 8025,
+            portals: Vec::new(),
+            services: false,
+        }
     }
 }
 
@@ -73,6 +87,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
             "--api-port" => options.api_port = port(flag, &value()?)?,
             "--dynamodb-port" => options.dynamodb_port = port(flag, &value()?)?,
             "--mail-port" => options.mail_port = port(flag, &value()?)?,
+            "--portal" => options.portals.push(portal(&options.portals, &value()?)?),
             _ => return Err(format!("{argument} is not an option; `cargo dev --help` lists them")),
         }
     }
@@ -88,6 +103,14 @@ fn folder(flag: &str, value: &str) -> Result<PathBuf, String> {
         return Err(format!("{flag} needs a folder"));
     }
     Ok(PathBuf::from(value))
+}
+
+fn portal(others: &[Portal], value: &str) -> Result<Portal, String> {
+    let portal = Portal::parse(value)?;
+    if others.iter().any(|other| other.name == portal.name) {
+        return Err(format!("--portal: {} has two addresses", portal.name));
+    }
+    Ok(portal)
 }
 
 fn port(flag: &str, value: &str) -> Result<u16, String> {
@@ -117,11 +140,19 @@ mod tests {
             api_port: 1,
             dynamodb_port: 2,
             mail_port: 3,
+            portals: vec![
+                Portal::parse("http://localhost:3000").expect("a portal"),
+                Portal::parse("agency/staff=http://localhost:3001").expect("a portal"),
+            ],
             services: true,
         };
         let expected = Ok(Command::Start(expected));
-        assert_eq!(parsed("--data state --api-port 1 --dynamodb-port 2 --mail-port 3 --services"), expected);
-        assert_eq!(parsed("--services --data=state --api-port=1 --dynamodb-port=2 --mail-port=3"), expected);
+        let apart = "--data state --api-port 1 --dynamodb-port 2 --mail-port 3 --services \
+            --portal http://localhost:3000 --portal agency/staff=http://localhost:3001";
+        let inline = "--services --data=state --api-port=1 --dynamodb-port=2 --mail-port=3 \
+            --portal=http://localhost:3000 --portal=agency/staff=http://localhost:3001";
+        assert_eq!(parsed(apart), expected);
+        assert_eq!(parsed(inline), expected);
         assert_eq!(parsed("--services -h"), Ok(Command::Help));
     }
 
@@ -137,6 +168,13 @@ mod tests {
             ("--mail-port 0", "--mail-port"),
             ("--dynamodb-port 65536", "--dynamodb-port"),
             ("--api-port 8000", "must differ"),
+            ("--portal", "--portal"),
+            ("--portal --services", "--services"),
+            ("--portal http://a.test", "http://a.test"),
+            (
+                "--portal http://localhost:1 --portal agency/client=http://localhost:2",
+                "agency/client has two",
+            ),
         ] {
             let error = parsed(line).expect_err(line);
             assert!(error.contains(named), "{line}: {error}");

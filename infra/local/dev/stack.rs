@@ -107,7 +107,7 @@ async fn serve(api: &Api, options: &Options, stream: Sources, functions: Vec<Str
     let Sources { pump, mailbox } = stream;
     api.listening().await;
     say("starting the functions and the demo practices");
-    demo::seed(api).await?;
+    demo::seed(api, &options.portals).await?;
     for function in functions.iter().filter(|function| *function != "operator") {
         api.warm(function).await?;
     }
