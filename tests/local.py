@@ -3,6 +3,7 @@
 
     tests/local.py documents       every command of every document
     tests/local.py client          the program of the first generated client (after tests/contract/check)
+    tests/local.py browser         sign-in by cookie in an installed browser
     tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
 """
 
@@ -54,9 +55,9 @@ class Block:
 
 
 @contextlib.contextmanager
-def stack() -> Iterator[None]:
+def stack(*arguments: str) -> Iterator[None]:
     """A fresh `cargo dev` that answers."""
-    command = ["cargo", "dev"]
+    command = ["cargo", "dev", *arguments]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -154,6 +155,12 @@ def run_client() -> None:
         subprocess.run(["node", "built/clients/openapi-fetch.js"], cwd=ROOT / "target/contract", check=True)
 
 
+def run_browser(browser: str) -> None:
+    """A page at another port of this machine signs in by cookie."""
+    with stack("--portal", "http://localhost:3000"):
+        subprocess.run(["node", "tests/browser/cookies.mjs", "--browser", browser], cwd=ROOT, check=True)
+
+
 def administrators_session() -> str:
     """The token of a session of an administrator of a demo practice."""
     body = {"practice": "agency", "portal": "staff", "identifier": "admin", "password": "walk the green river"}
@@ -184,7 +191,8 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["documents", "client", "schemathesis"])
+    parser.add_argument("part", choices=["documents", "client", "schemathesis", "browser"])
+    parser.add_argument("--browser", default="chromium", help="the program of an installed browser, of browser")
     parser.add_argument("--caller", choices=CALLERS, action="append", help="who calls, of schemathesis")
     parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
     parser.add_argument("--seed", type=int, default=1, help="of schemathesis")
@@ -195,6 +203,8 @@ def main() -> int:
                 run_documents()
             case "client":
                 run_client()
+            case "browser":
+                run_browser(asked.browser)
             case "schemathesis":
                 run_schemathesis(asked.caller or CALLERS, asked.examples, asked.seed)
     except (Failed, subprocess.CalledProcessError) as error:

@@ -85,7 +85,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 #[test]
 fn every_test_that_the_auditors_page_names_is_in_the_module_that_it_links() {
     let text = read("tests/README.md");
-    let mut named = 0;
+    let mut count = 0;
     for (number, line) in prose(&text).filter(|(_, line)| line.starts_with('|')) {
         let Some(shown_by) = line.split(" | ").nth(2) else { continue };
         let names = |part: &str| part.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
@@ -98,11 +98,11 @@ fn every_test_that_the_auditors_page_names_is_in_the_module_that_it_links() {
                     code.contains(&format!("fn {name}(")),
                     "tests/README.md:{number}: {module} has no {name}"
                 );
-                named += 1;
+                count += 1;
             }
         }
     }
-    assert!(named > 150, "the page names {named} tests: it is read wrongly");
+    assert!(count > 150, "the page names {count} tests: it is read wrongly");
 }
 
 #[test]
