@@ -62,7 +62,7 @@ async fn another_email_voids_what_was_mailed_and_is_logged_masked() {
     let event = app.events(id).await.into_iter().find(|event| event.action == Action::UserUpdated).unwrap();
     let change = serde_json::to_value(&event.changes).unwrap();
     assert_eq!(change, json!([{"member": "email", "from": "j…@a….test", "to": "j…@e….test"}]));
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     let fresh = app.token_for("j.doe@elsewhere.test").await;
     assert_eq!(app.mailbox.messages()[0].to, ["j.doe@elsewhere.test"]);
     assert_eq!(app.reset(&fresh, NEW_PASSWORD).await.status, 204);

@@ -23,7 +23,7 @@ async fn a_change_ends_every_other_session_and_ticket_and_is_confirmed() {
     let own = app.session_of("jane", PASSWORD).await;
     let others = [app.session_of("jane", PASSWORD).await, app.session_of("jane@agency.test", PASSWORD).await];
     let link = app.token_for("jane").await;
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     assert_eq!(change(&app, &own, PASSWORD, NEW_PASSWORD).await.status, 204);
     for other in &others {
         assert_eq!(app.account_with(other).await.outcome(), (401, "invalid_session".to_owned()));

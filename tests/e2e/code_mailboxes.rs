@@ -61,7 +61,7 @@ async fn two_spellings_of_an_address_get_a_code_each_for_their_own_accounts() {
     };
     app.import("agency", &[account("ana", "Home@agency.test"), account("ben", "home@agency.test")]).await;
     for (to, username) in [("Home@agency.test", "ana"), ("home@agency.test", "ben")] {
-        app.mailbox.clear();
+        app.mailbox.clear().unwrap();
         let request = app.forgot_by_code("agency", "client", "home@agency.test").await;
         app.deliver().await;
         let mails = app.mailbox.messages();

@@ -77,7 +77,7 @@ async fn keys_failing_is_a_503_and_heals_by_itself_and_keys_are_fetched_once() {
 async fn an_answer_lost_on_the_way_back_is_asked_for_again_and_nothing_is_written_twice() {
     let app = TestApp::start().await;
     let token = app.token_for("jane").await;
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     app.seam.inject("reset-password", "TransactWriteItems", 1, Fault::AnswerLost);
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.account("jane").await.credential_version, 2);

@@ -41,7 +41,7 @@ async fn it_freezes_the_account_until_a_new_recovery_and_the_practice_is_told() 
     let id = app.account("jane").await.id;
     let (token, session) = changed(&app).await;
     let open = app.token_for("jane").await;
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     for text in [app.dump().await.join(""), logs::printed()] {
         assert!(!text.contains(&token) && !text.contains(&token[43..]));
     }
@@ -148,7 +148,7 @@ async fn a_redelivered_confirmation_has_the_same_link_whatever_the_key_is_by_the
     let link = app.token_for("jane").await;
     assert_eq!(app.reset(&link, STOLEN).await.status, 204);
     let record = app.stream_records().await.pop().unwrap();
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     app.mailbox.fail_next(3, Failure::AccountPaused);
     app.invoke_mailer(json!({"Records": [record]})).await;
     app.mailbox.clear_failures();
@@ -183,7 +183,7 @@ async fn a_practice_without_an_address_is_told_by_its_log_alone() {
     assert_eq!(member.send(settings).await.status, 200);
     app.clock.advance(std::time::Duration::from_mins(2));
     let (token, _) = changed(&app).await;
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     assert_eq!(repudiate(&app, &token).await.status, 204);
     assert_eq!(app.deliver().await.dead, 0);
     assert!(app.mailbox.messages().is_empty());

@@ -10,7 +10,7 @@ async fn a_forgotten_password_is_recovered_by_an_emailed_link() {
     let app = TestApp::start().await;
 
     for identifier in ["jane", "jane@agency.test"] {
-        app.mailbox.clear();
+        app.mailbox.clear().unwrap();
         let reply = app.forgot(identifier).await;
         assert_eq!(reply.status, 202);
         assert_eq!(reply.json()["method"], "link");
@@ -20,7 +20,7 @@ async fn a_forgotten_password_is_recovered_by_an_emailed_link() {
     let token = token_in(&app.mailbox.messages()[0]);
     assert_eq!(app.preview(&token).await.json()["username"], "jane");
 
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     let reply = app.reset(&token, NEW_PASSWORD).await;
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (204, ""), "a reset signs nobody in");
     app.deliver().await;

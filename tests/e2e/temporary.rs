@@ -23,7 +23,7 @@ async fn it_signs_in_once_and_leads_to_a_password_of_ones_own() {
     let id = app.account("jane").await.id;
     let old = app.session_of("jane", PASSWORD).await;
     let link = app.token_for("jane").await;
-    app.mailbox.clear();
+    app.mailbox.clear().unwrap();
     let reply = issue(&member, id, None).await;
     let json = reply.json();
     assert_eq!((reply.status.as_u16(), &json["sent_to"]), (202, &json!("j…@a….test")));

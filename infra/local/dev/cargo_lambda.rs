@@ -93,13 +93,18 @@ pub async fn build(workspace: &Workspace, functions: &[String]) -> Result<(), St
     process::run(&mut command).await.map_err(|error| format!("the functions do not build: {error}"))
 }
 
+/// How cargo starts the functions: without the number of concurrent invocations, which the emulator sets to 1 in every
+/// case. In AWS it is set only for functions that take several at a time. Where it is set, the runtime of the functions
+/// warns at each start that it does not heed it.
+const RUNNER: &str = r#"target."cfg(unix)".runner=["env", "-u", "AWS_LAMBDA_MAX_CONCURRENCY"]"#;
+
 /// Starts `cargo lambda watch` so that only this machine can reach it, with most of its own messages turned off.
 ///
 /// # Errors
 /// A sentence: it cannot be started.
 pub fn watch(workspace: &Workspace, program: &Path, options: &Options) -> Result<Group, String> {
     let mut command = workspace.command(program);
-    command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port"]);
+    command.args(["lambda", "watch", "--config", RUNNER, "--invoke-address", "127.0.0.1", "--invoke-port"]);
     command.arg(options.api_port.to_string());
     let environment = environment(options);
     command.env("CARGO_LAMBDA_WATCH", before_the_manifest(&environment));

@@ -15,7 +15,7 @@ Ctrl-C ends all of it.
 Usage: cargo dev [OPTIONS]
 
 Options:
-  --data DIR             keep the table, the keys and the stream's place in DIR (default: in memory)
+  --data DIR             keep the table, the keys, the mails and the stream's place in DIR (default: in memory)
   --api-port PORT        the API (default: 9000)
   --dynamodb-port PORT   DynamoDB (default: 8000)
   --mail-port PORT       the mailbox, SES v2 and Secrets Manager (default: 8025)

@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rekey_local::dynamodb::front::Front;
+use rekey_local::dynamodb::{self, Dynamodb};
 use rekey_local::mailbox::Mailbox;
 use rekey_local::pump::{Notice, Pump};
 use rekey_local::secrets::Secrets;
-use rekey_local::{Server, dynamodb, keys, services};
+use rekey_local::{Server, keys, reference, services};
+use tokio::sync::watch;
 
 use crate::api::Api;
 use crate::console::{complain, ready, say};
@@ -51,27 +54,21 @@ async fn start(options: &Options, functions: &mut Option<Group>) -> Result<(), S
         prepare_data(folder)?;
     }
     let program = prepare_functions(&workspace, options).await?;
-    let services = Services::start(options).await?;
-    let pump = services.pump(options)?;
+    let services = Services::start(&workspace, options).await?;
+    let sources = services.sources(options)?;
     let Some(program) = program else {
         say(format_args!(
             "run `cargo lambda watch` in another terminal; waiting for it on port {}",
             options.api_port
         ));
         let api = Api::new(options.api_port, false)?;
-        return serve(
-            &api,
-            options,
-            Sources { pump, mailbox: services.mailbox.clone() },
-            workspace.functions()?,
-        )
-        .await;
+        return serve(&api, options, sources, &workspace).await;
     };
     say("starting cargo lambda watch");
     let group = functions.insert(cargo_lambda::watch(&workspace, &program, options)?);
     let api = Api::new(options.api_port, true)?;
     tokio::select! {
-        result = serve(&api, options, Sources { pump, mailbox: services.mailbox.clone() }, workspace.functions()?) => result,
+        result = serve(&api, options, sources, &workspace) => result,
         () = loopback::relay(options.api_port) => Ok(()),
         ended = group.wait() => Err(match ended {
             Ok(status) => format!("cargo lambda watch has ended by itself ({status}); its reason is above"),
@@ -98,23 +95,25 @@ async fn prepare_functions(workspace: &Workspace, options: &Options) -> Result<O
 /// The sources of invocations other than requests: the records of the table's stream, and the reports of SES.
 struct Sources {
     pump: Pump,
+    /// Changes when the table's stream has something new.
+    writes: watch::Receiver<()>,
     mailbox: Mailbox,
 }
 
 /// Once the API listens, this creates the demo practices, starts every function and the pump, and prints that all is
 /// ready.
-async fn serve(api: &Api, options: &Options, stream: Sources, functions: Vec<String>) -> Result<(), String> {
-    let Sources { pump, mailbox } = stream;
+async fn serve(api: &Api, options: &Options, sources: Sources, workspace: &Workspace) -> Result<(), String> {
+    let Sources { pump, writes, mailbox } = sources;
     api.listening().await;
     say("starting the functions and the demo practices");
     demo::seed(api, &options.portals).await?;
-    for function in functions.iter().filter(|function| *function != "operator") {
+    for function in workspace.functions()?.iter().filter(|function| *function != "operator") {
         api.warm(function).await?;
     }
-    let pumping = pump.run(say_notice);
+    let pumping = pump.run(writes, say_notice);
     let ready = async {
         api.answers("/v1/practices/agency").await?;
-        ready(options, &demo::slugs().join(", "), demo::PASSWORD);
+        ready(options, &workspace.reference());
         std::future::pending::<Result<(), String>>().await
     };
     tokio::select! {
@@ -134,6 +133,9 @@ fn say_notice(notice: Notice) {
             complain(format_args!("gave up {id} after {} attempts: {}", letter.attempts, letter.error));
         }
         Notice::Unreadable(error) => complain(format_args!("the stream cannot be read: {error}")),
+        Notice::Untrimmed(error) => {
+            complain(format_args!("what has been delivered cannot be deleted: {error}"));
+        }
     }
 }
 
@@ -152,41 +154,55 @@ async fn report(mailbox: Mailbox, api: Api) {
 
 /// DynamoDB with the table, and the mailbox with the other services on its port.
 struct Services {
-    dynamodb: Server,
+    engine: Dynamodb,
+    /// What everybody but the pump speaks to, so that the pump is told of their writes.
+    front: Front,
     mailbox: Mailbox,
     _mail: Server,
 }
 
 impl Services {
-    async fn start(options: &Options) -> Result<Self, String> {
+    async fn start(workspace: &Workspace, options: &Options) -> Result<Self, String> {
         let in_data = |name: &str| options.data.as_ref().map(|folder| folder.join(name));
-        let file = in_data("dynamodb.sqlite");
-        let dynamodb = dynamodb::start(here(options.dynamodb_port), file.as_deref()).await;
-        let dynamodb =
-            dynamodb.map_err(|error| port_error(&error, "--dynamodb-port", options.dynamodb_port))?;
-        let client = dynamodb::client(dynamodb.url());
+        let engine = dynamodb::start(here(0), in_data("dynamodb.sqlite").as_deref()).await;
+        let engine = engine.map_err(|error| format!("DynamoDB cannot be started: {error}"))?;
+        let front = Front::start(here(options.dynamodb_port), engine.url()).await;
+        let front = front.map_err(|error| port_error(&error, "--dynamodb-port", options.dynamodb_port))?;
+        let client = dynamodb::client(engine.url());
         dynamodb::create_table(&client, TABLE).await.map_err(|error| error.to_string())?;
         let secrets = secrets(in_data("keys.json").as_deref())?;
-        let mailbox = Mailbox::new();
-        let mail = services::start(here(options.mail_port), mailbox.clone(), secrets).await;
+        let mailbox = mailbox(in_data("mailbox.jsonl").as_deref())?;
+        let router =
+            services::router(mailbox.clone(), secrets).merge(reference::router(workspace.reference()));
+        let mail = Server::serve(here(options.mail_port), router).await;
         let mail = mail.map_err(|error| port_error(&error, "--mail-port", options.mail_port))?;
-        say(format_args!("DynamoDB is at {}, the mailbox at {}", dynamodb.url(), mail.url()));
-        Ok(Self { dynamodb, mailbox, _mail: mail })
+        say(format_args!("DynamoDB is at {}, the mailbox at {}", front.url(), mail.url()));
+        Ok(Self { engine, front, mailbox, _mail: mail })
+    }
+
+    fn sources(&self, options: &Options) -> Result<Sources, String> {
+        let (pump, mailbox) = (self.pump(options)?, self.mailbox.clone());
+        Ok(Sources { pump, writes: self.front.writes(), mailbox })
     }
 
     fn pump(&self, options: &Options) -> Result<Pump, String> {
-        let url = self.dynamodb.url();
+        let url = self.engine.url();
         let api = Api::new(options.api_port, true)?;
         let pump = Pump::new(dynamodb::client(url), dynamodb::streams_client(url), TABLE, move |event| {
             let api = api.clone();
             async move { api.invoke("mailer", &event).await }
         });
-        let pump = pump.with_max_attempts(MAX_ATTEMPTS);
+        let pump = pump.with_max_attempts(MAX_ATTEMPTS).with_trimming(self.engine.records());
         match &options.data {
             None => Ok(pump),
             Some(folder) => pump.with_checkpoint(folder.join("pump.json")).map_err(|error| error.to_string()),
         }
     }
+}
+
+fn mailbox(file: Option<&Path>) -> Result<Mailbox, String> {
+    let Some(file) = file else { return Ok(Mailbox::new()) };
+    Mailbox::open(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn secrets(file: Option<&Path>) -> Result<Secrets, String> {

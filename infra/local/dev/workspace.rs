@@ -61,6 +61,11 @@ impl Workspace {
         self.root.join("target").join("tools")
     }
 
+    /// The HTML reference of the API, which is there once `tests/contract/reference` has built it.
+    pub fn reference(&self) -> PathBuf {
+        self.root.join("target").join("reference").join("index.html")
+    }
+
     /// A program that runs at the root of the workspace, as if the developer had started it there.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);

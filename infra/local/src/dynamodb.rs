@@ -1,5 +1,7 @@
 //! A DynamoDB in this process, and Rekey's table in it.
 //!
+//! [`front`] tells of its writes. [`records`] deletes what has been read from its streams.
+//!
 //! This module owns the shape of the table on laptops and in tests. It must be the same as the table that
 //! `infra/template.yaml` creates in AWS.
 
@@ -18,8 +20,14 @@ use aws_sdk_dynamodb::types::{
 };
 use dynoxide::Database;
 
+use crate::ambient;
 use crate::error::Error;
 use crate::server::{Server, listen};
+
+pub mod front;
+pub mod records;
+
+use records::Records;
 
 /// The region that local clients name.
 pub const REGION: &str = "us-east-1";
@@ -29,22 +37,50 @@ const TTL_ATTRIBUTE: &str = "expires_at";
 const ACTIVE_INTERVAL: Duration = Duration::from_millis(100);
 const ACTIVE_TRIES: u32 = 300;
 
+/// A running DynamoDB. When it is dropped it stops too, without waiting.
+pub struct Dynamodb {
+    server: Server,
+    records: Records,
+}
+
+impl Dynamodb {
+    /// The address of the server: `http://127.0.0.1:PORT`, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// The records of its streams.
+    pub fn records(&self) -> Records {
+        self.records.clone()
+    }
+
+    /// Stops the server, and waits for requests that are still running.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
 /// Starts a DynamoDB that speaks HTTP on `address`. Port 0 stands for any free port. It keeps its items in memory, or
 /// in the `SQLite` file `path`, which it creates if there is none.
 ///
 /// # Errors
 /// The port is in use, or the file cannot be used.
-pub async fn start(address: SocketAddr, path: Option<&Path>) -> io::Result<Server> {
-    let database = match path {
-        None => Database::memory(),
-        Some(path) => Database::new(&path.to_string_lossy()),
-    };
-    let database = database.map_err(|error| io::Error::other(error.to_string()))?;
-    Server::spawn(listen(address).await?, |listener, stopped| async move {
+pub async fn start(address: SocketAddr, path: Option<&Path>) -> io::Result<Dynamodb> {
+    let path = path.map_or_else(in_memory, |path| Ok(path.to_string_lossy().into_owned()))?;
+    let engine = Database::new(&path).map_err(|error| io::Error::other(error.to_string()))?;
+    let records = Records::open(engine.clone(), &path)?;
+    let server = Server::spawn(listen(address).await?, |listener, stopped| async move {
         // Serving fails only when the listener fails, and callers notice that by their own calls.
         let _: Result<(), String> =
-            dynoxide::server::serve_with_shutdown(listener, database, stopped.wait()).await;
-    })
+            dynoxide::server::serve_with_shutdown(listener, engine, stopped.wait()).await;
+    })?;
+    Ok(Dynamodb { server, records })
+}
+
+/// The name of a new database that is in memory and can be opened twice in this process; that of `Database::memory` can
+/// be opened only once. It takes up to 1 GiB.
+fn in_memory() -> io::Result<String> {
+    Ok(format!("file:/rekey-{}?vfs=memdb", ambient::ulid()?))
 }
 
 /// The credentials of every local client. DynamoDB requires some, and none are checked.

@@ -21,6 +21,9 @@ pub enum Error {
     /// The table has no stream.
     #[error("the table {0} has no stream")]
     NoStream(String),
+    /// The records of the embedded DynamoDB's streams could not be looked at or deleted.
+    #[error("the stream's records: {0}")]
+    Records(Box<dyn StdError + Send + Sync>),
     /// The place that was reached in the stream could not be read or stored.
     #[error("{path}: {source}")]
     Checkpoint {
@@ -34,5 +37,9 @@ pub enum Error {
 impl Error {
     pub(crate) fn aws(call: &'static str, error: impl StdError) -> Self {
         Self::Aws { call, message: DisplayErrorContext(&error).to_string() }
+    }
+
+    pub(crate) fn records(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Records(error.into())
     }
 }

@@ -1,23 +1,29 @@
 //! A mailbox that receives every mail: an SES v2 endpoint takes the mails in, and a page and `GET /messages` show them.
 //!
-//! This module owns the mails and the failures that a test has ordered. No mail ever leaves this process.
+//! This module owns the mails and the failures that a test has ordered. It keeps the mails in memory, and in a file if it
+//! is given one. No mail ever leaves this machine.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
 mod address;
+mod file;
 mod outcome;
 pub(crate) mod page;
 mod request;
 pub(crate) mod ses;
 
+use file::MailFile;
+
 /// A mail that has arrived.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Message {
     /// The `MessageId` that the SES endpoint answered.
     pub id: String,
@@ -43,7 +49,7 @@ pub struct Message {
 }
 
 /// Whether SES tracks opens and clicks of a message. `None` leaves it to the configuration set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Tracking {
     /// Whether an image reports that the mail was opened.
     pub open: Option<bool>,
@@ -64,6 +70,17 @@ pub enum Failure {
     AccountPaused,
 }
 
+/// The reason why a mail was not received.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReceived {
+    /// A test has ordered it.
+    #[error("a test has ordered a failure: {0:?}")]
+    Ordered(Failure),
+    /// The mailbox keeps its mails in a file, which cannot be written.
+    #[error("the mail cannot be kept: {0}")]
+    File(#[from] io::Error),
+}
+
 /// A mailbox. Its clones are the same mailbox.
 #[derive(Clone, Debug)]
 pub struct Mailbox(Arc<Shared>);
@@ -79,6 +96,8 @@ struct Shared {
 struct State {
     /// The mails, oldest first.
     messages: Vec<Message>,
+    /// The file that keeps the mails, if the mailbox has one.
+    file: Option<MailFile>,
     /// The events that SES would report and that have not been taken yet.
     events: VecDeque<Value>,
     attempts: usize,
@@ -93,9 +112,22 @@ impl Default for Mailbox {
 }
 
 impl Mailbox {
-    /// Creates an empty mailbox.
+    /// Creates an empty mailbox in memory.
     pub fn new() -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), changed: watch::Sender::new(()) }))
+        Self::of(State::default())
+    }
+
+    /// Opens the mailbox that is kept in the file `path`, which is created if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or contains something else than mails.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let opened = MailFile::open(path)?;
+        Ok(Self::of(State { messages: opened.messages, file: Some(opened.file), ..State::default() }))
+    }
+
+    fn of(state: State) -> Self {
+        Self(Arc::new(Shared { state: Mutex::new(state), changed: watch::Sender::new(()) }))
     }
 
     /// The mails, newest first.
@@ -109,9 +141,18 @@ impl Mailbox {
     }
 
     /// Deletes all mails. The failures that were ordered stay.
-    pub fn clear(&self) {
-        self.lock().messages.clear();
+    ///
+    /// # Errors
+    /// The mailbox has a file, which cannot be written. The mails are all there still.
+    pub fn clear(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        if let Some(file) = &mut state.file {
+            file.empty()?;
+        }
+        state.messages.clear();
+        drop(state);
         self.0.changed.send_replace(());
+        Ok(())
     }
 
     /// Waits for a mail that fits `predicate`, or finds one that is there already; the newest if several fit. `None`
@@ -173,17 +214,20 @@ impl Mailbox {
     }
 
     /// Receives a mail, unless it was ordered to fail.
-    fn receive(&self, message: Message) -> Result<(), Failure> {
+    fn receive(&self, message: Message) -> Result<(), NotReceived> {
         let mut state = self.lock();
         state.attempts += 1;
         if let Some(failure) = state.next_failures.pop_front() {
-            return Err(failure);
+            return Err(NotReceived::Ordered(failure));
         }
         for recipient in &message.to {
             let bare = address::bare(recipient).unwrap_or(recipient).to_lowercase();
             if let Some(failure) = state.failures_by_address.get(&bare) {
-                return Err(*failure);
+                return Err(NotReceived::Ordered(*failure));
             }
+        }
+        if let Some(file) = &mut state.file {
+            file.append(&message)?;
         }
         state.events.extend(outcome::events(&message));
         state.messages.push(message);

@@ -10,7 +10,7 @@
 //! - A record that has failed as often as it may is set aside ([`DeadLetter`]), and the rest goes on.
 //!
 //! The pump never skips a record, and never delivers a child shard before its parent is done. It delivers at least
-//! once.
+//! once. While nobody writes it makes no calls.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,8 +19,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::dynamodb::records::Records;
 use crate::error::Error;
 
 mod backoff;
@@ -34,8 +36,6 @@ use checkpoint::Checkpoint;
 use lane::Lane;
 use stream::Reader;
 
-/// The interval at which [`Pump::run`] looks for new records.
-const INTERVAL: Duration = Duration::from_millis(100);
 /// The number of times that a failing record is delivered, unless [`Pump::with_max_attempts`] sets another.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -78,6 +78,8 @@ pub enum Notice {
     GivenUp(DeadLetter),
     /// The stream could not be read. The pump will try again.
     Unreadable(String),
+    /// The records that were delivered could not be deleted. The pump will try again after the next ones.
+    Untrimmed(String),
 }
 
 /// A pump from the stream of one table to one function.
@@ -87,6 +89,7 @@ pub struct Pump {
     max_attempts: u32,
     lanes: Vec<Lane>,
     checkpoint: Option<Checkpoint>,
+    records: Option<Records>,
     dead: Vec<DeadLetter>,
 }
 
@@ -111,6 +114,7 @@ impl Pump {
             max_attempts: MAX_ATTEMPTS,
             lanes: Vec::new(),
             checkpoint: None,
+            records: None,
             dead: Vec::new(),
         }
     }
@@ -131,6 +135,14 @@ impl Pump {
         Ok(self)
     }
 
+    /// Deletes records of an embedded DynamoDB once they are done with. AWS keeps them for a day, so that others can
+    /// read them too.
+    #[must_use]
+    pub fn with_trimming(mut self, records: Records) -> Self {
+        self.records = Some(records);
+        self
+    }
+
     /// The records that were given up, oldest first.
     pub fn dead_letters(&self) -> &[DeadLetter] {
         &self.dead
@@ -140,7 +152,8 @@ impl Pump {
     /// left. It repeats failed deliveries at once and never waits.
     ///
     /// # Errors
-    /// The stream cannot be read. Records that were delivered stay delivered, and another call goes on from there.
+    /// The stream cannot be read, or its records cannot be deleted. Records that were delivered stay delivered, and
+    /// another call goes on from there.
     pub async fn drain(&mut self) -> Result<Drained, Error> {
         let mut drained = Drained::default();
         loop {
@@ -153,40 +166,68 @@ impl Pump {
                 }
             }
             if !moved {
+                self.trim().await?;
                 return Ok(drained);
             }
         }
     }
 
-    /// Delivers what the stream brings, for as long as it is polled. It looks every 100 ms. Between deliveries that
-    /// fail it waits longer and longer, up to half a minute.
-    pub async fn run(mut self, mut report: impl FnMut(Notice) + Send) {
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Delivers what the stream brings, for as long as it is polled. It reads the stream once, and then after each
+    /// change of `writes`; when nothing can change that any more, it ends. Between deliveries that fail it waits longer
+    /// and longer, up to half a minute.
+    pub async fn run(mut self, mut writes: watch::Receiver<()>, mut report: impl FnMut(Notice) + Send) {
         let mut failures = 0;
         loop {
-            ticks.tick().await;
-            match self.poll(&mut report).await {
-                Ok(()) => failures = 0,
-                Err(error) => {
-                    failures += 1;
-                    report(Notice::Unreadable(error.to_string()));
-                    tokio::time::sleep(backoff::delay(failures)).await;
-                }
+            if let Err(error) = self.deliver_all(&mut report).await {
+                failures += 1;
+                report(Notice::Unreadable(error.to_string()));
+                tokio::time::sleep(backoff::delay(failures)).await;
+                continue;
+            }
+            failures = 0;
+            if let Err(error) = self.trim().await {
+                report(Notice::Untrimmed(error.to_string()));
+            }
+            // A write since the stream was read last has been noted, and ends this at once.
+            tokio::select! {
+                written = writes.changed() => if written.is_err() { return },
+                () = self.next_retry() => {}
             }
         }
     }
 
-    /// Looks once at every shard.
-    async fn poll(&mut self, report: &mut (impl FnMut(Notice) + Send)) -> Result<(), Error> {
-        self.discover().await?;
-        for index in 0..self.lanes.len() {
-            if self.lanes[index].retry_at.is_some_and(|at| at > Instant::now()) {
-                continue;
+    /// Delivers what every shard has. A shard whose last delivery failed rests until its time has come.
+    async fn deliver_all(&mut self, report: &mut (impl FnMut(Notice) + Send)) -> Result<(), Error> {
+        loop {
+            let done = self.lanes.iter().filter(|lane| lane.is_done()).count();
+            self.discover().await?;
+            for index in 0..self.lanes.len() {
+                while !self.lanes[index].rests() && self.fill(index).await? {
+                    while self.hand_over_once(index, report).await? {}
+                }
             }
-            self.lanes[index].retry_at = None;
-            self.fill(index).await?;
-            while self.hand_over_once(index, report).await? {}
+            // The children of a shard that is done by now may have come before it.
+            if self.lanes.iter().filter(|lane| lane.is_done()).count() == done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until the first of the shards that rest may go on, without end if none rests.
+    async fn next_retry(&self) {
+        match self.lanes.iter().filter_map(|lane| lane.retry_at).min() {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Deletes the records that are done with, if this pump does so at all.
+    async fn trim(&mut self) -> Result<(), Error> {
+        let Some(records) = &self.records else { return Ok(()) };
+        for lane in &mut self.lanes {
+            let Some(place) = lane.untrimmed() else { continue };
+            records.trim(self.reader.stream(), &lane.shard, &place).await?;
+            lane.trimmed = Some(place);
         }
         Ok(())
     }
@@ -197,6 +238,7 @@ impl Pump {
         index: usize,
         report: &mut (impl FnMut(Notice) + Send),
     ) -> Result<bool, Error> {
+        self.lanes[index].retry_at = None;
         let known = self.dead.len();
         let handed_over = self.hand_over(index, &mut Drained::default()).await?;
         if self.dead.len() > known {

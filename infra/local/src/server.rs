@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,6 +23,18 @@ pub struct Server {
 }
 
 impl Server {
+    /// Serves the routes of `router` on `address`. Port 0 stands for any free port.
+    ///
+    /// # Errors
+    /// The port is in use.
+    pub async fn serve(address: SocketAddr, router: Router) -> io::Result<Self> {
+        Self::spawn(listen(address).await?, |listener, stopped| async move {
+            // Serving fails only when the listener fails, and callers notice that by their own calls.
+            let _: io::Result<()> =
+                axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await;
+        })
+    }
+
     /// Serves `listener` in a task. `serve` gets the listener and a future that ends when the server must stop.
     pub(crate) fn spawn<S, F>(listener: TcpListener, serve: S) -> io::Result<Self>
     where

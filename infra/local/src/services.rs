@@ -11,11 +11,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
 
 use crate::mailbox::{self, Mailbox};
 use crate::secrets::Secrets;
-use crate::server::{Server, listen};
+use crate::server::Server;
 
 /// The routes: `POST /v2/email/outbound-emails` (SES v2), `GET` and `DELETE /messages`, `GET /` (a page for people) and
 /// `POST /` (Secrets Manager).
@@ -37,17 +36,5 @@ async fn get_secret_value(State(secrets): State<Secrets>, headers: HeaderMap, bo
 /// # Errors
 /// The port is in use.
 pub async fn start(address: SocketAddr, mailbox: Mailbox, secrets: Secrets) -> io::Result<Server> {
-    serve(listen(address).await?, mailbox, secrets)
-}
-
-/// Starts the services on a listener that the caller has bound.
-///
-/// # Errors
-/// The listener has no address.
-pub fn serve(listener: TcpListener, mailbox: Mailbox, secrets: Secrets) -> io::Result<Server> {
-    let router = router(mailbox, secrets);
-    Server::spawn(listener, |listener, stopped| async move {
-        // Serving fails only when the listener fails, and callers notice that by their own calls.
-        let _: io::Result<()> = axum::serve(listener, router).with_graceful_shutdown(stopped.wait()).await;
-    })
+    Server::serve(address, router(mailbox, secrets)).await
 }

@@ -14,7 +14,7 @@ use aws_sdk_sesv2::types::{
 };
 use rekey_local::mailbox::{Failure, Mailbox};
 use rekey_local::secrets::Secrets;
-use rekey_local::{Server, dynamodb, services};
+use rekey_local::{Server, dynamodb, reference, services};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -26,11 +26,17 @@ struct Stack {
 }
 
 async fn stack() -> Stack {
-    let (mailbox, secrets) =
-        (Mailbox::new(), Secrets::new([("rekey/pepper".to_owned(), "pepper".to_owned())]));
-    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = services::start(any_port, mailbox.clone(), secrets.clone()).await.expect("a port");
+    stack_with(Mailbox::new()).await
+}
+
+async fn stack_with(mailbox: Mailbox) -> Stack {
+    let secrets = Secrets::new([("rekey/pepper".to_owned(), "pepper".to_owned())]);
+    let server = services::start(any_port(), mailbox.clone(), secrets.clone()).await.expect("a port");
     Stack { server, mailbox, secrets }
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 macro_rules! client {
@@ -108,6 +114,30 @@ async fn mails_are_listed_newest_first_and_can_be_thrown_away() {
     assert_eq!(client.get(format!("{url}?to=jane")).send().await.expect("an answer").status(), 400);
     assert_eq!(client.delete(&url).send().await.expect("an answer").status(), 204);
     assert!(messages(&stack).await.is_empty());
+}
+
+#[tokio::test]
+async fn mails_are_there_after_a_restart_until_they_are_thrown_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mailbox.jsonl");
+    let open = || Mailbox::open(&path).expect("a file");
+    let before = stack_with(open()).await;
+    for to in ["jane@agency.test", "sam@agency.test"] {
+        mail(&before, to).send().await.expect("sent");
+    }
+    let mails = messages(&before).await;
+    drop(before);
+
+    let after = stack_with(open()).await;
+    assert_eq!(messages(&after).await, mails);
+    assert!(after.mailbox.take_events().is_empty(), "they have been reported before");
+    mail(&after, "lily@agency.test").send().await.expect("sent");
+    assert_eq!(messages(&after).await[1..], mails);
+    let client = reqwest::Client::new();
+    let url = format!("{}/messages", after.server.url());
+    assert_eq!(client.delete(&url).send().await.expect("an answer").status(), 204);
+    drop(after);
+    assert!(open().messages().is_empty());
 }
 
 #[tokio::test]
@@ -209,6 +239,35 @@ async fn the_page_runs_nothing_but_its_own_script() {
     assert!(!page.contains("src=\"http") && !page.contains("href=\"http"), "nothing comes from elsewhere");
     let again = reqwest::get(stack.server.url()).await.expect("an answer");
     assert_ne!(again.headers()["content-security-policy"].to_str().expect("text"), policy);
+}
+
+#[tokio::test]
+async fn the_reference_is_shown_once_it_is_built_and_loads_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("index.html");
+    let server = Server::serve(any_port(), reference::router(file.clone())).await.expect("a port");
+    let url = format!("{}/reference", server.url());
+    let absent = reqwest::get(&url).await.expect("an answer");
+    assert_eq!(absent.status(), 404);
+    assert!(absent.text().await.expect("a page").contains("tests/contract/reference"));
+
+    std::fs::write(&file, "<!doctype html><title>Rekey</title>").expect("built");
+    let built = reqwest::get(&url).await.expect("an answer");
+    assert_eq!(
+        (built.status().as_u16(), &built.headers()["content-type"]),
+        (200, &"text/html; charset=utf-8".parse().expect("a header"))
+    );
+    let policy = built.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'unsafe-inline';"), "{policy}");
+    assert!(!policy.contains("http") && !policy.contains('*') && !policy.contains("connect-src"), "{policy}");
+    assert!(policy.ends_with("sandbox allow-scripts"), "{policy}");
+    assert_eq!(built.text().await.expect("a page"), "<!doctype html><title>Rekey</title>");
+
+    std::fs::remove_file(&file).expect("removed");
+    std::fs::create_dir(&file).expect("a folder in its place");
+    let unreadable = reqwest::get(&url).await.expect("an answer");
+    assert_eq!(unreadable.status(), 500);
+    assert!(unreadable.text().await.expect("text").contains("index.html cannot be read"));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use axum::{Json, Router, routing::post};
 use rekey_local::dynamodb;
 use rekey_local::pump::Pump;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 #[derive(Default)]
 struct Shard {
@@ -121,20 +122,20 @@ async fn as_json(mut request: axum::extract::Request, next: axum::middleware::Ne
 }
 
 /// The scripted API, a pump that reads from it, and the keys that the pump has delivered.
-async fn stack(shards: BTreeMap<&'static str, Shard>) -> (Shared, Pump, Arc<Mutex<Vec<String>>>) {
+async fn stack(shards: BTreeMap<&'static str, Shard>) -> (Shared, Pump, Delivered) {
     let script = Arc::new(Mutex::new(Script { arn: "arn:1", shards, ..Script::default() }));
     let router = Router::new().route("/", post(respond)).with_state(script.clone());
     let router = router.layer(axum::middleware::from_fn(as_json));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let delivered = Arc::new(Mutex::new(Vec::new()));
+    let delivered = Delivered::new(Vec::new());
     let kept = delivered.clone();
     let pump = Pump::new(dynamodb::client(&url), dynamodb::streams_client(&url), "rekey", move |event| {
         let records = event["Records"].as_array().expect("records");
         let keys =
             records.iter().map(|record| record["dynamodb"]["NewImage"]["pk"]["S"].as_str().expect("a key"));
-        kept.lock().expect("a lock").extend(keys.map(str::to_owned));
+        kept.send_modify(|delivered| delivered.extend(keys.map(str::to_owned)));
         std::future::ready(Ok(Value::Null))
     });
     (script, pump, delivered)
@@ -144,8 +145,10 @@ fn open(records: &[&'static str]) -> Shard {
     Shard { records: records.to_vec(), ..Shard::default() }
 }
 
-fn take(delivered: &Mutex<Vec<String>>) -> Vec<String> {
-    std::mem::take(&mut *delivered.lock().expect("a lock"))
+type Delivered = watch::Sender<Vec<String>>;
+
+fn take(delivered: &Delivered) -> Vec<String> {
+    delivered.send_replace(Vec::new())
 }
 
 #[tokio::test]
@@ -158,6 +161,19 @@ async fn a_child_waits_until_its_parent_is_done() {
     let mut order = take(&delivered);
     order.retain(|key| key != "OUTBOX#0");
     assert_eq!(order, ["OUTBOX#1", "OUTBOX#2", "OUTBOX#3"]);
+}
+
+#[tokio::test]
+async fn a_pump_that_runs_goes_on_to_the_child_without_another_write() {
+    let parent = Shard { closed: true, ..open(&["OUTBOX#1", "OUTBOX#2"]) };
+    let child = Shard { parent: Some("a"), ..open(&["OUTBOX#3"]) };
+    let (_, pump, delivered) = stack(BTreeMap::from([("a", parent), ("b", child)])).await;
+    let (_writes, written) = watch::channel(());
+    let task = tokio::spawn(pump.run(written, |_| ()));
+    let mut seen = delivered.subscribe();
+    let all = seen.wait_for(|keys| keys.len() == 3).await.expect("a pump");
+    assert_eq!(*all, ["OUTBOX#1", "OUTBOX#2", "OUTBOX#3"]);
+    task.abort();
 }
 
 #[tokio::test]

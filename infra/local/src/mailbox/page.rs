@@ -30,9 +30,14 @@ pub(crate) async fn list(State(mailbox): State<Mailbox>, RawQuery(query): RawQue
 }
 
 /// `DELETE /messages` empties the mailbox and answers 204.
-pub(crate) async fn clear(State(mailbox): State<Mailbox>) -> StatusCode {
-    mailbox.clear();
-    StatusCode::NO_CONTENT
+pub(crate) async fn clear(State(mailbox): State<Mailbox>) -> Response {
+    match mailbox.clear() {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            let reason = format!("the mailbox cannot be emptied: {error}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, reason).into_response()
+        }
+    }
 }
 
 /// `GET /` answers the page.

@@ -7,7 +7,7 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
-use super::{Failure, Mailbox, request};
+use super::{Failure, Mailbox, NotReceived, request};
 
 /// `POST /v2/email/outbound-emails` answers 200 `{"MessageId": "..."}`.
 pub(crate) async fn send_email(State(mailbox): State<Mailbox>, body: Bytes) -> Response {
@@ -18,9 +18,12 @@ pub(crate) async fn send_email(State(mailbox): State<Mailbox>, body: Bytes) -> R
     let id = message.id.clone();
     match mailbox.receive(message) {
         Ok(()) => Json(json!({"MessageId": id})).into_response(),
-        Err(failure) => {
+        Err(NotReceived::Ordered(failure)) => {
             let (status, kind, message) = describe(failure);
             error(status, kind, message)
+        }
+        Err(reason) => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", &reason.to_string())
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Lane {
     pub(super) queue: Queue,
     /// The time before which nothing is delivered.
     pub(super) retry_at: Option<Instant>,
+    /// The sequence number up to which the records have been deleted.
+    pub(super) trimmed: Option<String>,
     /// The last sequence number that is done with.
     done: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Lane {
             closed: false,
             queue: Queue::default(),
             retry_at: None,
+            trimmed: None,
             done: place,
         }
     }
@@ -49,6 +52,11 @@ impl Lane {
     /// Whether the shard has been read and delivered to its end.
     pub(super) fn is_done(&self) -> bool {
         self.closed && self.queue.is_empty()
+    }
+
+    /// Whether nothing is delivered at present, because the last delivery failed.
+    pub(super) fn rests(&self) -> bool {
+        self.retry_at.is_some_and(|at| at > Instant::now())
     }
 
     /// Adds the records of a page to the queue, which must be empty.
@@ -70,5 +78,11 @@ impl Lane {
             self.queue.last_done().or(self.done.as_ref())
         };
         place.map(String::as_str)
+    }
+
+    /// [`Self::place`], if the records up to it have not been deleted yet.
+    pub(super) fn untrimmed(&self) -> Option<String> {
+        let place = self.place().filter(|place| self.trimmed.as_deref() != Some(*place));
+        place.map(str::to_owned)
     }
 }
