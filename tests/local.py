@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,24 +63,39 @@ def stack(*arguments: str) -> Iterator[None]:
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     said: list[str] = []
-    ready = threading.Event()
+    is_ready = False
+    heard = threading.Event()
 
     def listen() -> None:
+        nonlocal is_ready
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line)
             if "Rekey is ready" in line:
-                ready.set()
-        ready.set()
+                is_ready = True
+                heard.set()
+        heard.set()
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        if not ready.wait(START) or process.poll() is not None:
+        heard.wait(START)
+        if not is_ready:
             raise Failed("cargo dev is not ready:\n" + "".join(said[-30:]))
         yield
     finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends a process and all that it has started. What does not end by itself is killed."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
+    try:
         process.wait(30)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def documents() -> list[Path]:
@@ -121,18 +137,22 @@ def run_document(document: Path, runnable: list[Block]) -> None:
     script = PRELUDE + "\n".join(block.body for block in runnable)
     announced = [int(match["status"]) for block in runnable for match in REFUSED.finditer(block.body)]
     with tempfile.TemporaryDirectory() as folder:
+        bash = subprocess.Popen(
+            ["bash", "-c", script], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=DOCUMENT
-            )
+            printed, complained = bash.communicate(timeout=DOCUMENT)
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"{document.relative_to(ROOT)} takes over {DOCUMENT} s:\n{error.stdout}") from error
-    seen = [int(match["status"]) for match in STATUS.finditer(done.stderr)]
+            raise Failed(f"{document.relative_to(ROOT)} takes over {DOCUMENT} s") from error
+        finally:
+            end(bash)
+    seen = [int(match["status"]) for match in STATUS.finditer(complained)]
     refused = [status for status in seen if not 200 <= status < 400]
-    if done.returncode != 0 or refused != announced:
+    if bash.returncode != 0 or refused != announced:
         raise Failed(
-            f"{document.relative_to(ROOT)} ends with {done.returncode}; refused {refused}, announced {announced}\n"
-            f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+            f"{document.relative_to(ROOT)} ends with {bash.returncode}; refused {refused}, announced {announced}\n"
+            f"{printed[-4000:]}\n{complained[-2000:]}"
         )
     print(f"{document.relative_to(ROOT)}: {len(runnable)} blocks, {len(seen)} calls, {len(refused)} refused as announced")
 
@@ -161,6 +181,16 @@ def run_browser(browser: str) -> None:
         subprocess.run(["node", "tests/browser/cookies.mjs", "--browser", browser], cwd=ROOT, check=True)
 
 
+def is_signed_in(token: str) -> bool:
+    """Whether a session is good."""
+    request = urllib.request.Request(f"{API}/v1/account", headers={"authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request) as reply:
+            return bool(reply.status == 200)
+    except urllib.error.HTTPError:
+        return False
+
+
 def administrators_session() -> str:
     """The token of a session of an administrator of a demo practice."""
     body = {"practice": "agency", "portal": "staff", "identifier": "admin", "password": "walk the green river"}
@@ -176,9 +206,10 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
     program = [ROOT / "target/contract/python/bin/schemathesis", "--config-file", "schemathesis.toml"]
     for name in callers:
         with stack():
-            headers = ["--header", f"Authorization: Bearer {administrators_session()}"] if name == "administrator" else []
+            token = administrators_session() if name == "administrator" else None
+            headers = ["--header", f"Authorization: Bearer {token}"] if token else []
             # Signing out would leave the rest of the run without its session.
-            without = ["--exclude-operation-id", "signOut"] if name == "administrator" else []
+            without = ["--exclude-operation-id", "signOut"] if token else []
             print(f"-- as {name}", flush=True)
             done = subprocess.run(
                 [*program, "run", ROOT / "infra/openapi.json", "--url", API, *headers, *without, "--checks", "all",
@@ -187,6 +218,8 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
             )
             if done.returncode != 0:
                 raise Failed(f"schemathesis as {name} ends with {done.returncode}")
+            if token and not is_signed_in(token):
+                raise Failed("the administrator's session has ended during the run, which has shown nothing since")
 
 
 def main() -> int:
@@ -197,6 +230,9 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
     parser.add_argument("--seed", type=int, default=1, help="of schemathesis")
     asked = parser.parse_args()
+    # A gate that is stopped ends what it has started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     try:
         match asked.part:
             case "documents":

@@ -21,6 +21,7 @@ RULES = [
         r"id: must be a client's account",
         r"expires_at: must be an RFC 3339 time, 10 minutes to \d+ hours ahead",
         r"reason: is required when the link lives longer than 24 hours",
+        r"limit: must be 1 to 100$",
         r"cursor: must be an answer's next_cursor",
     )
 ]

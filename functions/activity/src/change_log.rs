@@ -51,7 +51,7 @@ pub struct ChangesQuery {
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// The largest number of events on the page: 1 to 100, 50 by default. For a table: 1 to 1000, 1000 by default.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000)]
     pub limit: Option<String>,
     /// The `next_cursor` of the page before. Leave it out for the first page.
     #[param(value_type = Option<EventId>)]

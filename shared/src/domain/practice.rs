@@ -164,6 +164,7 @@ pub struct Practice {
     pub sender: Option<Email>,
     /// The practice's rules of recovery.
     #[serde(default)]
+    #[schema(required)]
     pub policy: Policy,
 }
 

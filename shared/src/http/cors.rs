@@ -63,11 +63,21 @@ impl Origins {
         match self.cache.knows(&self.store, &origin, self.ambient.now()).await {
             Ok(true) => HeaderValue::from_str(origin.as_str()).map_or(Page::Other, Page::Portal),
             Ok(false) => Page::Other,
-            Err(error) => {
-                tracing::error!(event = "failure", doing = "looking up an origin", cause = chain(&error));
-                Page::Unclear
-            }
+            Err(error) => Page::unclear(&chain(&error)),
         }
+    }
+}
+
+impl Page {
+    /// A page that the store did not tell of. The cause goes to the log, once for each call.
+    fn unclear(cause: &str) -> Self {
+        tracing::error!(event = "failure", doing = "looking up an origin", cause);
+        Self::Unclear
+    }
+
+    /// A page that the store has not told of in time.
+    pub(super) fn given_up() -> Self {
+        Self::unclear("the answer was ready before it")
     }
 }
 

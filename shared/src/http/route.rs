@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use lambda_http::http::Method;
 use lambda_http::http::header::ALLOW;
@@ -202,6 +203,9 @@ pub async fn respond<D>(
     .await
 }
 
+/// How long an answer that is ready waits for the origin of its page.
+const ORIGIN_GRACE: Duration = Duration::from_millis(300);
+
 /// What a function has at the path of a call.
 enum Found<'a, D> {
     Route(&'a Route<D>),
@@ -227,8 +231,16 @@ impl<D> Found<'_, D> {
             let page = origins.page_of(call).await;
             return Answered { outcome: page.preflight(allow), page };
         }
-        let (outcome, page) = tokio::join!(self.handle(deps, call), origins.page_of(call));
-        Answered { outcome, page }
+        let (handling, lookup) = (self.handle(deps, call), origins.page_of(call));
+        tokio::pin!(handling, lookup);
+        tokio::select! {
+            page = &mut lookup => Answered { outcome: handling.await, page },
+            outcome = &mut handling => {
+                // The answer is there: it does not wait for a store that hangs.
+                let page = tokio::time::timeout(ORIGIN_GRACE, lookup).await.unwrap_or_else(|_| Page::given_up());
+                Answered { outcome, page }
+            }
+        }
     }
 
     async fn handle(&self, deps: &D, call: &Call) -> Result<Reply, Problem> {

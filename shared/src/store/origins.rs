@@ -90,12 +90,20 @@ impl OriginCache {
 
     fn remember(&self, origin: &Origin, found: Remembered) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MOST {
+        if remembered.len() >= MOST && !remembered.contains_key(origin) {
+            remembered.retain(|_, other| found.read_at < other.read_at + REMEMBERED);
+        }
+        if remembered.len() >= MOST && !remembered.contains_key(origin) {
             remembered.retain(|_, other| other.is_known);
         }
-        // A deployment with more origins than this reads again.
-        if remembered.len() >= MOST {
-            remembered.clear();
+        // A deployment with more origins than this reads one of them again for each that it learns.
+        if remembered.len() >= MOST && !remembered.contains_key(origin) {
+            let oldest =
+                remembered.iter().min_by_key(|(_, other)| other.read_at).map(|(oldest, _)| oldest.clone());
+            match oldest.filter(|_| found.is_known) {
+                Some(oldest) => remembered.remove(&oldest),
+                None => return,
+            };
         }
         remembered.insert(origin.clone(), found);
     }
@@ -139,12 +147,32 @@ mod tests {
     }
 
     #[test]
-    fn more_known_origins_than_fit_are_read_again() {
+    fn more_known_origins_than_fit_push_only_the_oldest_out_and_an_invented_one_none() {
         let cache = OriginCache::default();
-        for number in 0..=MOST {
+        let known = |number: i64| origin(&format!("https://{number}.portal.test"));
+        let most = i64::try_from(MOST).expect("a number");
+        for number in 0..most {
+            cache.remember(&known(number), Remembered { read_at: at(number), is_known: true });
+        }
+        cache.remember(&origin("https://evil.test"), Remembered { read_at: at(most), is_known: false });
+        cache.remember(&known(5), Remembered { read_at: at(most), is_known: true });
+        assert!((0..most).all(|number| cache.recall(&known(number), at(most)) == Some(true)));
+        cache.remember(&known(most), Remembered { read_at: at(most), is_known: true });
+        assert_eq!(cache.recall(&known(0), at(most)), None, "the oldest");
+        assert!((1..=most).all(|number| cache.recall(&known(number), at(most)) == Some(true)));
+        assert_eq!(cache.0.lock().expect("unpoisoned").len(), MOST);
+    }
+
+    #[test]
+    fn what_is_over_makes_room_first() {
+        let cache = OriginCache::default();
+        for number in 0..MOST {
             let known = origin(&format!("https://{number}.portal.test"));
             cache.remember(&known, Remembered { read_at: at(0), is_known: true });
         }
+        let late = origin("https://late.test");
+        cache.remember(&late, Remembered { read_at: at(60_000), is_known: false });
+        assert_eq!(cache.recall(&late, at(60_000)), Some(false));
         assert_eq!(cache.0.lock().expect("unpoisoned").len(), 1);
     }
 }
