@@ -6,4 +6,5 @@ pub mod config;
 pub mod error;
 pub mod ids;
 pub mod telemetry;
+pub mod typing;
 pub mod wire;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::demo::at;
 use crate::support::event::HttpEvent;
-use crate::support::staff::{ACCOUNTS, StaffMember, id_of, usernames};
+use crate::support::staff::{ACCOUNTS, StaffMember, at_work, id_of, usernames};
+use crate::support::template::root;
 use crate::support::{NEW_PASSWORD, TestApp, password_hash, token_in};
 
 #[tokio::test]
@@ -57,7 +58,7 @@ async fn an_account_without_an_address_or_an_invitation_gets_no_mail() {
         (json!({"username": "a6", "display_name": "A", "email": "nowhere"}), 400),
         (json!({"username": "a7", "display_name": "A", "role": "admin"}), 400),
         (json!({"username": "a8", "display_name": "A", "portal": "staff"}), 400),
-        (json!({"username": "a9", "display_name": "A", "locale": "tlh"}), 400),
+        (json!({"username": "a9", "display_name": "A", "locale": "klingon!"}), 400),
         (json!({"username": "a0", "display_name": "A", "password": "walk the green river"}), 400),
         (json!({"username": "a0", "display_name": "A", "practice": "therapy"}), 400),
     ] {
@@ -143,4 +144,33 @@ async fn what_is_found_follows_what_was_changed() {
         .into_iter()
         .filter(|item| item.contains("\"FIND#") && item.contains(&id.to_string()));
     assert_eq!(left.count(), 2, "one by name, one by address");
+}
+
+#[tokio::test]
+async fn a_language_is_kept_as_given_and_mails_are_in_the_nearest_there_is() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let subject = |language: &str| {
+        let file = format!("shared/src/mail/templates/invitation/{language}/subject.txt");
+        std::fs::read_to_string(root().join(file)).unwrap().trim().to_owned()
+    };
+    for (number, (locale, language)) in
+        [("es_MX", "es"), ("ES", "es"), ("en-US", "en"), ("pt-BR", "en"), ("zh-Hant", "en"), ("tlh", "en")]
+            .into_iter()
+            .enumerate()
+    {
+        let username = format!("speaker{number}");
+        let new = json!({"username": username, "email": format!("{username}@agency.test"), "display_name": "S", "locale": locale});
+        let created = member.create(new).await;
+        assert_eq!(
+            (created.status.as_u16(), &created.json()["locale"]),
+            (201, &json!(locale)),
+            "{created:?}"
+        );
+        app.deliver().await;
+        assert_eq!(app.mailbox.messages()[0].subject, subject(language), "{locale}");
+    }
+    let practice = json!({"locale": "es-419"});
+    let patched = member.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&practice)).await;
+    assert_eq!(patched.json()["locale"], "es-419", "{patched:?}");
 }

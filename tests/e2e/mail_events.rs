@@ -113,6 +113,34 @@ async fn a_complaint_counts_for_more_than_the_delivery_before_it() {
     assert_eq!(app.actions("jane").await.iter().filter(|action| *action == "mail_complained").count(), 1);
 }
 
+/// A provider reports "not-spam" when the owner of the address has taken a mail out of the spam folder.
+#[tokio::test]
+async fn a_mail_that_was_called_no_spam_is_no_complaint() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let id = app.account("jane").await.id;
+    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
+    link(&app, &member, id).await;
+    let events = app.mailbox.take_events();
+    let mut rescued = events[1].clone();
+    assert_eq!(rescued["detail"]["eventType"], "Complaint");
+    rescued["detail"]["complaint"]["complaintFeedbackType"] = json!("not-spam");
+    app.mail_event(events[0].clone()).await.unwrap();
+    app.mail_event(rescued).await.unwrap();
+    assert_eq!(tickets(&member, id).await, [pair("delivered", "delivered")]);
+    assert_eq!(shown(&member, id).await, "ok");
+    assert!(!app.actions("jane").await.contains(&"mail_complained".to_owned()));
+    for feedback in [json!("abuse"), json!("fraud"), json!("other"), Value::Null] {
+        assert_eq!(member.patch(id, json!({"email": "jane@agency.test"})).await.json()["mail"], "ok");
+        assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.json()["mail"], "ok");
+        link(&app, &member, id).await;
+        let mut event = app.mailbox.take_events()[1].clone();
+        event["detail"]["complaint"]["complaintFeedbackType"] = feedback.clone();
+        app.mail_event(event).await.unwrap();
+        assert_eq!(shown(&member, id).await, "complained", "{feedback}");
+    }
+}
+
 #[tokio::test]
 async fn a_mailbox_that_is_full_or_answers_by_itself_is_no_bad_address() {
     let app = TestApp::start().await;

@@ -39,8 +39,9 @@ pub struct NewAccount {
     pub representative: bool,
     /// The role of a member of staff. It is required on the staff portal, and refused for a client's account.
     pub role: Option<Role>,
-    /// The language of the account's mails: `en` or `es`. The default is the practice's language.
-    #[schema(pattern = "^(en|es)$")]
+    /// The language of the account's mails, as a tag of BCP 47 such as `es-MX`. It is kept as it is given. Mails are in the nearest
+    /// language that they are written in. The default is the practice's language.
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
     pub locale: Option<String>,
     /// Whether an invitation is mailed. The default is true when there is an `email`. True without an `email` is refused.
     pub invite: Option<bool>,

@@ -10,6 +10,9 @@ use crate::Deps;
 use crate::change_log::{facts, usernames};
 use crate::page::Found;
 
+/// U+FEFF, at the beginning of the table.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Answers with a table in CSV (RFC 4180). The address of the next page is in a `Link` header (RFC 8288), because a table has no
 /// place for it.
 pub(crate) async fn table_reply(
@@ -46,7 +49,8 @@ pub(crate) async fn table_reply(
     let bytes =
         writer.into_inner().map_err(|error| Problem::internal("writing a table", error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| Problem::internal("writing a table", error))?;
-    let reply = Reply::text("text/csv; charset=utf-8", text);
+    // Excel takes a table without this mark for another encoding, and breaks every accent.
+    let reply = Reply::text("text/csv; charset=utf-8", format!("{BYTE_ORDER_MARK}{text}"));
     Ok(match found.next_cursor {
         Some(cursor) => reply.with_link(&call.with_query("cursor", &cursor.to_string()), "next"),
         None => reply,

@@ -27,7 +27,7 @@ pub struct SetQuestionRequest {
     /// The question: one that the practice suggests, or the person's own, 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub question: String,
-    /// The answer: 1 to 256 letters and digits. Case, spacing and punctuation do not count.
+    /// The answer: 1 to 256 letters and digits. Case, accents, spacing and punctuation do not count.
     #[schema(value_type = String, min_length = 1)]
     pub answer: Secret,
 }

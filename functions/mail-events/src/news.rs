@@ -24,6 +24,8 @@ pub(crate) struct Detail {
     pub(crate) mail: Mail,
     #[serde(default)]
     bounce: Option<Bounce>,
+    #[serde(default)]
+    complaint: Option<Complaint>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,13 @@ struct Bounce {
     bounce_type: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    #[serde(default)]
+    complaint_feedback_type: Option<String>,
+}
+
 /// What an event tells of a mail.
 #[derive(Clone, Copy)]
 pub(crate) struct News {
@@ -50,11 +59,15 @@ impl News {
     /// Reads the news of an event. Returns `None` for an event that changes nothing, such as a delay.
     pub(crate) fn of(detail: &Detail) -> Option<Self> {
         let permanent = detail.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent");
+        let feedback =
+            detail.complaint.as_ref().and_then(|complaint| complaint.complaint_feedback_type.as_deref());
         Some(match detail.event_type.as_str() {
             "Delivery" => Self { fate: MailFate::Delivered, status: None },
             "Bounce" if permanent => Self { fate: MailFate::Bounced, status: Some(MailStatus::Bounced) },
             // The mailbox is full today, a machine has answered, or SES has refused to pass the mail on.
             "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
+            // The owner of the address has taken the mail out of the spam folder: that is the reverse of a complaint.
+            "Complaint" if feedback == Some("not-spam") => return None,
             "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
             _ => return None,
         })

@@ -41,7 +41,9 @@ impl Delivery<'_> {
         let support = &practice.support;
         Letter {
             kind,
-            language: Language::from_locale(account.locale.as_deref().unwrap_or(&practice.locale)),
+            language: Language::nearest(
+                account.locale.as_deref().into_iter().chain([practice.locale.as_str()]),
+            ),
             practice_name: &practice.name,
             support: Support {
                 email: support.email.as_ref().map(Email::as_str),

@@ -75,7 +75,7 @@ pub(crate) async fn tell_practice(
     let links = [Link { username: account.username.as_str(), url: &practice.portals.staff.url }];
     let letter = delivery.letter(Kind::Frozen, account, &links);
     // The mail is in the practice's own language, because staff read it.
-    let letter = Letter { language: Language::from_locale(&practice.locale), ..letter };
+    let letter = Letter { language: Language::nearest([practice.locale.as_str()]), ..letter };
     delivery.send(to, &letter, Vec::new()).await?;
     Ok(vec![event])
 }

@@ -27,14 +27,20 @@ pub(crate) async fn check_answer(
         return must_not_lack_one(attempt, practice).map(|()| None);
     };
     let limit = Subject::answers(deps.limits_key.get().await?.current()?, account.id, ticket.issuer);
-    let Some(answer) = answer.and_then(|answer| question::normalize(answer.expose())) else {
+    let Some(forms) = answer.and_then(|answer| question::forms(answer.expose())) else {
         // Nothing was compared, so nothing is counted.
         return Err(wrong_answer(ticket.answers));
     };
     // The keys come first, because a failure to get them must not cost an answer.
     let peppers = deps.peppers.get().await?;
     count(attempt, &limit).await?;
-    match deps.hasher.verify(peppers, &answer, Some(&question.answer))? {
+    let mut verdict = Verdict::Wrong;
+    for form in forms {
+        if verdict == Verdict::Wrong {
+            verdict = deps.hasher.verify(peppers, &form, Some(&question.answer))?;
+        }
+    }
+    match verdict {
         Verdict::Wrong => {
             let event = attempt.event(Action::AuthnPasswordChangeFail)?.because(Reason::WrongAnswer);
             deps.store.record_event(&event).await?;

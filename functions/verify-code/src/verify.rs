@@ -22,7 +22,8 @@ use crate::attempt::{Attempt, Verified};
 pub struct VerifyCodeRequest {
     /// The `request_id` from the answer of `POST /v1/password/forgot`.
     pub request_id: OutboxId,
-    /// The code from the mail: 6 to 10 digits. Spaces and dashes do not count.
+    /// The code from the mail: 6 to 10 digits. Spaces, dashes, invisible characters and the punctuation around
+    /// it do not count, and digits of any script are digits.
     #[schema(value_type = String, min_length = 6)]
     pub code: Secret,
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use icu_locale_core::Locale;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -152,8 +153,9 @@ pub struct Practice {
     /// The practice's time zone, a name of the IANA database such as `America/New_York`. Mails state times in this
     /// zone.
     pub time_zone: String,
-    /// The language of mails to accounts that have no language of their own: `en` or `es`.
-    #[schema(pattern = "^(en|es)$")]
+    /// The language of mails to accounts that have no language of their own, as a tag of BCP 47 such as `es-MX`. Mails are
+    /// in English when they are not written in it.
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
     pub locale: String,
     /// The addresses of the practice's two portals.
     pub portals: Portals,
@@ -171,13 +173,21 @@ pub struct Practice {
 /// The languages that mails are written in.
 pub const LOCALES: [&str; 2] = ["en", "es"];
 
-/// Checks that a locale is one of the languages that mails are written in. No locale is valid too.
+/// The most characters of a language tag: what RFC 5646 says that a reader must have room for.
+const LONGEST_LOCALE: usize = 35;
+
+/// Checks that a locale is a language tag (BCP 47), in any case and also with underscores, as other systems export it. It may be
+/// of a language that has no mails yet. No locale is valid too.
 ///
 /// # Errors
 /// The rule, as a text for the person who entered the locale.
 pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
-    if locale.is_none_or(|locale| LOCALES.contains(&locale)) { Ok(()) } else { Err("must be en or es") }
+    let is_tag =
+        |tag: &str| tag.len() <= LONGEST_LOCALE && Locale::try_from_str(&tag.replace('_', "-")).is_ok();
+    if locale.is_none_or(is_tag) { Ok(()) } else { Err(LOCALE_RULE) }
 }
+
+const LOCALE_RULE: &str = "must be a language tag such as en, es-MX or zh-Hant";
 
 impl Practice {
     /// Reads a practice from JSON that an administrator has sent.
@@ -210,7 +220,7 @@ impl Practice {
         self.portals.check(allowed)?;
         let zone = jiff::tz::TimeZone::get(&self.time_zone);
         rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
-        rule(LOCALES.contains(&self.locale.as_str()), "locale", "must be en or es")?;
+        rule(check_locale(Some(&self.locale)).is_ok(), "locale", LOCALE_RULE)?;
         self.policy.check()
     }
 
@@ -300,6 +310,47 @@ mod tests {
         assert_eq!(practice.policy.link_ttl, 86_400);
         assert_eq!(practice.policy.password_min_length, 15);
         assert_eq!(practice.policy.session_idle, 900);
+    }
+
+    #[test]
+    fn a_locale_is_any_language_tag() {
+        for tag in [
+            "en",
+            "es-MX",
+            "es_MX",
+            "ES",
+            "en-US",
+            "pt-BR",
+            "zh-Hant",
+            "zh_Hant_TW",
+            "tlh",
+            "sr-Latn-RS",
+            "es-419",
+            "fil",
+            "ca-valencia",
+        ] {
+            assert_eq!(check_locale(Some(tag)), Ok(()), "{tag}");
+        }
+        for other in [
+            "",
+            " ",
+            "e",
+            "english!",
+            "en-",
+            "-en",
+            "en US",
+            "es--MX",
+            "en.UTF-8",
+            "x",
+            "\u{435}n",
+            "abcdefghi",
+            "en-abcdefghi",
+        ] {
+            assert_eq!(check_locale(Some(other)), Err(LOCALE_RULE), "{other:?}");
+        }
+        let long = format!("en{}", "-abcdefgh".repeat(4));
+        assert!(long.len() > LONGEST_LOCALE && check_locale(Some(&long)).is_err());
+        assert_eq!(check_locale(None), Ok(()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The security question: a second check after the mailbox is proven, and never enough alone (T8).
 //!
-//! Letter case, punctuation, spacing and the Unicode form of accents do not count when an answer is compared. An answer
-//! is stored like a password.
+//! Letter case, accents, punctuation and spacing do not count when an answer is compared. An answer is stored
+//! like a password.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
@@ -48,7 +48,7 @@ pub struct NewQuestion {
     /// at both ends are cut, and no control characters.
     #[schema(min_length = 1, max_length = 200)]
     pub question: String,
-    /// The answer. It has 1 to 256 letters and digits; letter case, spacing and punctuation do not count.
+    /// The answer. It has 1 to 256 letters and digits; letter case, accents, spacing and punctuation do not count.
     #[schema(value_type = String, min_length = 1)]
     pub answer: Secret,
 }
@@ -92,7 +92,17 @@ impl ChosenQuestion {
 
 /// The form of an answer that is hashed. `None` when it has no letters or digits, or more than 256.
 pub fn normalize(answer: &str) -> Option<Password> {
-    Password::parse(&fold(answer))
+    Password::parse(&without_accents(answer))
+}
+
+/// The forms in which an answer may have been hashed: the present one, and the one of releases to which accents counted, if it
+/// differs. Only an answer that is typed with accents has both. `None` as for [`normalize`].
+pub fn forms(answer: &str) -> Option<Vec<Password>> {
+    let (present, former) = (without_accents(answer), fold(answer));
+    let is_other = *present != *former;
+    let forms = std::iter::once(&present).chain(is_other.then_some(&former));
+    let forms: Vec<Password> = forms.filter_map(|form| Password::parse(form)).collect();
+    (!forms.is_empty()).then_some(forms)
 }
 
 fn fold(answer: &str) -> Zeroizing<String> {
@@ -109,25 +119,54 @@ fn fold(answer: &str) -> Zeroizing<String> {
     )
 }
 
+/// The same without the accents of Latin, Greek and Cyrillic letters. Marks that make another letter of it in other scripts,
+/// such as the voicing marks of Japanese, stay.
+fn without_accents(answer: &str) -> Zeroizing<String> {
+    let folded = fold(answer);
+    let plain: Zeroizing<String> =
+        Zeroizing::new(folded.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect());
+    Zeroizing::new(plain.nfkc().filter(|c| c.is_alphanumeric()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn letters(answer: &str) -> String {
-        fold(answer).to_string()
+        without_accents(answer).to_string()
     }
 
     #[test]
-    fn case_accents_form_punctuation_and_spacing_do_not_count() {
-        for spelling in ["Zoë-Marie", " zoe\u{308} marie ", "ZO\u{cb}MARIE!"] {
-            assert_eq!(letters(spelling), "ZO\u{cb}MARIE", "{spelling}");
-        }
-        for (one, other) in
-            [("Straße", "STRASSE"), ("STRAẞE", "Strasse"), ("Μάρκος", "ΜΆΡΚΟΣ"), ("Diyarbakır", "DIYARBAKIR")]
-        {
+    fn case_accents_punctuation_and_spacing_do_not_count() {
+        for (one, other) in [
+            ("San José", "san jose"),
+            ("San Jose\u{301}", "SAN-JOSÉ!"),
+            ("Zoë-Marie", " zoe\u{308} marie "),
+            ("Straße", "STRASSE"),
+            ("STRAẞE", "Strasse"),
+            ("Μάρκος", "μαρκος"),
+            ("Diyarbakır", "DIYARBAKIR"),
+            ("İzmir", "izmir"),
+            ("Ågård", "agard"),
+            ("Nguyễn", "nguyen"),
+            ("ﬁancé", "fiance"),
+            ("ёлка", "елка"),
+        ] {
             assert_eq!(letters(one), letters(other), "{one}");
         }
-        assert_ne!(letters("zoe"), letters("zo\u{eb}"), "an accent is part of a letter");
+        for (one, other) in [("がん", "かん"), ("Bob", "Rob"), ("José", "Josue"), ("Ø", "O")] {
+            assert_ne!(letters(one), letters(other), "{one}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_was_kept_with_its_accents_is_right_with_them() {
+        let forms_of = |answer: &str| forms(answer).map_or(0, |forms| forms.len());
+        assert_eq!(forms_of("San José"), 2);
+        assert_eq!(forms_of("san jose"), 1);
+        assert_eq!(forms_of(" - "), 0);
+        let former = Password::parse(&fold("San José")).expect("a form");
+        assert!(forms("SAN JOS\u{c9}").expect("forms").contains(&former));
     }
 
     #[test]

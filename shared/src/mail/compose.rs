@@ -27,10 +27,19 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language for a locale. `es` and its regions, such as `es-MX`, are Spanish; every other locale is English.
-    pub fn from_locale(locale: &str) -> Self {
-        let primary = locale.split(['-', '_']).next().unwrap_or_default();
-        if primary.eq_ignore_ascii_case("es") { Self::Spanish } else { Self::English }
+    /// The nearest language to the first of some locales that any mail is written in; English when there is none.
+    pub fn nearest<'a>(locales: impl IntoIterator<Item = &'a str>) -> Self {
+        locales.into_iter().find_map(Self::of).unwrap_or_default()
+    }
+
+    /// The language of a locale, by its primary language in two letters or three, such as `es-MX`, `es_419` or `SPA`.
+    fn of(locale: &str) -> Option<Self> {
+        let primary = locale.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        match primary.as_str() {
+            "en" | "eng" => Some(Self::English),
+            "es" | "spa" => Some(Self::Spanish),
+            _ => None,
+        }
     }
 
     /// The value of the HTML `lang` attribute, which is also the name of the folder of templates.

@@ -11,10 +11,10 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use crate::platform::ids::OutboxId;
+use crate::platform::typing::bare;
 use crate::secrets::token::{Digest, keyed};
 
 /// The numbers of digits that a practice may choose from.
@@ -24,11 +24,10 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 6..=10;
 pub struct Code(Zeroizing<String>);
 
 impl Code {
-    /// Reads a code as a person types it: spaces and dashes do not count, and full-width digits are digits. `None` for a text
-    /// that no practice can have sent.
+    /// Reads a code as a person types or pastes it: spaces, dashes, invisible characters and the punctuation around it do not
+    /// count, and digits of any script are digits. `None` for a text that no practice can have sent.
     pub fn parse(typed: &str) -> Option<Self> {
-        let digits: String = typed.nfkc().filter(|&c| !is_separator(c)).collect();
-        let digits = Zeroizing::new(digits);
+        let digits = bare(typed);
         let fits = LENGTHS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         fits.then_some(Self(digits))
     }
@@ -67,11 +66,6 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Whether a character is a blank or a dash, which people type between groups.
-pub(crate) fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{200b}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,11 +90,26 @@ mod tests {
             "12\u{a0}34\u{2013}56\u{2011}78",
             "\u{ff11}\u{ff12}345678",
             "1234\u{200b}5678",
+            "12345678.",
+            "\u{201c}1234 5678\u{201d}",
+            "\u{200e}\u{feff}1234 5678",
+            "\u{661}\u{662}\u{663}\u{664} \u{665}\u{666}\u{667}\u{668}",
+            "\u{6f1}\u{6f2}\u{6f3}\u{6f4}\u{6f5}\u{6f6}\u{6f7}\u{6f8}",
+            "\u{967}\u{968}\u{969}\u{96a}5678",
         ] {
             assert_eq!(plain(typed).as_deref(), Some("12345678"), "{typed:?}");
         }
-        for typed in ["", "-", "12345", "12345678901", "1234567a", "+1234567", "1234.5678", "\u{661}2345678"]
-        {
+        for typed in [
+            "",
+            "-",
+            "12345",
+            "12345678901",
+            "1234567a",
+            "+1234567",
+            "1234.5678",
+            "\u{4e00}2345678",
+            "\u{bd}2345678",
+        ] {
             assert_eq!(plain(typed), None, "{typed:?}");
         }
     }

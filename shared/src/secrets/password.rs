@@ -26,6 +26,8 @@ pub const LONGEST: usize = 256;
 const MOST_MEMORY: u32 = 64 * 1024;
 /// The most passes and the most lanes that an imported hash may ask for.
 const MOST_PASSES: u32 = 4;
+/// The number of bytes that bcrypt compares.
+const BCRYPT_BYTES: usize = 72;
 /// The highest bcrypt cost that is taken: about half a second.
 const MOST_BCRYPT: u32 = 13;
 
@@ -261,10 +263,17 @@ impl Hasher {
     }
 }
 
+/// bcrypt compares the first 72 bytes alone, so that a longer text is right whatever follows them. Such a text is never kept in
+/// place of the hash: its owner, who may have typed something else behind the 72 bytes, would be locked out. It takes the same
+/// time as any other.
 fn verify_bcrypt(password: &Password, kept: &PasswordHash) -> Result<Verdict, HashError> {
-    // Whoever made the hash truncated at 72 bytes; comparing must do the same, once.
-    let right = bcrypt::verify(password.expose(), &kept.0).map_err(|_| HashError::Broken)?;
-    Ok(if right { Verdict::RightButOutdated } else { Verdict::Wrong })
+    let typed = password.expose().as_bytes();
+    let right = bcrypt::verify(typed, &kept.0).map_err(|_| HashError::Broken)?;
+    Ok(match (right, typed.len() <= BCRYPT_BYTES) {
+        (false, _) => Verdict::Wrong,
+        (true, true) => Verdict::RightButOutdated,
+        (true, false) => Verdict::Right,
+    })
 }
 
 #[cfg(test)]
@@ -367,6 +376,33 @@ mod tests {
                 hasher.verify(&peppers("k1"), &wrong, Some(&hash)).expect("a verdict"),
                 Verdict::Wrong
             );
+        }
+    }
+
+    #[test]
+    fn bcrypt_takes_any_tail_behind_72_bytes_and_keeps_none_of_it() {
+        let hasher = Hasher::default();
+        let verdict = |made_of: &str, typed: &str| {
+            let hash = bcrypt::hash_with_salt(made_of, 4, [7; 16]).expect("bcrypt").to_string();
+            let hash = PasswordHash::import(&hash).expect("importable");
+            hasher.verify(&peppers("k1"), &password(typed), Some(&hash)).expect("a verdict")
+        };
+        let ascii = "walk the green river and then the blue one ".repeat(2);
+        let accents = "\u{fc}".repeat(36);
+        let cranes = "\u{1f9a9}".repeat(18);
+        for whole in [&ascii[..72], &accents, &cranes] {
+            assert_eq!(whole.len(), 72);
+            assert_eq!(verdict(whole, whole), Verdict::RightButOutdated, "it is all that was compared");
+            for tail in ["J", "JUNKJUNK", "\u{fc}"] {
+                let longer = format!("{whole}{tail}");
+                assert_eq!(verdict(whole, &longer), Verdict::Right, "{longer}: not to be kept");
+                assert_eq!(verdict(&longer, &longer), Verdict::Right, "{longer}: not to be kept");
+                assert_eq!(verdict(&longer, &format!("{whole}other")), Verdict::Right);
+            }
+            let mut shorter = whole.to_owned();
+            shorter.pop();
+            assert_eq!(verdict(whole, &shorter), Verdict::Wrong);
+            assert_eq!(verdict(&shorter, whole), Verdict::Wrong);
         }
     }
 

@@ -17,12 +17,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, TicketId};
-use crate::secrets::code::is_separator;
+use crate::platform::typing::bare;
 use crate::secrets::token::{Digest, keyed};
 
 /// Crockford's alphabet in small letters, without `i`, `l`, `o` and `u`.
@@ -35,11 +34,11 @@ const GROUP: usize = 4;
 pub struct TemporaryPassword(Zeroizing<String>);
 
 impl TemporaryPassword {
-    /// Reads a temporary password as a person types it: case, dashes and blanks do not count, and look-alikes such as `o` and `0`
+    /// Reads a temporary password as a person types it: case, dashes, blanks, invisible characters
+    /// and the punctuation around it do not count, and look-alikes such as `o` and `0`
     /// are the same. `None` for a text that cannot be one.
     pub fn parse(typed: &str) -> Option<Self> {
-        let typed = typed.nfkc().filter(|&c| !is_separator(c));
-        let plain = Zeroizing::new(typed.map(fold).collect::<String>());
+        let plain = Zeroizing::new(bare(typed).chars().map(fold).collect::<String>());
         let fits = plain.len() == LENGTH && plain.bytes().all(|byte| ALPHABET.contains(&byte));
         fits.then_some(Self(plain))
     }

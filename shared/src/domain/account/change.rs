@@ -50,9 +50,9 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub role: Option<Role>,
-    /// The language of mails to the account, `en` or `es`. `null` stands for the practice's language.
+    /// The language of mails to the account, as a tag of BCP 47 such as `es-MX`. `null` stands for the practice's language.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>, pattern = "^(en|es)$")]
+    #[schema(value_type = Option<String>, max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
     pub locale: Option<Option<String>>,
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
+use zxcvbn::matching::patterns::MatchPattern;
 
 use super::Password;
 
@@ -44,6 +45,10 @@ impl Weakness {
 
 /// The decimal logarithm of the number of guesses below which a password is among the first tried: 10^9.
 const FEWEST_GUESSES_LOG10: f64 = 9.0;
+/// The same of what is left of a password without context words, below which it is little more than those: a year, a few digits.
+const REST_GUESSES_LOG10: f64 = 4.0;
+/// By how much, as a decimal logarithm, context words must lower the estimate to be the reason.
+const CONTEXT_WEIGHT: f64 = 0.5;
 /// The number of code points that are estimated at once. The time of the worst text grows with the cube, and more code points
 /// only add guesses.
 const ESTIMATED: usize = 20;
@@ -65,17 +70,39 @@ pub fn weaknesses(password: &Password, min_length: u32, context: &[&str]) -> Vec
     let words: Vec<&str> = words.into_iter().filter(|word| word.chars().count() >= 3).collect();
     let with_context = guesses_log10(text, &words);
     if with_context >= FEWEST_GUESSES_LOG10 {
-        return Vec::new();
+        return if hides_context(text, &words) { vec![context_word()] } else { Vec::new() };
     }
-    if with_context + 0.5 < guesses_log10(text, &[]) {
-        let message =
-            "This is little more than a name that belongs to the account or the practice. Choose another.";
-        return vec![Weakness::new(WeaknessCode::ContextWord, message)];
+    if with_context + CONTEXT_WEIGHT < guesses_log10(text, &[]) {
+        return vec![context_word()];
     }
     vec![Weakness::new(
         WeaknessCode::TooCommon,
         "This is among the passwords that are guessed first. Choose another.",
     )]
+}
+
+fn context_word() -> Weakness {
+    let message =
+        "This is little more than a name that belongs to the account or the practice. Choose another.";
+    Weakness::new(WeaknessCode::ContextWord, message)
+}
+
+/// Whether a text is little more than context words with other characters between them or between their letters, such as
+/// `Riverside-Practice-2026`. Those make the estimate large and are the first that an attacker puts there. A passphrase that
+/// has a context word among others is none of these: what is left of it without the context words is not guessed at once.
+fn hides_context(text: &str, words: &[&str]) -> bool {
+    let bare: Zeroizing<String> =
+        Zeroizing::new(text.chars().filter(|c| c.is_alphanumeric()).take(ESTIMATED).collect());
+    let estimate = zxcvbn::zxcvbn(&bare, words);
+    let is_word = |text: &str| words.iter().any(|word| word.to_lowercase() == text.to_lowercase());
+    let is_context = |part: &&zxcvbn::Match| match &part.pattern {
+        MatchPattern::Dictionary(found) => is_word(&found.matched_word),
+        MatchPattern::Repeat(found) => is_word(&found.base_token),
+        _ => false,
+    };
+    let (context, rest): (Vec<_>, Vec<_>) = estimate.sequence().iter().partition(is_context);
+    let rest: Zeroizing<String> = Zeroizing::new(rest.iter().map(|part| part.token.as_str()).collect());
+    !context.is_empty() && zxcvbn::zxcvbn(&rest, &[]).guesses_log10() < REST_GUESSES_LOG10
 }
 
 /// The decimal logarithm of the number of guesses that the strongest piece of a password takes. The whole takes no fewer.
@@ -119,5 +146,29 @@ mod tests {
         assert!(codes("walk the green river", &context).is_empty());
         assert!(codes(&"🦀 walks the green river ".repeat(10), &context).is_empty());
         assert_eq!(weaknesses(&password("12345678"), 8, &[]).len(), 1);
+    }
+
+    #[test]
+    fn context_words_are_found_with_anything_between_them() {
+        let context = ["Riverside Practice", "jane.okonkwo", "Jane Okonkwo", "riverside"];
+        for text in [
+            "Riverside-Practice-2026",
+            "riverside_practice_01",
+            "RIVERSIDE.PRACTICE!!",
+            "Jane/Okonkwo/Riverside",
+            "r-i-v-e-r-s-i-d-e-2026",
+            "okonkwo  *  okonkwo  1",
+            "R1v3rside~Practice~1",
+        ] {
+            assert_eq!(codes(text, &context), [WeaknessCode::ContextWord], "{text}");
+        }
+        for text in [
+            "walk the green river",
+            "seven lanterns under snow",
+            "a riverside of nine quiet herons",
+            "correct-horse-battery-staple",
+        ] {
+            assert!(codes(text, &context).is_empty(), "{text}");
+        }
     }
 }

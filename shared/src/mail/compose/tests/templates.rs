@@ -8,12 +8,21 @@ use super::super::{ComposeError, Kind, Language, Letter, Link, compose};
 use super::{JANE, letter};
 
 #[test]
-fn spanish_locales_are_spanish_and_all_others_english() {
-    for spanish in ["es", "es-MX", "es_US", "ES"] {
-        assert_eq!(Language::from_locale(spanish), Language::Spanish);
-    }
-    for other in ["", "en", "en-US", "est", "fr-ES", "e"] {
-        assert_eq!(Language::from_locale(other), Language::English);
+fn a_locale_falls_back_to_the_nearest_language_there_is() {
+    for (locales, language) in [
+        (vec!["es"], Language::Spanish),
+        (vec!["es-MX", "en"], Language::Spanish),
+        (vec!["es_US"], Language::Spanish),
+        (vec!["ES-419"], Language::Spanish),
+        (vec!["spa"], Language::Spanish),
+        (vec!["en-GB", "es"], Language::English),
+        (vec!["pt-BR", "es-MX"], Language::Spanish),
+        (vec!["zh-Hant", "en"], Language::English),
+        (vec!["est", "fr-ES"], Language::English),
+        (vec!["", "e"], Language::English),
+        (vec![], Language::English),
+    ] {
+        assert_eq!(Language::nearest(locales.clone()), language, "{locales:?}");
     }
 }
 
