@@ -22,10 +22,13 @@ pub use strength::{Weakness, WeaknessCode, weaknesses};
 
 /// The most code points of a password.
 pub const LONGEST: usize = 256;
-/// The most memory that an imported hash may ask for, in KiB.
-const MOST_MEMORY: u32 = 64 * 1024;
-/// The most passes and the most lanes that an imported hash may ask for.
-const MOST_PASSES: u32 = 4;
+/// The most memory that an imported hash may ask for, in KiB: a function has 1769 MB.
+const MOST_MEMORY: u32 = 128 * 1024;
+/// The most work that an imported hash may ask for: memory in KiB times passes. It is 6.7 times the work of
+/// [`Hasher::PARAMS`], which is 38,912. Lanes are computed one after the other and are no work of their own.
+const MOST_WORK: u64 = 256 * 1024;
+/// The most lanes that an imported hash may ask for.
+const MOST_LANES: u32 = 16;
 /// The number of bytes that bcrypt compares.
 const BCRYPT_BYTES: usize = 72;
 /// The highest bcrypt cost that is taken: about half a second.
@@ -71,6 +74,8 @@ impl PasswordHash {
             let fits = (4..=MOST_BCRYPT).contains(&parts.get_cost());
             return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 13") };
         }
+        // Django puts the name of its own hasher in front.
+        let text = text.strip_prefix("argon2").filter(|phc| phc.starts_with("$argon2")).unwrap_or(text);
         let hash = phc::PasswordHash::new(text).map_err(|_| "is no Argon2 (PHC) and no bcrypt hash")?;
         let params = Params::try_from(&hash).map_err(|_| "has unusable Argon2 parameters")?;
         let version = hash.version.is_none_or(|version| Version::try_from(version).is_ok());
@@ -78,13 +83,15 @@ impl PasswordHash {
             && Algorithm::try_from(hash.algorithm.as_str()).is_ok()
             && hash.salt.is_some()
             && hash.hash.is_some();
-        let fits = params.m_cost() <= MOST_MEMORY
-            && params.t_cost() <= MOST_PASSES
-            && params.p_cost() <= MOST_PASSES;
-        match (known && fits, params.keyid().is_empty()) {
-            (true, true) => Ok(Self(text.to_owned())),
-            (true, false) => Err("names a pepper that this system does not have"),
-            (false, _) => Err("is not Argon2, or asks for more than 64 MiB, 4 passes or 4 lanes"),
+        let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let fits = params.m_cost() <= MOST_MEMORY && work <= MOST_WORK && params.p_cost() <= MOST_LANES;
+        match (known, fits, params.keyid().is_empty()) {
+            (true, true, true) => Ok(Self(text.to_owned())),
+            (true, true, false) => Err("names a pepper that this system does not have"),
+            (true, false, _) => {
+                Err("asks for more than 128 MiB, 16 lanes, or 256 MiB of memory times passes")
+            }
+            (false, ..) => Err("is not a complete Argon2 hash of a known kind"),
         }
     }
 }
@@ -407,6 +414,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_hash_costs_is_bounded_by_its_work_and_not_by_one_parameter() {
+        let hasher = Hasher::default();
+        let salt = phc::Salt::from_b64("c29tZXNhbHQxMjM0NTY3").expect("a salt");
+        for (prefix, memory, passes, lanes) in [
+            // Keycloak, Django, libsodium's interactive choice, RFC 9106's second choice, and much of the one and little of the other.
+            ("", 7168, 5, 1),
+            ("argon2", 102_400, 2, 8),
+            ("", 65_536, 2, 1),
+            ("", 65_536, 3, 4),
+            ("", 64, 99, 1),
+            ("", 131_072, 2, 1),
+        ] {
+            let params = Params::new(memory, passes, lanes, None).expect("parameters");
+            let mut output = [0; 32];
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            argon2.hash_password_into(b"walk the green river", &salt, &mut output).expect("a hash");
+            let output = Output::new(&output).expect("an output");
+            let text = format!(
+                "{prefix}$argon2id$v=19$m={memory},t={passes},p={lanes}$c29tZXNhbHQxMjM0NTY3${output}"
+            );
+            let hash = PasswordHash::import(&text).expect(&text);
+            let verdict = |typed: &str| {
+                hasher.verify(&peppers("k1"), &password(typed), Some(&hash)).expect("a verdict")
+            };
+            assert_eq!(verdict("walk the green river"), Verdict::RightButOutdated, "{text}");
+            assert_eq!(verdict("walk the green rivet"), Verdict::Wrong, "{text}");
+        }
+    }
+
+    #[test]
     fn a_hash_that_cannot_be_afforded_or_understood_is_not_imported() {
         for text in [
             "",
@@ -414,7 +451,11 @@ mod tests {
             "$1$abc$def",
             "$2x$04$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde",
             "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
-            "$argon2id$v=19$m=64,t=99,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=131073,t=1,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=65536,t=5,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=8192,t=33,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=7168,t=5,p=17$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "argon2$bcrypt$v=19$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=18$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=2,p=1,keyid=azE$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$2b$31$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
