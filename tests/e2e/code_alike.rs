@@ -18,7 +18,7 @@ async fn seen(app: &TestApp, call: impl Future<Output = Reply>) -> Seen {
     let reply = call.await;
     let json = reply.json();
     let members = json.as_object().unwrap().iter().map(|(name, value)| match name.as_str() {
-        "request_id" => format!("{name}: {}", value.as_str().unwrap().len()),
+        "request_id" | "label" => format!("{name}: {}", value.as_str().unwrap().len()),
         _ => format!("{name}: {value}"),
     });
     let said = app.seam.said().into_iter().filter(|said| said.function != "mailer");

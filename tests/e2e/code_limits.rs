@@ -7,8 +7,9 @@ use rekey::platform::clock::hours;
 use serde_json::json;
 
 use crate::support::codes::{token_of, verify_from};
+use crate::support::demo::at;
 use crate::support::event::HttpEvent;
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, other_than};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, other_than};
 
 #[tokio::test]
 async fn four_codes_a_day_for_one_identifier_however_it_is_spelled_and_links_besides() {
@@ -29,6 +30,38 @@ async fn four_codes_a_day_for_one_identifier_however_it_is_spelled_and_links_bes
     app.clock.advance(hours(20) + Duration::from_mins(15));
     assert_eq!(ask("zo\u{eb}", "code").await.status, 202, "the first has left the window");
     assert_eq!(ask("zo\u{eb}", "code").await.status, 429, "the second has not");
+}
+
+/// Guesses at codes of an hour's life reach into the next day, so their window is longer by as much.
+#[tokio::test]
+async fn codes_that_live_an_hour_are_counted_over_twenty_five_hours() {
+    let app = at("therapy", json!({"recovery_methods": ["code"], "code_ttl": 3600})).await;
+    let ask = async || {
+        app.post("/v1/password/forgot", json!({"practice": "therapy", "identifier": "jane"})).await.status
+    };
+    let (request, code) = {
+        let request = app.forgot_by_code("therapy", "client", "jane").await;
+        app.deliver().await;
+        (request, code_in(&app.mailbox.messages()[0]))
+    };
+    for _ in 0..2 {
+        assert_eq!(ask().await, 202);
+    }
+    app.clock.advance(Duration::from_mins(59));
+    assert_eq!(
+        app.verify(&request, &other_than(&code)).await.status,
+        400,
+        "the mail was late, and the code is good"
+    );
+    assert_eq!(app.verify(&request, &code).await.status, 200);
+    app.clock.advance(Duration::from_mins(2));
+    assert_eq!(ask().await, 202, "the fourth");
+    app.clock.advance(hours(2));
+    assert_eq!(ask().await, 429, "the fifth");
+    app.clock.advance(hours(21) + Duration::from_mins(28));
+    assert_eq!(ask().await, 429, "24 hours and 29 minutes");
+    app.clock.advance(Duration::from_mins(31));
+    assert_eq!(ask().await, 202, "25 hours after the first");
 }
 
 #[tokio::test]

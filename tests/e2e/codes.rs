@@ -193,3 +193,29 @@ async fn a_tickets_id_does_not_tell_the_request_with_which_its_code_is_entered()
     let tickets = app.store.list_tickets(app.account("jane").await.id).await.unwrap().tickets;
     assert_ne!(tickets[0].id.to_string(), request);
 }
+
+#[tokio::test]
+async fn a_request_and_its_mail_share_a_label_that_tells_nothing_else() {
+    let app = TestApp::start().await;
+    let ask = async |identifier: &str| {
+        let body = json!({"practice": "agency", "identifier": identifier, "method": "code"});
+        let answer = app.post("/v1/password/forgot", body).await.json();
+        app.deliver().await;
+        answer["label"].as_str().unwrap().to_owned()
+    };
+    let mut labels = Vec::new();
+    for identifier in ["jane", "jane", "family@agency.test"] {
+        let label = ask(identifier).await;
+        let mail = app.mailbox.messages().remove(0);
+        let text = mail.text.unwrap();
+        assert!(text.contains(&format!("marked {label}.")), "{label}: {text}");
+        assert!(mail.html.unwrap().contains(&format!("<strong>{label}</strong>")));
+        assert!(!labels.iter().any(|other| text.contains(other)), "{labels:?}: {text}");
+        labels.push(label);
+    }
+    let sent = app.mailbox.messages().len();
+    for unknown in ["nobody", "dora", "nobody@agency.test"] {
+        assert_eq!(ask(unknown).await.len(), 4, "{unknown}");
+    }
+    assert_eq!(app.mailbox.messages().len(), sent);
+}

@@ -1,7 +1,7 @@
 //! This module serves `POST /v1/password/forgot`, which takes a request for a recovery link or code.
 
 use lambda_http::http::StatusCode;
-use rekey::domain::challenge::Challenge;
+use rekey::domain::challenge::{Challenge, label_of};
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
@@ -39,6 +39,10 @@ pub struct ForgotRequest {
 pub struct ForgotAnswer {
     /// The id of the request. A code is entered together with it.
     pub request_id: OutboxId,
+    /// The mark of the request: four letters, which a mail with a code has too. A person who has asked twice sees by it which
+    /// code to enter.
+    #[schema(pattern = "^[BCDFGHJKLMNPQRSTVWXZ]{4}$")]
+    pub label: String,
     /// The way to recover that the request asks for.
     pub method: RecoveryMethod,
 }
@@ -78,9 +82,10 @@ pub async fn forgot_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
     let kind = OutboxKind::Recovery { portal: asked.portal, identifier, challenge };
     let request = OutboxItem::new(&deps.ambient, &practice.slug, kind, Some(call.address))?;
     match count_and_write(deps, call, &request).await? {
-        Decision::Allowed => {
-            Reply::json(StatusCode::ACCEPTED, &ForgotAnswer { request_id: request.id, method })
-        }
+        Decision::Allowed => Reply::json(
+            StatusCode::ACCEPTED,
+            &ForgotAnswer { request_id: request.id, label: label_of(request.id), method },
+        ),
         Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
     }
 }

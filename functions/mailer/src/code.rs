@@ -1,6 +1,6 @@
 //! The code of a mailbox: it is derived, stored as a digest with its request, and mailed.
 
-use rekey::domain::challenge::{Challenge, Holder, Mailed};
+use rekey::domain::challenge::{Challenge, Holder, Mailed, label_of};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::secrets::code::Code;
 use rekey::secrets::derivation::Derivation;
@@ -26,7 +26,9 @@ pub(crate) async fn send_code<'a>(
     let links: Vec<Link<'_>> =
         ticketed.iter().map(|ticketed| Link { username: ticketed.account.username.as_str(), url }).collect();
     let letter = delivery.letter(Kind::VerificationCode, first.account, &links);
-    let letter = Letter { code: Some(&code), valid_until: Some(until.to_jiff()), ..letter };
+    let label = label_of(delivery.item.id);
+    let until = Some(until.to_jiff());
+    let letter = Letter { code: Some(&code), label: Some(&label), valid_until: until, ..letter };
     delivery.send(&mailbox.to, &letter, addressed(&ticketed)).await?;
     Ok(ticketed)
 }

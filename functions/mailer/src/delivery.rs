@@ -54,6 +54,7 @@ impl Delivery<'_> {
             time_zone: &practice.time_zone,
             links,
             code: None,
+            label: None,
             freeze_url: None,
             valid_until: None,
             at: self.item.at.to_jiff(),

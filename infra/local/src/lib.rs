@@ -3,7 +3,7 @@
 //! - [`dynamodb`]: a DynamoDB in this process, and Rekey's table in it.
 //! - [`mailbox`] and [`secrets`]: SES v2 and Secrets Manager, on one port ([`services`]), with a mailbox to look into.
 //! - [`keys`]: the four secrets of a deployment, newly made.
-//! - [`reference`]: the HTML reference of the API, for the same port.
+//! - [`mod@reference`]: the HTML reference of the API, for the same port.
 //! - [`pump`]: delivers the table's stream to a function in batches, as Lambda's event source mapping does.
 //!
 //! Each speaks the protocol of its service, so that the functions and the AWS SDKs need no special case. This crate is

@@ -11,24 +11,36 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::limit::Window;
-use crate::domain::practice::LONGEST_CODE_LIFE;
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId, TicketId};
 use crate::secrets::code::Code;
 use crate::secrets::keyring::{KeyError, Keyring};
-use crate::secrets::token::Digest;
+use crate::secrets::token::{Digest, digest_of};
 
 /// The number of guesses that are compared with one code.
 pub const ATTEMPTS: u64 = 5;
-/// The number of codes that an identifier gets within [`DAY`].
+/// The number of codes that an identifier gets within a day and the life of a code.
 pub const PER_DAY: usize = 4;
-/// One day and the longest life of a code. With it, the codes of only one such window can be guessed at within any 24
-/// hours.
-pub const DAY: Duration = days(1).saturating_add(Duration::from_secs(LONGEST_CODE_LIFE as u64));
-/// The limit on codes, as a window.
-pub const BUDGET: Window = Window { count: PER_DAY, span: DAY };
+/// The least time that is added to a day for the life of a code.
+const LEAST_LIFE: Duration = Duration::from_mins(15);
 /// The life of the token that a code is exchanged for. The time is for choosing a password.
 pub const TOKEN_LIFE: Duration = Duration::from_mins(15);
+
+/// The letters of a label: no vowels, so that it is no word, and none that looks like a digit.
+const LABEL_LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+/// The number of letters of a label.
+const LABEL_LENGTH: usize = 4;
+
+/// The mark that a request and its mail share, such as `KTRM`. A person who has asked twice sees by it which mail's code belongs
+/// on the page.
+///
+/// It follows from the request's id alone, so it is the same for every identifier and tells nothing of an account. Nobody learns
+/// the id from it: four letters stand for 160,000 marks, and an id has 80 random bits.
+pub fn label_of(request: OutboxId) -> String {
+    let digest = digest_of(&format!("rekey label {request}"));
+    let letter = |byte: &u8| char::from(LABEL_LETTERS[usize::from(*byte) % LABEL_LETTERS.len()]);
+    digest.as_bytes().iter().take(LABEL_LENGTH).map(letter).collect()
+}
 
 /// The terms on which a request for a code can be answered. They are written alike for every identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +123,14 @@ impl Challenge {
         Ok(None)
     }
 
+    /// The limit on codes for a request of the given time, as a window: one day and the life of a code, which counts as 15
+    /// minutes at least. With it, the codes of only one such window can be guessed at within any 24 hours.
+    pub fn budget(&self, asked_at: Timestamp) -> Window {
+        let life = self.valid_until.millis() - asked_at.millis();
+        let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());
+        Window { count: PER_DAY, span: days(1) + life.max(LEAST_LIFE) }
+    }
+
     /// The account that a wrong guess was aimed at, if the request has exactly one account.
     pub fn only_holder(&self) -> Option<&Holder> {
         match self.mailed.as_slice() {
@@ -141,5 +161,30 @@ mod tests {
             assert!(documentation.contains(&row), "ARCHITECTURE.md lacks {row}");
         }
         assert_eq!((ATTEMPTS, ATTEMPTS * PER_DAY as u64), (5, 20));
+    }
+
+    #[test]
+    fn the_window_of_codes_grows_with_their_life() {
+        let asked_at = Timestamp::from_millis(1_795_286_130_000);
+        let span = |minutes: u64| {
+            let life = Duration::from_secs(minutes * 60);
+            Challenge::new(8, asked_at + life).budget(asked_at).span.as_secs() / 60
+        };
+        for (life, window) in
+            [(5, 24 * 60 + 15), (10, 24 * 60 + 15), (15, 24 * 60 + 15), (16, 24 * 60 + 16), (60, 25 * 60)]
+        {
+            assert_eq!(span(life), window, "{life}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_four_letters_that_tell_requests_apart() {
+        let label = |n: u8| label_of(OutboxId::from_bytes([n; 16]));
+        assert_eq!(label(1), label(1));
+        let labels: std::collections::BTreeSet<String> = (0..=255).map(label).collect();
+        assert!(labels.len() > 250, "{} of 256", labels.len());
+        let is_label =
+            |label: &String| label.len() == 4 && label.bytes().all(|letter| LABEL_LETTERS.contains(&letter));
+        assert!(labels.iter().all(is_label));
     }
 }

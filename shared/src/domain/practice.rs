@@ -16,7 +16,7 @@ use crate::domain::origin::Origin;
 mod policy;
 mod portals;
 
-pub use policy::{LONGEST_CODE_LIFE, Policy};
+pub use policy::Policy;
 use portals::check_url;
 pub use portals::{PortalOrigin, PortalScheme, PortalUrls, Portals};
 
@@ -358,7 +358,7 @@ mod tests {
         let documented = serde_json::to_value(<Policy as utoipa::PartialSchema>::schema()).expect("JSON");
         for (member, low, high) in [
             ("link_ttl", 600, 172_800),
-            ("code_ttl", 300, 900),
+            ("code_ttl", 300, 3_600),
             ("code_length", 6, 10),
             ("invitation_ttl", 3_600, 2_592_000),
             ("temporary_password_ttl", 3_600, 259_200),

@@ -132,6 +132,8 @@ pub struct Letter<'a> {
     pub links: &'a [Link<'a>],
     /// The code or the temporary password, in groups for reading.
     pub code: Option<&'a str>,
+    /// For [`Kind::VerificationCode`]: the mark of the request, which the page that asked shows too.
+    pub label: Option<&'a str>,
     /// For [`Kind::PasswordChanged`]: the link by which the owner reports that the change was not theirs.
     pub freeze_url: Option<&'a str>,
     /// The time at which the links or the code expire. A notice needs none.
@@ -160,8 +162,8 @@ pub enum ComposeError {
     /// The letter has links or a code that expire, and does not say when.
     #[error("a mail with links or a code needs the time at which they end")]
     NoEnd,
-    /// The letter has no code, and its kind needs one.
-    #[error("a mail with a code needs the code")]
+    /// The letter has no code, or no mark of its request, and its kind needs it.
+    #[error("a mail with a code needs the code, and the mark of its request")]
     NoCode,
     /// An address is not absolute `https` or `http`, or would not stay whole on one line.
     #[error("an address in a mail is not a plain web address")]
@@ -195,7 +197,8 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_end() && letter.valid_until.is_none() {
         return Err(ComposeError::NoEnd);
     }
-    if letter.kind.has_code() && letter.code.is_none() {
+    let unlabelled = letter.kind == Kind::VerificationCode && letter.label.is_none();
+    if letter.kind.has_code() && letter.code.is_none() || unlabelled {
         return Err(ComposeError::NoCode);
     }
     if letter.kind == Kind::PasswordChanged && letter.freeze_url.is_none() {
@@ -240,6 +243,7 @@ struct Facts<'a> {
     portal_url: &'a str,
     links: Vec<LinkFacts<'a>>,
     code: Option<&'a str>,
+    label: Option<&'a str>,
     freeze_url: Option<&'a str>,
     at: String,
     valid_until: Option<String>,
@@ -269,6 +273,7 @@ impl<'a> Facts<'a> {
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
             code: letter.code,
+            label: letter.label,
             freeze_url: letter.freeze_url,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),

@@ -8,7 +8,6 @@
 
 use std::time::Duration;
 
-use crate::domain::challenge;
 use crate::domain::event::Event;
 use crate::domain::limit::{ForgotLimits, Subject, Window};
 use crate::domain::outbox::OutboxItem;
@@ -42,8 +41,8 @@ impl Store {
     /// One transaction:
     ///
     /// - The identifier's counter takes the request. Condition: every window has room.
-    /// - For a code, the identifier's counter of codes takes it too. Condition: it has fewer than four in 24 hours and 15
-    ///   minutes.
+    /// - For a code, the identifier's counter of codes takes it too. Condition: it has fewer than four in a day and the
+    ///   life of a code, which counts as 15 minutes at least.
     /// - The source address's counter takes the request. Condition: every window has room.
     /// - The `REQUEST` item is put. Condition: it does not exist.
     ///
@@ -57,10 +56,11 @@ impl Store {
         limits: &ForgotLimits,
     ) -> Result<Decision, StoreError> {
         // Nobody's configuration lifts the limit on codes: it is what keeps them from being guessed.
-        let codes: &[Window] = if request.challenge().is_some() { &[challenge::BUDGET] } else { &[] };
+        let codes: Vec<Window> =
+            request.challenge().map(|challenge| challenge.budget(request.at)).into_iter().collect();
         let mut counters = vec![
             Counter { key: keys::forgot_limit(identifier), windows: &limits.identifier, is_own: true },
-            Counter { key: keys::code_limit(identifier), windows: codes, is_own: true },
+            Counter { key: keys::code_limit(identifier), windows: &codes, is_own: true },
             Counter { key: keys::forgot_limit(address), windows: &limits.address, is_own: false },
         ];
         counters.retain(|counter| !counter.windows.is_empty());

@@ -20,9 +20,9 @@ pub struct Policy {
     #[serde(deserialize_with = "whole_number")]
     #[schema(minimum = 600, maximum = 172_800)]
     pub link_ttl: u32,
-    /// The life of a verification code, in seconds: 5 to 15 minutes, 10 minutes by default.
+    /// The life of a verification code, in seconds: 5 to 60 minutes, 10 minutes by default.
     #[serde(deserialize_with = "whole_number")]
-    #[schema(minimum = 300, maximum = 900)]
+    #[schema(minimum = 300, maximum = 3_600)]
     pub code_ttl: u32,
     /// The number of digits of a verification code: 6 to 10, 8 by default.
     #[serde(deserialize_with = "whole_number")]
@@ -64,8 +64,8 @@ const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
 const DAY: u32 = 24 * HOUR;
 
-/// The longest life that a practice may give a code, in seconds.
-pub const LONGEST_CODE_LIFE: u32 = 15 * MINUTE;
+/// The longest life that a practice may give a code, in seconds: grey-listing can hold a mail back for most of an hour.
+const LONGEST_CODE_LIFE: u32 = HOUR;
 
 impl Default for Policy {
     fn default() -> Self {

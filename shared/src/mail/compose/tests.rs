@@ -40,6 +40,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         time_zone: "America/New_York",
         links: &[JANE],
         code: Some("1234 5678"),
+        label: Some("KTRM"),
         freeze_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),

@@ -52,7 +52,7 @@ More than one account uses this email address. When you have entered the code, y
 Username: lily
 Username: tom
 
-Enter this code:
+This message is marked KTRM. Enter this code on the page that shows the same letters:
 
 1234 5678
 
@@ -84,7 +84,7 @@ en Cedar Family Practice.
 
 Nombre de usuario: jane
 
-Escriba este código:
+Este mensaje lleva la marca KTRM. Escriba este código en la página que muestra las mismas letras:
 
 1234 5678
 

@@ -34,6 +34,7 @@ fn a_letter_that_lacks_a_fact_is_refused_without_repeating_its_addresses() {
     assert!(matches!(error(Letter { valid_until: None, ..whole }), ComposeError::NoEnd));
     let code = letter(Kind::VerificationCode, Language::English);
     assert!(matches!(error(Letter { code: None, ..code }), ComposeError::NoCode));
+    assert!(matches!(error(Letter { label: None, ..code }), ComposeError::NoCode));
     for url in
         ["", "portal.cedar.test", "javascript:alert(1)", "https://cedar.test/#to ken", "https://x/\n#t"]
     {
