@@ -63,6 +63,9 @@ async fn an_administrator_changes_settings_within_their_bounds_and_it_is_recorde
     ];
     assert_eq!(members, expected);
     assert_eq!((&changes[1]["from"], &changes[1]["to"]), (&json!("86400"), &json!("3600")));
+    let moved = (&changes[3]["from"], &changes[3]["to"]);
+    assert_eq!(moved, (&json!("https://portal.agency.test"), &json!("https://my.agency.test")));
+    assert!(changes[4].get("to").is_none(), "a contact of the practice is not shown: {changes:?}");
 
     let both = [
         json!({"policy": {"code_length": 6}}),

@@ -106,8 +106,11 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The members that differ, by dotted path. Only members of the policy have their values with them, because those are nobody's
-/// personal data.
+/// The settings whose values stand in the event of a change: they are nobody's personal data. An auditor must see where the pages
+/// are that people were led to, and that may call the API.
+const SHOWN: [&str; 4] = ["policy.", "portals.", "time_zone", "locale"];
+
+/// The members that differ, by dotted path, with the values of those in [`SHOWN`].
 fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
     if before == after {
         return Vec::new();
@@ -123,7 +126,9 @@ fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
         };
         return members.into_iter().flat_map(inner).collect();
     }
-    let shown = |value: &Value| path.starts_with("policy.").then(|| value.to_string());
+    let is_shown = SHOWN.iter().any(|part| path.starts_with(part));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let shown = |value: &Value| is_shown.then(|| text(value));
     vec![Change { member: path.to_owned(), from: shown(before), to: shown(after) }]
 }
 
