@@ -1,8 +1,11 @@
 //! The operator creates practices and their first administrators, and imports accounts.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use rekey::domain::practice::Portal;
+use rekey::store::keys;
 use serde_json::{Value, json};
 
+use crate::support::staff::StaffMember;
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, password_hash, practice, token_in};
 
 #[tokio::test]
@@ -193,4 +196,34 @@ async fn an_import_brings_caseloads_along() {
     assert_eq!((caseload[0].staff, caseload[0].role.as_deref()), (casey, Some("Nurse")));
     let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "casey").await;
     assert_eq!(member.list("caseload=mine").await, ["noor"]);
+}
+
+/// What an earlier release has written is searched as it was, until the operator has the entries written again.
+#[tokio::test]
+async fn a_directory_is_written_again_so_that_old_accounts_are_found_by_new_terms() {
+    let app = TestApp::start().await;
+    let new = json!({"username": "mora", "display_name": "Luc\u{ed}a Mora-Jones"});
+    app.import("agency", &[new]).await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let entries =
+        async || app.dump().await.into_iter().filter(|item| item.contains("FIND#")).collect::<Vec<_>>();
+    let whole = entries().await;
+    assert_eq!(member.list("q=lucia%20jones").await, ["mora"]);
+    for term in ["~lucia", "~jones"] {
+        let account = app.account("mora").await;
+        let entry = keys::directory_entry(&account, &format!("{term}#{}", account.id));
+        let key = [("pk", entry.pk), ("sk", entry.sk)]
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+        let delete = app.dynamodb.delete_item().table_name(&app.table).set_key(Some(key.into()));
+        delete.send().await.unwrap();
+    }
+    assert_eq!(member.list("q=lucia").await, [""; 0]);
+    for _ in 0..2 {
+        let answer = app.operate(json!({"action": "rebuild_directory", "practice": "agency"})).await.unwrap();
+        assert_eq!(answer, json!({"accounts": 10}));
+        assert_eq!(entries().await, whole);
+    }
+    assert_eq!(member.list("q=lucia%20jones").await, ["mora"]);
+    let error = app.operate(json!({"action": "rebuild_directory", "practice": "nowhere"})).await.unwrap_err();
+    assert_eq!(error.to_string(), "no practice is called nowhere");
 }

@@ -35,8 +35,8 @@ pub struct ListQuery {
     /// The portal of the accounts. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// The words to search for. Each must begin a word of the name, the username, the email or the record email. Without words,
-    /// all accounts are listed.
+    /// The words to search for. Each must begin a word of the name or a part of one, the username, the email or the
+    /// record email. Case and accents do not count. Without words, all accounts are listed.
     #[serde(default)]
     pub q: String,
     /// The caller's own caseload (`mine`), or all clients. The default is `all`. A caller who may see only their own caseload

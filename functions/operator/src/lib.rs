@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod administrator;
+pub mod directory;
 pub mod import;
 mod practice;
 
@@ -89,6 +90,7 @@ enum Invocation {
     CreatePractice(practice::CreatePractice),
     CreateAdministrator(administrator::CreateAdministrator),
     ImportAccounts(ImportAccounts),
+    RebuildDirectory(directory::RebuildDirectory),
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +127,9 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
         }
         Invocation::ImportAccounts(asked) => {
             serde_json::to_value(import::import_accounts(deps, &asked.practice, &asked.lines).await?)
+        }
+        Invocation::RebuildDirectory(asked) => {
+            serde_json::to_value(directory::rebuild_directory(deps, &asked).await?)
         }
     };
     answer.map_err(|error| OperatorError::Invalid(error.to_string()))

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::account::Account;
+use crate::domain::text::without_accents;
 use crate::platform::ids::AccountId;
+use crate::platform::typing::is_invisible;
 
 /// The words of a search. Each of them must begin one of the account's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +55,8 @@ const TERM: &str = "~";
 
 /// The number of words of a name or a search that count.
 const MOST_WORDS: usize = 12;
+/// The number of parts of a name's words that count. A transaction has room for 100 writes.
+const MOST_PARTS: usize = 30;
 /// The number of characters of a term that count. A sort key has at most 1024 bytes.
 const LONGEST: usize = 64;
 
@@ -71,12 +75,13 @@ fn with_account(entry: &str, account: AccountId) -> String {
     format!("{entry}#{account}")
 }
 
-/// The terms by which an account is found: the words of its name, its username and its addresses.
+/// The terms by which an account is found: the words of its name and their parts, its username and its addresses.
 fn terms(account: &Account) -> BTreeSet<String> {
     let name = fold(&account.display_name);
+    let parts: BTreeSet<String> = words(&name).flat_map(|word| parts(&word)).take(MOST_PARTS).collect();
     let addresses =
         [&account.email, &account.record_email].into_iter().flatten().map(|email| cut(&fold(email.as_str())));
-    words(&name).chain([cut(&fold(account.username.as_str()))]).chain(addresses).collect()
+    parts.into_iter().chain([cut(&fold(account.username.as_str()))]).chain(addresses).collect()
 }
 
 /// The words of a name or a search. Their number and their length are limited, because a sort key and a transaction
@@ -85,12 +90,56 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split_whitespace().take(MOST_WORDS).map(cut)
 }
 
+/// A word, and its parts by which it is found too: what follows a hyphen or an apostrophe (`jones` of `smith-jones`, `neil` of
+/// `o'neil`), the whole without them, and what follows each character of a script that writes without blanks.
+fn parts(word: &str) -> Vec<String> {
+    let mut parts = vec![word.to_owned()];
+    let mut before = None;
+    for (place, c) in word.char_indices() {
+        if before.is_some_and(is_joint) || before.is_some_and(is_unspaced) && is_unspaced(c) {
+            parts.push(word[place..].to_owned());
+        }
+        before = Some(c);
+    }
+    if word.contains(is_joint) {
+        parts.push(word.replace(is_joint, ""));
+    }
+    parts
+}
+
+const fn is_joint(c: char) -> bool {
+    matches!(c, '-' | '\'')
+}
+
+/// Whether a character belongs to a script that writes without blanks: Chinese, Japanese or Korean.
+const fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 
+/// The form of a text that is compared: neither case nor accents count, typographic apostrophes and hyphens are the plain ones,
+/// and invisible characters are left out. The text is lower-cased, upper-cased and lower-cased again, which joins letters that
+/// have more than two forms, such as ß and SS.
 fn fold(text: &str) -> String {
-    text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    let plain: String = text.chars().filter(|&c| !is_invisible(c)).map(plain_mark).collect();
+    let cased: String = plain
+        .nfkc()
+        .flat_map(char::to_lowercase)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect();
+    without_accents(&cased).collect()
+}
+
+const fn plain_mark(c: char) -> char {
+    match c {
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' | '\u{2032}' | '\u{ff07}' | '\u{b4}' | '`' => '\'',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}' => '-',
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +172,45 @@ mod tests {
         for missed in ["ane", "jane smith", "jd2", "agency.test"] {
             assert!(!Search::parse(missed).finds(&jane), "{missed}");
         }
+    }
+
+    #[test]
+    fn a_name_is_found_however_it_is_spelled_and_by_its_parts() {
+        for (name, searches) in [
+            ("Lucía Mora", vec!["lucia mora", "LUCÍA", "luci\u{301}a", "mora lu"]),
+            (
+                "Anna Smith-Jones",
+                vec!["Jones", "smith", "smith-jones", "Smith\u{2010}Jones", "smithjones", "anna jo"],
+            ),
+            ("Seán O\u{2019}Brien", vec!["o'brien", "O\u{2019}Brien", "obrien", "brien", "sean"]),
+            ("Shaun O'Neil", vec!["Neil", "o\u{2bc}neil", "oneil"]),
+            ("Jean-Luc de la Tour", vec!["luc", "jeanluc", "tour"]),
+            ("Jürgen Groß", vec!["gross", "GROSS", "groß", "jurgen"]),
+            ("İpek Yıldız", vec!["ipek", "yildiz"]),
+            ("山田太郎", vec!["山田", "太郎", "田太", "郎"]),
+            ("やまだ はなこ", vec!["はな", "なこ", "まだ"]),
+            ("김민수", vec!["민수", "김"]),
+            ("ﬁona \u{200b}Bly\u{feff}th", vec!["fiona", "blyth"]),
+            ("Nguyễn Thị Hương", vec!["nguyen", "huong", "thi"]),
+        ] {
+            let person = account(name, "x1", "x1@agency.test");
+            for search in searches {
+                assert!(Search::parse(search).finds(&person), "{search}: {name}");
+                assert!(!Search::parse(search).entries_of(&person).is_empty(), "{search}: {name}");
+            }
+        }
+        let jones = account("Anna Smith-Jones", "x1", "x1@agency.test");
+        for missed in ["ones", "nna", "smith jonas", "-jones"] {
+            assert!(!Search::parse(missed).finds(&jones), "{missed}");
+        }
+    }
+
+    #[test]
+    fn no_name_has_more_entries_than_a_transaction_has_room_for() {
+        let long = account(&"山田太郎".repeat(25), &"a-".repeat(100), "x1@agency.test");
+        assert!(entries(&long).len() <= MOST_PARTS + 4, "{}", entries(&long).len());
+        let joints = account(&"a-b'c-d e-f-g ".repeat(7), "x1", "x1@agency.test");
+        assert!(entries(&joints).len() <= MOST_PARTS + 4);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::domain::limit::Window;
-use crate::domain::text::{InvalidMember, is_line};
+use crate::domain::text::{self, InvalidMember, is_line};
 use crate::platform::clock::{Ambient, days};
 use crate::secrets::keyring::Keyring;
 use crate::secrets::password::{HashError, Hasher, Password, PasswordHash};
@@ -119,13 +119,9 @@ fn fold(answer: &str) -> Zeroizing<String> {
     )
 }
 
-/// The same without the accents of Latin, Greek and Cyrillic letters. Marks that make another letter of it in other scripts,
-/// such as the voicing marks of Japanese, stay.
+/// The same, where accents do not count either.
 fn without_accents(answer: &str) -> Zeroizing<String> {
-    let folded = fold(answer);
-    let plain: Zeroizing<String> =
-        Zeroizing::new(folded.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).collect());
-    Zeroizing::new(plain.nfkc().filter(|c| c.is_alphanumeric()).collect())
+    Zeroizing::new(text::without_accents(&fold(answer)).filter(|c| c.is_alphanumeric()).collect())
 }
 
 #[cfg(test)]

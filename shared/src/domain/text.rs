@@ -1,6 +1,8 @@
 //! The rules for free text, such as names, reasons, roles and questions in people's own words, and the error that names
 //! a member of a request that breaks its rule.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// A member of a request breaks its rule. Neither text repeats the value that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {rule}")]
@@ -38,4 +40,10 @@ pub fn is_line(words: &str, most: usize) -> bool {
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
+}
+
+/// The text in form NFKC without the accents of Latin, Greek and Cyrillic letters. Marks that make another letter of it in other
+/// scripts, such as the voicing marks of Japanese, stay.
+pub fn without_accents(text: &str) -> impl Iterator<Item = char> {
+    text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfkc()
 }

@@ -75,6 +75,13 @@ impl Store {
         answer.items.unwrap_or_default().into_iter().map(place).collect()
     }
 
+    /// Puts every entry of an account that a release makes of it, whether or not it is there.
+    ///
+    /// One transaction: each entry is put, without a condition. One round trip.
+    pub async fn put_entries(&self, account: &Account) -> Result<(), StoreError> {
+        self.transact(directory_writes(None, account)).await.map(|_| ())
+    }
+
     /// Finds accounts by id, in the order given, without those that do not exist. One round trip for each 100 accounts.
     pub async fn find_accounts(&self, ids: &[AccountId]) -> Result<Vec<Account>, StoreError> {
         let mut found = HashMap::new();

@@ -1,0 +1,54 @@
+//! `rebuild_directory`: the entries by which staff find accounts, written again.
+
+use rekey::domain::directory::Search;
+use rekey::domain::practice::{Portal, Slug};
+use rekey::platform::ids::AccountId;
+use rekey::store::directory::Part;
+use serde::{Deserialize, Serialize};
+
+use crate::{Deps, OperatorError, find_practice};
+
+/// The number of accounts that are read at a time.
+const BATCH: i32 = 100;
+
+/// The practice whose directory is rebuilt.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RebuildDirectory {
+    practice: Slug,
+}
+
+/// The outcome of a rebuilding.
+#[derive(Debug, Serialize)]
+pub struct Rebuilt {
+    /// The number of accounts whose entries were written.
+    pub accounts: usize,
+}
+
+/// Writes the entries of every account of a practice, as this release makes them. Entries of former releases stay; a list passes
+/// over them. It can be repeated, also while staff work: an account that changes meanwhile has its own entries written by that.
+pub(crate) async fn rebuild_directory(
+    deps: &Deps,
+    asked: &RebuildDirectory,
+) -> Result<Rebuilt, OperatorError> {
+    let practice = find_practice(deps, &asked.practice).await?;
+    let everybody = Search::parse("");
+    let mut rebuilt = Rebuilt { accounts: 0 };
+    for portal in [Portal::Client, Portal::Staff] {
+        let mut after: Option<String> = None;
+        loop {
+            let part = Part { after: after.as_deref(), limit: BATCH };
+            let places = deps.store.search_directory(&practice.slug, portal, &everybody, part).await?;
+            let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
+            for account in deps.store.find_accounts(&ids).await? {
+                deps.store.put_entries(&account).await?;
+                rebuilt.accounts += 1;
+            }
+            match places.into_iter().next_back() {
+                Some(last) => after = Some(last.entry),
+                None => break,
+            }
+        }
+    }
+    Ok(rebuilt)
+}
