@@ -110,18 +110,18 @@ async fn an_import_takes_what_it_can_and_says_what_is_wrong_with_the_rest() {
         .collect();
     let expected = [
         "1 created",
-        "3 failed . cannot be read",
+        "3 failed the line is not valid JSON",
         "4 existing",
-        "5 failed username cannot be read",
-        "6 failed email cannot be read",
+        "5 failed username: a username must not contain @",
+        "6 failed email: is not an email address",
         "7 failed password_hash: is no Argon2 (PHC) and no bcrypt hash",
         "8 failed role: a client has none",
         "9 failed role: must be staff or admin",
         "10 failed locale: must be a language tag such as en, es-MX or zh-Hant",
-        "11 failed colour cannot be read",
+        "11 failed colour: unknown field `colour`",
         "12 existing",
         "13 created",
-        "14 failed there is more than one JSON object in the line",
+        "14 failed line: must have one JSON object",
     ];
     assert_eq!(results, expected);
     assert_eq!(
@@ -178,7 +178,7 @@ async fn an_import_brings_caseloads_along() {
         (line(json!([{"staff": "jane"}])), "caseload: no member of staff is called jane"),
         (line(json!([{"staff": "casey", "role": " "}])), "caseload: a role has"),
         (line(json!(many)), "caseload: a client has at most 20"),
-        (line(json!([{"staff": "casey", "boss": true}])), "caseload[0].boss cannot be read"),
+        (line(json!([{"staff": "casey", "boss": true}])), "caseload[0].boss: unknown field `boss`"),
         (
             json!({"portal": "staff", "role": "staff", "username": "noor", "display_name": "N", "caseload": [{"staff": "casey"}]}),
             "caseload: ",
@@ -226,4 +226,50 @@ async fn a_directory_is_written_again_so_that_old_accounts_are_found_by_new_term
     assert_eq!(member.list("q=lucia%20jones").await, ["mora"]);
     let error = app.operate(json!({"action": "rebuild_directory", "practice": "nowhere"})).await.unwrap_err();
     assert_eq!(error.to_string(), "no practice is called nowhere");
+}
+
+/// A file as an editor and another system leave it.
+#[tokio::test]
+async fn a_file_may_have_a_byte_order_mark_other_line_ends_blank_lines_and_empty_members() {
+    let app = TestApp::start_with(&[]).await;
+    app.create_practice("agency", json!({})).await;
+    let hash = format!("  {}\n", password_hash());
+    let lines = [
+        json!({"username": "ann", "email": "", "record_email": " ", "locale": "", "display_name": "Ann", "password_hash": hash}).to_string(),
+        String::new(),
+        "   ".to_owned(),
+        format!("  {}\t", json!({"username": "bea", "email": " bea@agency.test\r\n", "display_name": "Bea", "password_hash": ""})),
+        json!({"username": "", "display_name": "C"}).to_string(),
+        json!({"username": 7, "display_name": "D"}).to_string(),
+        json!({"display_name": "E"}).to_string(),
+        "[1]".to_owned(),
+        "null".to_owned(),
+    ]
+    .join("\r\n");
+    let lines = format!("\u{feff}{lines}\r\n");
+    let answer = app
+        .operate(json!({"action": "import_accounts", "practice": "agency", "lines": lines}))
+        .await
+        .unwrap();
+    let results: Vec<String> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| format!("{} {}", result["line"], result["error"].as_str().unwrap_or("created")))
+        .collect();
+    let expected = [
+        "1 created",
+        "4 created",
+        "5 username: must not be empty",
+        "6 username: must be a string",
+        "7 body: missing field `username`",
+        "8 body: must be an object",
+        "9 body: must be an object",
+    ];
+    assert_eq!(results, expected);
+    let (ann, bea) = (app.account("ann").await, app.account("bea").await);
+    assert_eq!((ann.email, ann.record_email, ann.locale), (None, None, None));
+    assert_eq!(bea.email.unwrap().as_str(), "bea@agency.test");
+    assert!(bea.password.is_none());
+    assert_eq!(app.sign_in("ann", PASSWORD).await.status, 201);
 }

@@ -1,5 +1,7 @@
 //! This module imports accounts from JSON Lines. Each line is imported by itself, and an import can be repeated without harm.
 
+use std::fmt;
+
 use rekey::domain::account::{Account, Assignment, NewAccount, Role, Setup, check_role};
 use rekey::domain::event::Action;
 use rekey::domain::identifier::{Email, Identifier, Username};
@@ -9,7 +11,8 @@ use rekey::domain::question::NewQuestion;
 use rekey::domain::question::Question;
 use rekey::domain::text::{check_name, is_line};
 use rekey::secrets::password::PasswordHash;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Deps, OperatorError, find_practice};
 
@@ -21,9 +24,12 @@ struct Line {
     #[serde(default)]
     portal: Portal,
     username: Username,
+    #[serde(default, deserialize_with = "blank_is_absent")]
     email: Option<Email>,
     display_name: String,
+    #[serde(default, deserialize_with = "blank_is_absent")]
     record_email: Option<Email>,
+    #[serde(default, deserialize_with = "blank_is_absent")]
     locale: Option<String>,
     #[serde(default = "yes")]
     active: bool,
@@ -32,6 +38,7 @@ struct Line {
     #[serde(default)]
     refused: bool,
     role: Option<Role>,
+    #[serde(default, deserialize_with = "blank_is_absent")]
     password_hash: Option<String>,
     #[serde(default)]
     invited: bool,
@@ -39,6 +46,18 @@ struct Line {
     /// The members of staff who look after a client. They must exist, or their lines must come before this one.
     #[serde(default)]
     caseload: Vec<OnCaseload>,
+}
+
+/// Reads a member that exports write as `""` when there is none. Blanks and line ends around a text are none of it.
+fn blank_is_absent<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<String>,
+    T::Error: fmt::Display,
+{
+    let text = Option::<String>::deserialize(deserializer)?;
+    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    text.map(T::try_from).transpose().map_err(D::Error::custom)
 }
 
 /// A member of staff who looks after the client.
@@ -105,6 +124,8 @@ pub(crate) async fn import_accounts(
 ) -> Result<Imported, OperatorError> {
     let practice = find_practice(deps, slug).await?;
     let mut imported = Imported::default();
+    // Editors and exports put a byte-order mark in front.
+    let lines = lines.strip_prefix('\u{feff}').unwrap_or(lines);
     for (index, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let Outcome { username, status } = import_line(deps, &practice, text).await;
         let (status, error) = match status {
@@ -129,13 +150,13 @@ struct Outcome {
 }
 
 async fn import_line(deps: &Deps, practice: &Practice, text: &str) -> Outcome {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let unreadable = |why: String| Outcome { username: None, status: Err(why) };
-    let line: Line = match serde_path_to_error::deserialize(&mut deserializer) {
-        Ok(line) if deserializer.end().is_ok() => line,
-        Ok(_) => return unreadable("there is more than one JSON object in the line".to_owned()),
-        // The message of serde may quote the value, and a password hash must not come back in an answer.
-        Err(error) => return unreadable(format!("{} cannot be read", error.path())),
+    // The message never quotes the value, because a password hash must not come back in an answer.
+    let line: Line = match rekey::http::call::read_line(text) {
+        Ok(line) => line,
+        Err(problem) => {
+            let why = problem.detail().unwrap_or("the line is not valid JSON").to_owned();
+            return Outcome { username: None, status: Err(why) };
+        }
     };
     let username = Some(line.username.as_str().to_owned());
     Outcome { username, status: create(deps, practice, line).await }

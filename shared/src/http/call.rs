@@ -63,6 +63,7 @@ impl Call {
         if !self.is_json() {
             return Err(Problem::new(ErrorCode::UnsupportedMediaType));
         }
+        must_be_an_object(body)?;
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
         deserializer.end().map_err(|_| Problem::new(ErrorCode::MalformedJson))?;
@@ -155,6 +156,9 @@ fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(St
 /// # Errors
 /// 400 with the member that is wrong. The value is not repeated.
 pub fn read<T: DeserializeOwned>(invocation: serde_json::Value) -> Result<T, Problem> {
+    if invocation.is_array() {
+        return Err(Problem::invalid("body", "must be an object"));
+    }
     serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error))
 }
 
@@ -168,6 +172,26 @@ fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         serde_json::error::Category::Data => Problem::invalid(&member, &without_values(error.inner())),
         _ => Problem::new(ErrorCode::MalformedJson),
     }
+}
+
+/// Refuses an array, which serde would read as the members of an object in their order.
+fn must_be_an_object(json: &[u8]) -> Result<(), Problem> {
+    if json.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("body", "must be an object"));
+    }
+    Ok(())
+}
+
+/// Reads one line of JSON Lines as the given shape.
+///
+/// # Errors
+/// 400 naming the member that is wrong, without repeating it; without a detail for a line that is no JSON.
+pub fn read_line<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
+    must_be_an_object(line.as_bytes())?;
+    let mut deserializer = serde_json::Deserializer::from_str(line);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
+    deserializer.end().map_err(|_| Problem::invalid("line", "must have one JSON object"))?;
+    Ok(value)
 }
 
 /// Leaves the value out of an error of serde. Its sentences quote the value that does not fit, and a password must not
@@ -188,7 +212,8 @@ fn without_values(error: &serde_json::Error) -> String {
     match message.rsplit_once("expected ") {
         Some((_, expected)) if expected.starts_with("struct") => "must be an object".to_owned(),
         Some((_, expected)) => format!("must be {}", expected.split(" at line").next().unwrap_or_default()),
-        None => "is not valid".to_owned(),
+        // What is left is said by the types of this system. They state a rule, and never the value.
+        None => message.split(" at line").next().unwrap_or_default().to_owned(),
     }
 }
 

@@ -112,7 +112,8 @@ impl Replaced {
         let is_ulid = word.len() == 26 && word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
         let is_token = word.len() == 86;
         let is_code = word.len() == 8 && word.chars().all(|c| c.is_ascii_digit());
-        if !(is_ulid || is_token || is_code) {
+        let is_label = word.len() == 4 && word.chars().all(|c| LABEL_LETTERS.contains(c));
+        if !(is_ulid || is_token || is_code || is_label) {
             return word.to_owned();
         }
         if let Some(known) = self.known.get(word) {
@@ -123,6 +124,7 @@ impl Replaced {
         let (prefix, letters) = match word.len() {
             26 => ("01KAKZ2Y", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
             86 => ("", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+            4 => ("", LABEL_LETTERS),
             _ => ("", "0123456789"),
         };
         let filling = filling(*count, letters, word.len() - prefix.len());
@@ -131,6 +133,9 @@ impl Replaced {
         made
     }
 }
+
+/// The letters of the label of a request.
+const LABEL_LETTERS: &str = "BCDFGHJKLMNPQRSTVWXZ";
 
 /// Letters that look as if they were random, and are the same for the same `seed`.
 fn filling(seed: u64, letters: &str, length: usize) -> String {
