@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 API = "http://localhost:9000"
@@ -181,24 +182,40 @@ def run_browser(browser: str) -> None:
         subprocess.run(["node", "tests/browser/cookies.mjs", "--browser", browser], cwd=ROOT, check=True)
 
 
+def answer(path: str, token: str | None = None, body: dict[str, str] | None = None) -> Any:
+    """The answer of the API to a read, or to a POST of a body."""
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(f"{API}{path}", json.dumps(body).encode() if body else None, headers)
+    with urllib.request.urlopen(request) as reply:
+        return json.load(reply)
+
+
+@dataclass
+class Administrator:
+    """An administrator of a demo practice, signed in."""
+
+    token: str
+    # The ids of the own account and session.
+    own: list[str]
+
+
+def administrator() -> Administrator:
+    """Signs an administrator in."""
+    body = {"practice": "agency", "portal": "staff", "identifier": "admin", "password": "walk the green river"}
+    signed_in = answer("/v1/sessions", body=body)
+    token = str(signed_in["token"])
+    sessions = answer("/v1/sessions", token)["sessions"]
+    own = [signed_in["account"]["id"], *(session["id"] for session in sessions if session["current"])]
+    return Administrator(token, own)
+
+
 def is_signed_in(token: str) -> bool:
     """Whether a session is good."""
-    request = urllib.request.Request(f"{API}/v1/account", headers={"authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request) as reply:
-            return bool(reply.status == 200)
+        answer("/v1/account", token)
     except urllib.error.HTTPError:
         return False
-
-
-def administrators_session() -> str:
-    """The token of a session of an administrator of a demo practice."""
-    body = {"practice": "agency", "portal": "staff", "identifier": "admin", "password": "walk the green river"}
-    request = urllib.request.Request(
-        f"{API}/v1/sessions", json.dumps(body).encode(), {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as reply:
-        return str(json.load(reply)["token"])
+    return True
 
 
 def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
@@ -206,15 +223,17 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
     program = [ROOT / "target/contract/python/bin/schemathesis", "--config-file", "schemathesis.toml"]
     for name in callers:
         with stack():
-            token = administrators_session() if name == "administrator" else None
+            caller = administrator() if name == "administrator" else None
+            token = caller.token if caller else None
             headers = ["--header", f"Authorization: Bearer {token}"] if token else []
+            environment = os.environ | {"REKEY_OWN": ",".join(caller.own) if caller else ""}
             # Signing out would leave the rest of the run without its session.
             without = ["--exclude-operation-id", "signOut"] if token else []
             print(f"-- as {name}", flush=True)
             done = subprocess.run(
                 [*program, "run", ROOT / "infra/openapi.json", "--url", API, *headers, *without, "--checks", "all",
                  "--max-examples", str(examples), "--seed", str(seed), "--no-color", "--continue-on-failure"],
-                cwd=ROOT / "target/contract",
+                cwd=ROOT / "target/contract", env=environment,
             )
             if done.returncode != 0:
                 raise Failed(f"schemathesis as {name} ends with {done.returncode}")
