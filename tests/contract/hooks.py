@@ -17,7 +17,6 @@ RULES = [
     for rule in (
         r"identifier: must not (be empty|contain control characters or spaces|contain characters that imitate others)",
         r"(username|email|record_email): ",
-        r"locale: must be a language tag",
         r"code: must have 6 to 10 digits",
         r"(security_question\.)?(answer: must have 1 to 256 letters or digits|question: .* no control characters)",
         r"security_question: can only be set with an invitation",

@@ -218,6 +218,7 @@ async fn a_directory_is_written_again_so_that_old_accounts_are_found_by_new_term
         delete.send().await.unwrap();
     }
     assert_eq!(member.list("q=lucia").await, [""; 0]);
+    app.put_former_entry(&app.account("mora").await).await;
     for _ in 0..2 {
         let answer = app.operate(json!({"action": "rebuild_directory", "practice": "agency"})).await.unwrap();
         assert_eq!(answer, json!({"accounts": 10}));

@@ -47,7 +47,7 @@ impl Operation for UpdateSettings {
 /// Only an administrator may make this call. A value outside its bounds is refused, and `detail` names the member and the bound.
 /// The `slug` never changes. Other calls follow the new settings within a minute.
 #[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
-    request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member"),
+    request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member. The name of a member that does not exist is refused, also with `null`"),
     responses(
         (status = 200, body = Practice)))]
 pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
@@ -87,7 +87,8 @@ fn settings(practice: &Practice) -> Result<Value, Problem> {
     serde_json::to_value(practice).map_err(|error| Problem::internal("writing settings", error))
 }
 
-/// Merges a patch into a value (RFC 7396).
+/// Merges a patch into a value (RFC 7396). A member to remove that is not there becomes null, so that whoever reads the value can
+/// refuse a name that no member has.
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -99,7 +100,9 @@ fn merge(target: &mut Value, patch: &Value) {
     let Some(target) = target.as_object_mut() else { return };
     for (member, value) in patch {
         if value.is_null() {
-            target.remove(member);
+            if target.remove(member).is_none() {
+                target.insert(member.clone(), Value::Null);
+            }
         } else {
             merge(target.entry(member).or_insert(Value::Null), value);
         }
@@ -143,9 +146,13 @@ mod tests {
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
-            (json!({"a": {"b": "c"}}), json!({"a": {"b": "d", "c": null}}), json!({"a": {"b": "d"}})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d", "c": null}}),
+            ),
             (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
-            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {"ccc": null}}})),
         ] {
             let mut target = target;
             merge(&mut target, &patch);

@@ -61,7 +61,8 @@ impl Operation for ForgotPassword {
 /// The mail goes to the address that is stored with the account. The answer is the same whether or not an account has the
 /// identifier. An account that was never set up is sent an invitation instead. The request alone changes nothing: the password,
 /// the sessions and earlier links stay valid. By default an identifier may ask 3 times an hour and 10 times a day, and a source
-/// address 30 times an hour. An identifier gets at most 4 codes in 24 hours and 15 minutes.
+/// address 30 times an hour. An identifier gets at most 4 codes in 24 hours and 15 minutes, or in 24 hours and the
+/// life of a code, where that is longer.
 #[utoipa::path(post, path = "/v1/password/forgot", impl_for = ForgotPassword, operation_id = "forgotPassword", tag = "recovery",
     request_body = ForgotRequest,
     responses(

@@ -67,7 +67,7 @@ impl News {
             // The mailbox is full today, a machine has answered, or SES has refused to pass the mail on.
             "Bounce" | "Reject" => Self { fate: MailFate::Returned, status: None },
             // The owner of the address has taken the mail out of the spam folder: that is the reverse of a complaint.
-            "Complaint" if feedback == Some("not-spam") => return None,
+            "Complaint" if feedback.is_some_and(|kind| kind.eq_ignore_ascii_case("not-spam")) => return None,
             "Complaint" => Self { fate: MailFate::Complained, status: Some(MailStatus::Complained) },
             _ => return None,
         })

@@ -1,5 +1,7 @@
 //! `rebuild_directory`: the entries by which staff find accounts, written again.
 
+use std::collections::BTreeSet;
+
 use rekey::domain::directory::Search;
 use rekey::domain::practice::{Portal, Slug};
 use rekey::platform::ids::AccountId;
@@ -25,15 +27,16 @@ pub struct Rebuilt {
     pub accounts: usize,
 }
 
-/// Writes the entries of every account of a practice, as this release makes them. Entries of former releases stay; a list passes
-/// over them. It can be repeated, also while staff work: an account that changes meanwhile has its own entries written by that.
+/// Writes the entries of every account of a practice, as this release makes them. The entry by name of a former release goes, so
+/// that nobody is listed twice. Its other entries stay, and a search passes over them. It can be repeated, also while staff work: an
+/// account that changes meanwhile has its own entries written by that.
 pub(crate) async fn rebuild_directory(
     deps: &Deps,
     asked: &RebuildDirectory,
 ) -> Result<Rebuilt, OperatorError> {
     let practice = find_practice(deps, &asked.practice).await?;
     let everybody = Search::parse("");
-    let mut rebuilt = Rebuilt { accounts: 0 };
+    let mut accounts = BTreeSet::new();
     for portal in [Portal::Client, Portal::Staff] {
         let mut after: Option<String> = None;
         loop {
@@ -41,8 +44,9 @@ pub(crate) async fn rebuild_directory(
             let places = deps.store.search_directory(&practice.slug, portal, &everybody, part).await?;
             let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
             for account in deps.store.find_accounts(&ids).await? {
-                deps.store.put_entries(&account).await?;
-                rebuilt.accounts += 1;
+                let listed = places.iter().filter(|place| place.account == account.id);
+                deps.store.put_entries(&account, listed.map(|place| place.entry.as_str())).await?;
+                accounts.insert(account.id);
             }
             match places.into_iter().next_back() {
                 Some(last) => after = Some(last.entry),
@@ -50,5 +54,5 @@ pub(crate) async fn rebuild_directory(
             }
         }
     }
-    Ok(rebuilt)
+    Ok(Rebuilt { accounts: accounts.len() })
 }

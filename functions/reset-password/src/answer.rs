@@ -46,7 +46,7 @@ pub(crate) async fn check_answer(
             deps.store.record_event(&event).await?;
             Err(wrong_answer(ticket.answers + 1))
         }
-        Verdict::Right | Verdict::RightButOutdated => {
+        Verdict::Right | Verdict::RightInPart | Verdict::RightButOutdated => {
             deps.store.forgive_answer(ticket).await?;
             Ok(Some(limit))
         }

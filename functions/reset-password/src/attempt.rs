@@ -63,7 +63,7 @@ impl Attempt<'_> {
                 deps.store.record_event(&event).await?;
                 Err(Problem::new(ErrorCode::IdempotencyKeyReused))
             }
-            Verdict::Right | Verdict::RightButOutdated => Ok(Reply::empty()),
+            Verdict::Right | Verdict::RightInPart | Verdict::RightButOutdated => Ok(Reply::empty()),
         }
     }
 

@@ -140,7 +140,7 @@ impl Attempt<'_> {
         // longer be verified does not keep out a person who has a temporary password.
         let temporary = self.matched_temporary(login);
         match verdict {
-            Ok(Verdict::Right) => Ok(Some(Matched::Password { outdated: false })),
+            Ok(Verdict::Right | Verdict::RightInPart) => Ok(Some(Matched::Password { outdated: false })),
             Ok(Verdict::RightButOutdated) => Ok(Some(Matched::Password { outdated: true })),
             Ok(Verdict::Wrong) => Ok(temporary),
             Err(_) if temporary.is_some() => Ok(temporary),

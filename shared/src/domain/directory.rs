@@ -78,7 +78,9 @@ fn with_account(entry: &str, account: AccountId) -> String {
 /// The terms by which an account is found: the words of its name and their parts, its username and its addresses.
 fn terms(account: &Account) -> BTreeSet<String> {
     let name = fold(&account.display_name);
-    let parts: BTreeSet<String> = words(&name).flat_map(|word| parts(&word)).take(MOST_PARTS).collect();
+    // Whole words first: a long one of many parts must not leave the others out.
+    let parts = words(&name).chain(words(&name).flat_map(|word| parts(&word)));
+    let parts: BTreeSet<String> = parts.take(MOST_PARTS).collect();
     let addresses =
         [&account.email, &account.record_email].into_iter().flatten().map(|email| cut(&fold(email.as_str())));
     parts.into_iter().chain([cut(&fold(account.username.as_str()))]).chain(addresses).collect()
@@ -87,7 +89,11 @@ fn terms(account: &Account) -> BTreeSet<String> {
 /// The words of a name or a search. Their number and their length are limited, because a sort key and a transaction
 /// have room for no more.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split_whitespace().take(MOST_WORDS).map(cut)
+    text.split_whitespace()
+        .map(|word| word.trim_matches([',', ';']))
+        .filter(|word| !word.is_empty())
+        .take(MOST_WORDS)
+        .map(cut)
 }
 
 /// A word, and its parts by which it is found too: what follows a hyphen or an apostrophe (`jones` of `smith-jones`, `neil` of
@@ -136,8 +142,24 @@ fn fold(text: &str) -> String {
 
 const fn plain_mark(c: char) -> char {
     match c {
-        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' | '\u{2032}' | '\u{ff07}' | '\u{b4}' | '`' => '\'',
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}' => '-',
+        '\u{2018}'
+        | '\u{2019}'
+        | '\u{201b}'
+        | '\u{2bb}'..='\u{2bd}'
+        | '\u{55a}'
+        | '\u{5f3}'
+        | '\u{a78c}'
+        | '\u{2032}'
+        | '\u{ff07}'
+        | '\u{b4}'
+        | '`' => '\'',
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{ff0d}'
+        | '\u{58a}'
+        | '\u{5be}'
+        | '\u{fe58}'
+        | '\u{fe63}' => '-',
         other => other,
     }
 }
@@ -192,6 +214,13 @@ mod tests {
             ("김민수", vec!["민수", "김"]),
             ("ﬁona \u{200b}Bly\u{feff}th", vec!["fiona", "blyth"]),
             ("Nguyễn Thị Hương", vec!["nguyen", "huong", "thi"]),
+            ("Łukasz Sørensen", vec!["lukasz", "sorensen"]),
+            ("Ka\u{2bb}ahumanu", vec!["ka'ahumanu", "kaahumanu", "ahumanu"]),
+            (
+                "ジョナサン・アレクサンダー・フィッツジェラルド・モントゴメリー Smith",
+                vec!["smith", "アレクサンダー"],
+            ),
+            ("Jones, Anna", vec!["jones", "Jones, Anna"]),
         ] {
             let person = account(name, "x1", "x1@agency.test");
             for search in searches {

@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use icu_locale_core::Locale;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -182,8 +181,16 @@ const LONGEST_LOCALE: usize = 35;
 /// # Errors
 /// The rule, as a text for the person who entered the locale.
 pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
-    let is_tag =
-        |tag: &str| tag.len() <= LONGEST_LOCALE && Locale::try_from_str(&tag.replace('_', "-")).is_ok();
+    let is_tag = |tag: &str| {
+        let mut parts = tag.split(['-', '_']);
+        let language = parts.next().unwrap_or_default();
+        let is_language =
+            (2..=8).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_part = |part: &str| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        tag.len() <= LONGEST_LOCALE && is_language && parts.all(is_part)
+    };
     if locale.is_none_or(is_tag) { Ok(()) } else { Err(LOCALE_RULE) }
 }
 

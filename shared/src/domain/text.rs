@@ -42,8 +42,30 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
 }
 
-/// The text in form NFKC without the accents of Latin, Greek and Cyrillic letters. Marks that make another letter of it in other
-/// scripts, such as the voicing marks of Japanese, stay.
+/// The text in form NFKC without the accents of Latin, Greek and Cyrillic letters, without the strokes of Latin ones, and without
+/// the points of Arabic and Hebrew. Marks that make another letter of it in other scripts, such as the voicing marks of Japanese,
+/// stay.
 pub fn without_accents(text: &str) -> impl Iterator<Item = char> {
-    text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfkc()
+    text.nfkd().filter(|&c| !is_accent(c)).map(without_stroke).nfkc()
+}
+
+const fn is_accent(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}'
+        | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+}
+
+const fn without_stroke(c: char) -> char {
+    match c {
+        'ł' => 'l',
+        'Ł' => 'L',
+        'ø' => 'o',
+        'Ø' => 'O',
+        'đ' => 'd',
+        'Đ' => 'D',
+        'ħ' => 'h',
+        'Ħ' => 'H',
+        'ŧ' => 't',
+        'Ŧ' => 'T',
+        other => other,
+    }
 }

@@ -97,7 +97,8 @@ impl TypedPassword {
         }
         if let Some(current) = &account.password {
             match hasher.verify(peppers, &self.password, Some(current)) {
-                Ok(Verdict::Wrong) => {}
+                // Only the beginning was compared, so it may be another password, and a person must be able to leave the old hash.
+                Ok(Verdict::Wrong | Verdict::RightInPart) => {}
                 Ok(_) => return Err(same_as_current()),
                 // A hash that can no longer be verified must not keep out a person who has lost their password.
                 Err(HashError::Key(_) | HashError::Broken) => tracing::warn!(event = "unverifiable_hash"),

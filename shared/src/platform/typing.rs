@@ -2,7 +2,7 @@
 //!
 //! Never used on a password: a password is taken as it is.
 
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
@@ -13,9 +13,12 @@ pub fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Whether a character is a blank, a dash or invisible. People type and paste those between the groups of a code.
+/// Whether a character is a blank, a dash or invisible, or what rich text leaves behind. People type and paste those between the
+/// groups of a code.
 pub fn is_separator(c: char) -> bool {
-    c.is_whitespace() || is_invisible(c) || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    c.is_whitespace()
+        || is_invisible(c)
+        || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{20e3}' | '\u{fff9}'..='\u{fffc}')
 }
 
 /// A short secret as it was mailed: without separators, without the punctuation and quotes around it, with full-width letters
@@ -28,9 +31,9 @@ pub fn bare(typed: &str) -> Zeroizing<String> {
     Zeroizing::new(plain[first..last].iter().collect())
 }
 
-/// Whether a character stands around a quoted word: punctuation, quotes and angle brackets.
+/// Whether a character stands around a quoted word: anything but a letter, a digit and a plus sign, which makes a number of it.
 fn is_around(c: char) -> bool {
-    matches!(c, '`' | '\u{b4}' | '<' | '>') || GeneralCategoryGroup::Punctuation.contains(category(c))
+    !c.is_alphanumeric() && c != '+'
 }
 
 fn category(c: char) -> GeneralCategory {
@@ -105,6 +108,12 @@ mod tests {
             "<1234>",
             "\u{2066}1234\u{2069}",
             "\u{61c}1234\u{6d4}",
+            "\u{b4}1234\u{b4}",
+            "\u{275d}1234\u{275e}",
+            "|1234|",
+            "12\u{30fc}34",
+            "\u{fffc}1234",
+            "1\u{fe0f}\u{20e3}2\u{fe0f}\u{20e3}34",
         ] {
             assert_eq!(plain(typed), "1234", "{typed:?}");
         }

@@ -28,7 +28,7 @@ const MOST_MEMORY: u32 = 128 * 1024;
 /// [`Hasher::PARAMS`], which is 38,912. Lanes are computed one after the other and are no work of their own.
 const MOST_WORK: u64 = 256 * 1024;
 /// The most lanes that an imported hash may ask for.
-const MOST_LANES: u32 = 16;
+const MOST_LANES: u32 = 255;
 /// The number of bytes that bcrypt compares.
 const BCRYPT_BYTES: usize = 72;
 /// The highest bcrypt cost that is taken: about half a second.
@@ -89,7 +89,7 @@ impl PasswordHash {
             (true, true, true) => Ok(Self(text.to_owned())),
             (true, true, false) => Err("names a pepper that this system does not have"),
             (true, false, _) => {
-                Err("asks for more than 128 MiB, 16 lanes, or 256 MiB of memory times passes")
+                Err("asks for more than 128 MiB, 255 lanes, or 256 MiB of memory times passes")
             }
             (false, ..) => Err("is not a complete Argon2 hash of a known kind"),
         }
@@ -123,6 +123,8 @@ pub enum Verdict {
     Wrong,
     /// It is this password.
     Right,
+    /// As much of it as the old hash compares is right. It must not be kept in place of that hash.
+    RightInPart,
     /// It is this password, kept with other parameters or another pepper than new ones have: hash it again.
     RightButOutdated,
 }
@@ -210,8 +212,9 @@ impl Hasher {
         let hash = phc::PasswordHash::new(&kept.0).map_err(|_| HashError::Broken)?;
         let params = Params::try_from(&hash).map_err(|_| HashError::Broken)?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashError::Broken)?;
+        // A hash without a version is of the time before there was one.
         let version =
-            hash.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(|_| HashError::Broken)?;
+            hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| HashError::Broken)?;
         let (salt, expected) = hash.salt.zip(hash.hash).ok_or(HashError::Broken)?;
         let keyid = std::str::from_utf8(params.keyid()).map_err(|_| HashError::Broken)?.to_owned();
         let pepper = if keyid.is_empty() { None } else { Some(peppers.get(&keyid)?) };
@@ -270,16 +273,17 @@ impl Hasher {
     }
 }
 
-/// bcrypt compares the first 72 bytes alone, so that a longer text is right whatever follows them. Such a text is never kept in
-/// place of the hash: its owner, who may have typed something else behind the 72 bytes, would be locked out. It takes the same
-/// time as any other.
+/// bcrypt compares the first 72 bytes alone, and repeats a shorter text with a zero byte between. So a longer text is right
+/// whatever follows the 72 bytes, and so is one with zero bytes in it that repeats the password. Such a text is never kept in place
+/// of the hash: its owner would be locked out. It takes the same time as any other.
 fn verify_bcrypt(password: &Password, kept: &PasswordHash) -> Result<Verdict, HashError> {
     let typed = password.expose().as_bytes();
     let right = bcrypt::verify(typed, &kept.0).map_err(|_| HashError::Broken)?;
-    Ok(match (right, typed.len() <= BCRYPT_BYTES) {
+    let is_whole = typed.len() <= BCRYPT_BYTES && !typed.contains(&0);
+    Ok(match (right, is_whole) {
         (false, _) => Verdict::Wrong,
         (true, true) => Verdict::RightButOutdated,
-        (true, false) => Verdict::Right,
+        (true, false) => Verdict::RightInPart,
     })
 }
 
@@ -402,15 +406,21 @@ mod tests {
             assert_eq!(verdict(whole, whole), Verdict::RightButOutdated, "it is all that was compared");
             for tail in ["J", "JUNKJUNK", "\u{fc}"] {
                 let longer = format!("{whole}{tail}");
-                assert_eq!(verdict(whole, &longer), Verdict::Right, "{longer}: not to be kept");
-                assert_eq!(verdict(&longer, &longer), Verdict::Right, "{longer}: not to be kept");
-                assert_eq!(verdict(&longer, &format!("{whole}other")), Verdict::Right);
+                assert_eq!(verdict(whole, &longer), Verdict::RightInPart, "{longer}: not to be kept");
+                assert_eq!(verdict(&longer, &longer), Verdict::RightInPart, "{longer}: not to be kept");
+                assert_eq!(verdict(&longer, &format!("{whole}other")), Verdict::RightInPart);
             }
             let mut shorter = whole.to_owned();
             shorter.pop();
             assert_eq!(verdict(whole, &shorter), Verdict::Wrong);
             assert_eq!(verdict(&shorter, whole), Verdict::Wrong);
         }
+        let short = "walk the green river";
+        assert_eq!(
+            verdict(short, &format!("{short}\0{short}")),
+            Verdict::RightInPart,
+            "the same stream of bytes"
+        );
     }
 
     #[test]
@@ -454,7 +464,7 @@ mod tests {
             "$argon2id$v=19$m=131073,t=1,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=65536,t=5,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=8192,t=33,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
-            "$argon2id$v=19$m=7168,t=5,p=17$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
+            "$argon2id$v=19$m=7168,t=5,p=256$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "argon2$bcrypt$v=19$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=18$m=64,t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",
             "$argon2id$v=19$m=64,t=2,p=1,keyid=azE$c29tZXNhbHQ$RdescudvJCsgt3ub+b27eqkl",

@@ -75,11 +75,19 @@ impl Store {
         answer.items.unwrap_or_default().into_iter().map(place).collect()
     }
 
-    /// Puts every entry of an account that a release makes of it, whether or not it is there.
+    /// Puts every entry of an account, whether or not it is there. `found` are entries that led to the account; those that it does
+    /// not have now are deleted.
     ///
-    /// One transaction: each entry is put, without a condition. One round trip.
-    pub async fn put_entries(&self, account: &Account) -> Result<(), StoreError> {
-        self.transact(directory_writes(None, account)).await.map(|_| ())
+    /// One transaction: each entry is put, and each former one deleted, without a condition. One round trip.
+    pub async fn put_entries(
+        &self,
+        account: &Account,
+        found: impl Iterator<Item = &str>,
+    ) -> Result<(), StoreError> {
+        let own = entries(account);
+        let former = found.filter(|entry| !own.contains(*entry));
+        let gone = former.map(|entry| Write::delete(&keys::directory_entry(account, entry)));
+        self.transact(directory_writes(None, account).into_iter().chain(gone).collect()).await.map(|_| ())
     }
 
     /// Finds accounts by id, in the order given, without those that do not exist. One round trip for each 100 accounts.

@@ -18,7 +18,8 @@ pub async fn everything(app: &TestApp) {
     let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
         "email": "robin@agency.test", "display_name": "Robin"});
     app.operate(invite).await.unwrap();
-    app.operate(json!({"action": "rebuild_directory", "practice": "agency"})).await.unwrap();
+    app.put_former_entry(&app.account_of("pediatrics", Portal::Client, "jane").await).await;
+    app.operate(json!({"action": "rebuild_directory", "practice": "pediatrics"})).await.unwrap();
     app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
     for known in routes::all() {
         let preflight = HttpEvent::new("OPTIONS", &known.pattern.replace(['{', '}'], ""));

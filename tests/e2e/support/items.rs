@@ -8,6 +8,7 @@ use rekey::domain::event::Event;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Slug};
 use rekey::platform::ids::AccountId;
+use rekey::store::keys;
 use serde_json::{Value, json};
 
 use super::TestApp;
@@ -22,6 +23,15 @@ impl TestApp {
         let (slug, username) = (Slug::parse(slug).unwrap(), Identifier::parse(username).unwrap());
         let logins = self.store.find_logins(&slug, portal, &username).await.unwrap();
         self.store.find_account(logins[0].account).await.unwrap().unwrap()
+    }
+
+    /// Puts an entry by name that a former release spelled otherwise.
+    pub async fn put_former_entry(&self, account: &Account) {
+        let entry = keys::directory_entry(account, &format!("=\u{142}former#{}", account.id));
+        let item = [("pk", entry.pk), ("sk", entry.sk), ("account", account.id.to_string())]
+            .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+        let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(item.into()));
+        put.send().await.unwrap();
     }
 
     /// The events of an account, oldest first.
