@@ -13,7 +13,7 @@ const FLOORS: [(&str, u8); 6] =
 /// A room is a file of a floor with the folder of its name: `store/write` is `store/write.rs` and `store/write/`.
 type Room = (String, String);
 
-/// Who knows whom.
+/// The rooms that each room uses.
 type Arrows = BTreeMap<Room, BTreeSet<Room>>;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -22,6 +22,14 @@ async fn link(app: &TestApp, member: &StaffMember<'_>, id: AccountId) -> Reply {
     reply
 }
 
+/// Gives jane an address of SES's simulator and mails her a link. Returns her account.
+async fn mailed(app: &TestApp, member: &StaffMember<'_>, address: &str) -> AccountId {
+    let id = app.account("jane").await.id;
+    assert_eq!(member.patch(id, json!({"email": address})).await.status, 200);
+    link(app, member, id).await;
+    id
+}
+
 /// State and mail of each ticket, the newest first.
 async fn tickets(member: &StaffMember<'_>, id: AccountId) -> Vec<(String, Value)> {
     let reply = member.get(&format!("{ACCOUNTS}/{id}/tickets")).await.json();
@@ -102,9 +110,7 @@ async fn a_bounced_address_is_shown_and_a_resend_says_why_until_it_is_changed() 
 async fn a_complaint_counts_for_more_than_the_delivery_before_it() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, COMPLAINING).await;
     app.report_mails().await;
     assert_eq!(tickets(&member, id).await, [pair("complained", "complained")]);
     assert_eq!(shown(&member, id).await, "complained");
@@ -118,9 +124,7 @@ async fn a_complaint_counts_for_more_than_the_delivery_before_it() {
 async fn a_mail_that_was_called_no_spam_is_no_complaint() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, COMPLAINING).await;
     let events = app.mailbox.take_events();
     let mut rescued = events[1].clone();
     assert_eq!(rescued["detail"]["eventType"], "Complaint");
@@ -145,9 +149,7 @@ async fn a_mail_that_was_called_no_spam_is_no_complaint() {
 async fn a_mailbox_that_is_full_or_answers_by_itself_is_no_bad_address() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": "ooto@simulator.amazonses.com"})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, "ooto@simulator.amazonses.com").await;
     app.report_mails().await;
     assert_eq!(tickets(&member, id).await, [pair("delivered", "delivered")], "an answering machine");
     link(&app, &member, id).await;
@@ -163,9 +165,7 @@ async fn a_mailbox_that_is_full_or_answers_by_itself_is_no_bad_address() {
 async fn events_twice_out_of_order_and_in_parallel_come_to_the_same() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": COMPLAINING})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, COMPLAINING).await;
     let events = app.mailbox.take_events();
     assert_eq!(events.len(), 2);
     let shuffled = [&events[1], &events[0], &events[1], &events[0], &events[1], &events[1]];
@@ -182,9 +182,7 @@ async fn events_twice_out_of_order_and_in_parallel_come_to_the_same() {
 async fn a_late_bounce_is_not_held_against_the_address_that_came_after() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": BOUNCING})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, BOUNCING).await;
     assert_eq!(member.patch(id, json!({"email": "jane@agency.test"})).await.status, 200);
     app.report_mails().await;
     assert_eq!(shown(&member, id).await, "ok");
@@ -291,9 +289,7 @@ async fn what_means_nothing_here_is_harmless() {
 async fn a_store_that_fails_leaves_nothing_half_told_and_the_event_comes_again() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
-    let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": BOUNCING})).await.status, 200);
-    link(&app, &member, id).await;
+    let id = mailed(&app, &member, BOUNCING).await;
     let event = app.mailbox.take_events().remove(0);
     let before = app.dump().await;
     app.seam.inject("mail-events", "TransactWriteItems", 30, Fault::Down);

@@ -22,7 +22,7 @@ use crate::http::document::{error_responses, problem_schemas};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
 
-/// Who may call an operation.
+/// The callers that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Anybody: there is no session yet.
@@ -60,7 +60,7 @@ pub const QUERY: &[ErrorCode] = &[ErrorCode::InvalidRequest];
 
 /// One operation of the contract: who may call it, and how it can fail. Method and pattern are utoipa's to say.
 pub trait Operation: utoipa::Path {
-    /// Who may call it.
+    /// The callers that it accepts.
     const CALLER: Caller;
     /// Its errors besides those of its caller: shared parts such as [`JSON_BODY`], and its own.
     const ERRORS: &'static [&'static [ErrorCode]];
@@ -104,7 +104,7 @@ pub struct Route<D> {
     pub method: Method,
     /// The path, with its parameters in braces.
     pub pattern: &'static str,
-    /// Who may call it.
+    /// The callers that it accepts.
     pub caller: Caller,
     /// Every error that it can answer with.
     pub errors: fn() -> Vec<ErrorCode>,
