@@ -23,6 +23,7 @@ pub mod items;
 pub mod keys;
 pub mod limits;
 pub mod mail;
+pub mod names;
 pub mod notices;
 pub mod origins;
 pub mod outbox;

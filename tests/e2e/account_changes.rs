@@ -88,8 +88,8 @@ async fn closing_an_account_ends_everything_at_once_and_opening_it_revives_nothi
             assert_eq!(app.sign_in(name, PASSWORD).await.status, 401, "{name}");
             let identifier = rekey::domain::identifier::Identifier::parse(name).unwrap();
             let slug = rekey::domain::practice::Slug::parse("agency").unwrap();
-            let logins = app.store.find_logins(&slug, Portal::Client, &identifier).await.unwrap();
-            assert!(!logins[0].open, "the copies say so too: sign-in works alike for closed and wrong");
+            let login = app.store.find_login(&slug, Portal::Client, &identifier).await.unwrap().unwrap();
+            assert!(!login.open, "the copies say so too: sign-in works alike for closed and wrong");
         }
         assert_eq!(admin.patch(id, opened).await.status, 200);
         assert_eq!(app.account_with(&session).await.status, 401);

@@ -22,7 +22,7 @@ async fn a_client_is_registered_invited_and_found_and_signs_up() {
     assert_eq!(reply.headers["etag"], "\"0\"");
     let account = reply.json();
     let expected = json!({"portal": "client", "username": "Noor", "email": "noor@agency.test",
-        "display_name": "Noor Amin", "record_email": "noor.amin@clinic.test", "locale": "es", "role": null,
+        "display_name": "Noor Amin", "signs_in_by_email": true, "signs_in_by_email": true, "record_email": "noor.amin@clinic.test", "locale": "es", "role": null,
         "active": true, "refused": false, "representative": true, "setup": "invited", "mail": "ok", "frozen_at": null,
         "caseload": [], "associations": [], "created_at": "2026-11-21T18:35:30Z", "id": account["id"]});
     assert_eq!(account, expected);

@@ -25,7 +25,7 @@ async fn the_store_failing_anywhere_is_a_503_and_nothing_is_half_done() {
         ("forgot-password", "TransactWriteItems"),
         ("reset-password", "BatchGetItem"),
         ("reset-password", "TransactWriteItems"),
-        ("sessions", "Query"),
+        ("sessions", "GetItem"),
         ("sessions", "TransactWriteItems"),
     ] {
         app.seam.inject(function, operation, 3, Fault::Down);

@@ -39,6 +39,7 @@ mod house;
 mod large_log;
 mod limits;
 mod mail_events;
+mod names;
 mod operator;
 mod outbox;
 mod permissions;

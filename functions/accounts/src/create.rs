@@ -3,7 +3,7 @@
 use lambda_http::http::StatusCode;
 use rekey::domain::account::{self, Account, Assignment, Role, Setup, check_role};
 use rekey::domain::event::{Action, Change};
-use rekey::domain::identifier::{Email, Username};
+use rekey::domain::identifier::{Email, IdentifierError, NewUsername};
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::{Portal, check_locale};
@@ -12,6 +12,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::store::names::{Records, Registered, Twins};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -25,8 +26,10 @@ pub struct NewAccount {
     /// The portal to which the account is to belong. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// The username: at most 254 characters, without `@`. No other account of the portal may have it.
-    pub username: Username,
+    /// The username: a name of RFC 8265 with at most 64 characters, single spaces between its parts, and none of `@ / \ : ; , ? # %
+    /// < > ( ) [ ] "`; or the account's own `email`. No other account of the portal may have it, or one that looks like it if
+    /// one of the two has characters beyond ASCII.
+    pub username: NewUsername,
     /// The address to which mail for the account goes. Without one, the owner can only be helped with copied links.
     pub email: Option<Email>,
     /// The name of the account's owner: 1 to 100 characters.
@@ -78,10 +81,10 @@ pub async fn create_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     event.outbox = invitation.as_ref().map(|item| item.id);
     let role = account.role.map(|role| role.as_str().to_owned());
     event.changes.extend(role.map(|role| Change { member: "role".to_owned(), from: None, to: Some(role) }));
-    if deps.store.create_account(&account, &event, invitation.as_ref()).await?.is_written() {
-        account_reply(StatusCode::CREATED, &account)
-    } else {
-        Err(Problem::new(ErrorCode::UsernameTaken))
+    let records = Records { event: &event, invitation: invitation.as_ref() };
+    match deps.store.register(account, records, Twins::Refused).await? {
+        Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account),
+        Registered::Taken => Err(Problem::new(ErrorCode::UsernameTaken)),
     }
 }
 
@@ -100,14 +103,14 @@ fn new_account(deps: &Deps, staff: &Staff, asked: NewAccount, invited: bool) -> 
     let new = account::NewAccount {
         practice: staff.practice.slug.clone(),
         portal: asked.portal,
-        username: asked.username,
+        username: asked.username.of(asked.email.as_ref()).map_err(|error| no_username(&error))?,
         display_name: asked.display_name,
+        email: asked.email,
     };
-    let account = Account::new(&deps.ambient, new)?;
+    let account = Account::new(&deps.ambient, new)?.signing_in_by_email(true);
     // Without this, a member of staff who sees only their caseload would not see the client whom they have just registered.
     let own = Assignment { staff: staff.account.id, role: None, assigned_at: account.created_at };
     Ok(Account {
-        email: asked.email,
         record_email: asked.record_email,
         locale: asked.locale,
         representative: asked.representative,
@@ -116,4 +119,9 @@ fn new_account(deps: &Deps, staff: &Staff, asked: NewAccount, invited: bool) -> 
         caseload: if staff.is_scoped() { vec![own] } else { Vec::new() },
         ..account
     })
+}
+
+/// The answer to a username that the account cannot have.
+pub(crate) fn no_username(error: &IdentifierError) -> Problem {
+    Problem::invalid("username", &error.to_string())
 }

@@ -16,6 +16,7 @@ use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
 
 use crate::Deps;
+use crate::create::no_username;
 use crate::facts::{AdminAccount, account_reply, etag};
 
 /// The operation `GET /v1/admin/accounts/{id}`.
@@ -45,15 +46,22 @@ pub struct UpdateAccount;
 
 impl Operation for UpdateAccount {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::PreconditionFailed, ErrorCode::PreconditionRequired]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[
+        JSON_BODY,
+        &[
+            ErrorCode::NotFound,
+            ErrorCode::PreconditionFailed,
+            ErrorCode::PreconditionRequired,
+            ErrorCode::UsernameTaken,
+        ],
+    ];
 }
 
 /// Changes an account
 ///
 /// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
-/// without the header. Another email address voids links, codes and a temporary password. Closing the account (`active` false or
-/// `refused` true) does the same and ends every session. Nobody may change their own `role`, `email`, `active` or `refused`.
+/// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active` false or
+/// `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or `refused`.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
@@ -70,7 +78,9 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         if tag != etag(&old) {
             return Err(Problem::new(ErrorCode::PreconditionFailed));
         }
-        let new = old.patched(patch);
+        let is_addressed = patch.email.is_some() || patch.username.is_some();
+        let new = old.patched(patch).map_err(|error| no_username(&error))?;
+        let new = if is_addressed { with_names(deps, &old, new).await? } else { new };
         let changes = changes(&old, &new);
         if changes.is_empty() {
             return account_reply(StatusCode::OK, &old).map(Some);
@@ -84,12 +94,25 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     .await
 }
 
+/// The account with its new names, if they are free. An address that others share becomes no name for sign-in.
+async fn with_names(deps: &Deps, old: &Account, new: Account) -> Result<Account, Problem> {
+    let same = old.signs_in_by_email && old.address() == new.address();
+    let alone = same || !deps.store.shares_address(&new).await?;
+    let named = new.signing_in_by_email(alone);
+    let renamed = named.signs_in_by_email != old.signs_in_by_email && named.revision == old.revision;
+    let named = Account { revision: named.revision + u64::from(renamed), ..named };
+    if deps.store.is_taken(old, &named).await? {
+        return Err(Problem::new(ErrorCode::UsernameTaken));
+    }
+    Ok(named)
+}
+
 /// Nobody changes their own role, `active` or `refused`, because an administrator could lock themselves and the practice out.
 /// Nobody changes their own address, because a person who finds a browser signed in must not be able to take the account over.
 fn must_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
     staff.must_manage(account.portal)?;
     let standing = patch.role.is_some() || patch.active.is_some() || patch.refused.is_some();
-    let standing = standing || patch.email.is_some();
+    let standing = standing || patch.email.is_some() || patch.username.is_some();
     if account.id == staff.account.id && standing { Err(Problem::new(ErrorCode::Forbidden)) } else { Ok(()) }
 }
 
@@ -120,6 +143,12 @@ fn changes(old: &Account, new: &Account) -> Vec<Change> {
     }
     if old.record_email != new.record_email {
         changes.push(change("record_email", masked(&old.record_email), masked(&new.record_email)));
+    }
+    if old.username != new.username {
+        changes.push(change("username", None, None));
+    }
+    if old.signs_in_by_email != new.signs_in_by_email {
+        changes.push(change("signs_in_by_email", word(old.signs_in_by_email), word(new.signs_in_by_email)));
     }
     if old.display_name != new.display_name {
         changes.push(change("display_name", None, None));

@@ -22,6 +22,9 @@ pub struct AdminAccount {
     pub username: String,
     /// The address to which mail for the account goes, or null when there is none.
     pub email: Option<Email>,
+    /// Whether the owner can sign in by the address too. When it is false and there is an address, another account had the address
+    /// first, and the owner signs in by username.
+    pub signs_in_by_email: bool,
     /// The name of the account's owner.
     pub display_name: String,
     /// The address in the client's clinical record, or null when there is none.
@@ -94,6 +97,7 @@ impl AdminAccount {
             portal: account.portal,
             username: account.username.as_str().to_owned(),
             email: account.email.clone(),
+            signs_in_by_email: account.signs_in_by_email,
             display_name: account.display_name.clone(),
             record_email: account.record_email.clone(),
             locale: account.locale.clone(),

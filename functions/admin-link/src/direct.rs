@@ -1,6 +1,6 @@
 //! A link by direct invocation, for the operator and for the systems of a practice whose staff do not use the portal.
 
-use rekey::domain::identifier::{Identifier, Username};
+use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::Portal;
 use rekey::http::call::read;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -19,7 +19,7 @@ struct Invocation {
     practice: String,
     #[serde(default)]
     portal: Portal,
-    username: Username,
+    username: String,
     expires_at: String,
     deliver: Deliver,
     reason: Option<String>,
@@ -33,12 +33,11 @@ struct Invocation {
 pub async fn create_link(deps: &Deps, invocation: Value) -> Result<Issued, Problem> {
     let asked: Invocation = read(invocation)?;
     let practice = deps.practice_named(&asked.practice).await?;
-    let username = Identifier::parse(asked.username.as_str())
+    let username = Identifier::parse(&asked.username)
         .map_err(|error| Problem::invalid("username", &error.to_string()))?;
     let link = NewLink { expires_at: asked.expires_at, deliver: asked.deliver, reason: asked.reason };
     until_written("issuing a link", || async {
-        let logins = deps.store.find_logins(&practice.slug, asked.portal, &username).await?;
-        let account = match logins.first() {
+        let account = match deps.store.find_login(&practice.slug, asked.portal, &username).await? {
             Some(login) => deps.store.find_account(login.account).await?,
             None => None,
         };

@@ -3,6 +3,7 @@
 use aws_lambda_events::dynamodb::EventRecord;
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::identifier::Identifier;
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::platform::error::chain;
@@ -12,8 +13,8 @@ use rekey::store::error::StoreError;
 use crate::delivery::{Delivery, item_event};
 use crate::{Deps, Failure, notice, recovery, temporary};
 
-/// The largest number of accounts of one mailbox that a mail serves: those that were created first. The others can still be
-/// recovered by username.
+/// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
+/// be recovered by username.
 const MOST_SHARED: usize = 20;
 
 /// Handles a record. The record shows its item as it was written, and another delivery may have come first, so an item that was
@@ -63,8 +64,14 @@ async fn read_and_run(deps: &Deps, written: &OutboxItem) -> Result<Option<Handle
 async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, StoreError> {
     let ids: Vec<AccountId> = match &item.kind {
         OutboxKind::Recovery { portal, identifier, .. } | OutboxKind::LimitHit { portal, identifier } => {
-            let logins = deps.store.find_logins(&item.practice, *portal, identifier).await?;
-            logins.into_iter().map(|login| login.account).collect()
+            let (store, practice) = (&deps.store, &item.practice);
+            if let Identifier::Email(_) = identifier {
+                let recipients = store.find_recipients(practice, *portal, identifier).await?;
+                recipients.into_iter().map(|recipient| recipient.account).collect()
+            } else {
+                let login = store.find_login(practice, *portal, identifier).await?;
+                login.into_iter().map(|login| login.account).collect()
+            }
         }
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }

@@ -1,98 +1,68 @@
-//! This module imports accounts from JSON Lines. Each line is imported by itself, and an import can be repeated without harm.
+//! This module imports accounts. Each account is imported by itself, and an import can be repeated without harm: an account whose
+//! username the portal already has is left as it is.
 
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 
-use rekey::domain::account::{Account, Assignment, NewAccount, Role, Setup, check_role};
+use futures::stream::{self, StreamExt as _};
+use rekey::domain::account::Account;
 use rekey::domain::event::Action;
-use rekey::domain::identifier::{Email, Identifier, Username};
-use rekey::domain::practice::check_locale;
+use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Practice, Slug};
-use rekey::domain::question::NewQuestion;
-use rekey::domain::question::Question;
-use rekey::domain::text::{check_name, is_line};
-use rekey::secrets::password::PasswordHash;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use rekey::store::error::StoreError;
+use rekey::store::names::{Records, Registered, Twins};
+use serde::{Deserialize, Serialize};
 
 use crate::{Deps, OperatorError, find_practice};
 
-/// One account, as another system exports it.
+mod line;
+pub mod read;
+mod systems;
+
+use line::Line;
+use read::{Format, Record};
+pub use systems::FirebaseHash;
+
+/// The number of accounts that are written at the same time.
+const AT_ONCE: usize = 16;
+
+/// The accounts to be imported.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags of an exported record")]
-struct Line {
+pub(crate) struct ImportAccounts {
+    practice: Slug,
+    /// The text of a file of accounts.
+    lines: String,
+    /// How the file is written. Without it, that is seen from the file.
+    format: Option<Format>,
+    /// The hash parameters of the Firebase project that the accounts come from.
+    firebase: Option<FirebaseHash>,
+    /// Whether everything is checked and nothing is written.
     #[serde(default)]
-    portal: Portal,
-    username: Username,
-    #[serde(default, deserialize_with = "blank_is_absent")]
-    email: Option<Email>,
-    display_name: String,
-    #[serde(default, deserialize_with = "blank_is_absent")]
-    record_email: Option<Email>,
-    #[serde(default, deserialize_with = "blank_is_absent")]
-    locale: Option<String>,
-    #[serde(default = "yes")]
-    active: bool,
+    dry_run: bool,
+    /// The number of the last line that an earlier import has done. It and the lines before it are passed over.
     #[serde(default)]
-    representative: bool,
-    #[serde(default)]
-    refused: bool,
-    role: Option<Role>,
-    #[serde(default, deserialize_with = "blank_is_absent")]
-    password_hash: Option<String>,
-    #[serde(default)]
-    invited: bool,
-    security_question: Option<NewQuestion>,
-    /// The members of staff who look after a client. They must exist, or their lines must come before this one.
-    #[serde(default)]
-    caseload: Vec<OnCaseload>,
-}
-
-/// Reads a member that exports write as `""` when there is none. Blanks and line ends around a text are none of it.
-fn blank_is_absent<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: TryFrom<String>,
-    T::Error: fmt::Display,
-{
-    let text = Option::<String>::deserialize(deserializer)?;
-    let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    text.map(T::try_from).transpose().map_err(D::Error::custom)
-}
-
-/// A member of staff who looks after the client.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OnCaseload {
-    /// The username of the member of staff.
-    staff: Username,
-    role: Option<String>,
-}
-
-/// The largest number of members of staff for one client.
-const MOST_STAFF: usize = 20;
-
-const fn yes() -> bool {
-    true
+    after: usize,
 }
 
 /// The outcome of an import.
 #[derive(Debug, Default, Serialize)]
 pub struct Imported {
+    /// Whether nothing was written. The other members then say what an import would do.
+    pub dry_run: bool,
     /// The number of accounts that were created.
     pub created: usize,
     /// The number of lines whose username the portal already has. Those accounts were left as they are.
     pub existing: usize,
     /// The number of lines that could not be imported.
     pub failed: usize,
-    /// The outcome of each line that is not empty.
+    /// The outcome of each account, in the order of the file.
     pub results: Vec<LineResult>,
 }
 
 /// The outcome of a line.
 #[derive(Debug, Serialize)]
 pub struct LineResult {
-    /// The number of the line. The first line is 1.
+    /// The number of the line on which the account begins. The first line is 1. In a JSON document it is the number of the account.
     pub line: usize,
     /// The username in the line, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +72,16 @@ pub struct LineResult {
     /// What is to be corrected, when the line failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What staff should know of an account that was created: its username looks like another, or its address belongs to somebody
+    /// else's sign-in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<&'static str>,
 }
+
+/// The username goes beyond ASCII or meets one that does, and the two look alike (UTS 39).
+const TWIN: &str = "the username looks like another one";
+/// The address is on several accounts.
+const SHARED: &str = "the email is shared, so the owner signs in by username";
 
 /// The status of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -116,132 +95,130 @@ pub enum Status {
     Failed,
 }
 
-/// Imports every line that can be imported. Empty lines are skipped, but they count in the line numbers.
-pub(crate) async fn import_accounts(
-    deps: &Deps,
-    slug: &Slug,
-    lines: &str,
-) -> Result<Imported, OperatorError> {
-    let practice = find_practice(deps, slug).await?;
-    let mut imported = Imported::default();
-    // Editors and exports put a byte-order mark in front.
-    let lines = lines.strip_prefix('\u{feff}').unwrap_or(lines);
-    for (index, text) in lines.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let Outcome { username, status } = import_line(deps, &practice, text).await;
-        let (status, error) = match status {
-            Ok(status) => (status, None),
-            Err(error) => (Status::Failed, Some(error)),
-        };
-        *match status {
-            Status::Created => &mut imported.created,
-            Status::Existing => &mut imported.existing,
-            Status::Failed => &mut imported.failed,
-        } += 1;
-        imported.results.push(LineResult { line: index + 1, username, status, error });
+/// Imports every account that can be imported.
+pub(crate) async fn import_accounts(deps: &Deps, asked: ImportAccounts) -> Result<Imported, OperatorError> {
+    let practice = find_practice(deps, &asked.practice).await?;
+    let records = read::records(&asked.lines, asked.format, asked.firebase.as_ref());
+    let records = records.map_err(|rule| OperatorError::Invalid(format!("lines: {rule}")))?;
+    let mut imported = Imported { dry_run: asked.dry_run, ..Imported::default() };
+    let mut lines = Vec::new();
+    for Record { line, account } in records.into_iter().filter(|record| record.line > asked.after) {
+        match account.and_then(|text| read_line(&text)) {
+            Ok(account) => lines.push((line, account)),
+            Err(error) => imported.add(LineResult::failed(line, None, error)),
+        }
     }
+    let shared = shared_addresses(lines.iter().map(|(_, line)| line));
+    let import = Import { deps, practice: &practice, shared, dry_run: asked.dry_run };
+    // A caseload names members of staff who may be in the file. Of two lines with one name, the first counts.
+    for wave in waves(lines) {
+        let done = wave.into_iter().map(|(number, line)| import.line(number, line));
+        let mut done = stream::iter(done).buffer_unordered(AT_ONCE);
+        while let Some(result) = done.next().await {
+            imported.add(result);
+        }
+    }
+    imported.results.sort_by_key(|result| result.line);
     Ok(imported)
 }
 
-/// The outcome of one line of the file.
-struct Outcome {
-    /// The username in the line, if it could be read.
-    username: Option<String>,
-    status: Result<Status, String>,
+impl Imported {
+    fn add(&mut self, result: LineResult) {
+        *match result.status {
+            Status::Created => &mut self.created,
+            Status::Existing => &mut self.existing,
+            Status::Failed => &mut self.failed,
+        } += 1;
+        self.results.push(result);
+    }
 }
 
-async fn import_line(deps: &Deps, practice: &Practice, text: &str) -> Outcome {
-    // The message never quotes the value, because a password hash must not come back in an answer.
-    let line: Line = match rekey::http::call::read_line(text) {
-        Ok(line) => line,
-        Err(problem) => {
-            let why = problem.detail().unwrap_or("the line is not valid JSON").to_owned();
-            return Outcome { username: None, status: Err(why) };
+impl LineResult {
+    const fn failed(line: usize, username: Option<String>, error: String) -> Self {
+        Self { line, username, status: Status::Failed, error: Some(error), notes: Vec::new() }
+    }
+}
+
+/// Reads the members of an account. The message never quotes a value, because a password hash must not come back in an answer.
+fn read_line(text: &str) -> Result<Line, String> {
+    rekey::http::call::read_line(text).map_err(|problem| {
+        let detail = problem.detail().unwrap_or("the line is not valid JSON");
+        match detail.strip_prefix("body: missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            Some(member) => format!("{member}: must be given"),
+            None => detail.to_owned(),
         }
-    };
-    let username = Some(line.username.as_str().to_owned());
-    Outcome { username, status: create(deps, practice, line).await }
-}
-
-async fn create(deps: &Deps, practice: &Practice, line: Line) -> Result<Status, String> {
-    let account = account(deps, practice, line).await?;
-    let describe = |error: &dyn std::error::Error| error.to_string();
-    let event = deps.event(&practice.slug, Action::UserCreated).map_err(|error| describe(&error))?;
-    let event = event.of(account.id, account.portal);
-    let outcome =
-        deps.store.create_account(&account, &event, None).await.map_err(|error| describe(&error))?;
-    Ok(if outcome.is_written() { Status::Created } else { Status::Existing })
-}
-
-async fn account(deps: &Deps, practice: &Practice, line: Line) -> Result<Account, String> {
-    check_locale(line.locale.as_deref()).map_err(|rule| format!("locale: {rule}"))?;
-    check_role(line.portal, line.role).map_err(|rule| format!("role: {rule}"))?;
-    check_name(&line.display_name).map_err(|rule| format!("display_name: {rule}"))?;
-    let password = line.password_hash.as_deref().map(PasswordHash::import).transpose();
-    let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
-    let question = match line.security_question {
-        Some(asked) => Some(hash_answer(deps, asked).await?),
-        None => None,
-    };
-    let caseload = caseload(deps, practice, line.portal, line.caseload).await?;
-    let setup = match (&password, line.invited) {
-        (Some(_), _) => Setup::SignedUp,
-        (None, true) => Setup::Invited,
-        (None, false) => Setup::NotInvited,
-    };
-    let new = NewAccount {
-        practice: practice.slug.clone(),
-        portal: line.portal,
-        username: line.username,
-        display_name: line.display_name,
-    };
-    let account = Account::new(&deps.ambient, new).map_err(|error| error.to_string())?;
-    Ok(Account {
-        email: line.email,
-        record_email: line.record_email,
-        locale: line.locale,
-        active: line.active,
-        representative: line.representative,
-        refused: line.refused,
-        role: line.role,
-        setup,
-        password,
-        question,
-        caseload,
-        ..account
     })
 }
 
-async fn caseload(
-    deps: &Deps,
-    practice: &Practice,
-    portal: Portal,
-    asked: Vec<OnCaseload>,
-) -> Result<Vec<Assignment>, String> {
-    if (portal == Portal::Staff && !asked.is_empty()) || asked.len() > MOST_STAFF {
-        return Err(format!(
-            "caseload: a client has at most {MOST_STAFF} members of staff, and staff have none"
-        ));
+/// The addresses that several lines have. None of them was anybody's own name for sign-in.
+fn shared_addresses<'a>(lines: impl Iterator<Item = &'a Line>) -> HashSet<(Portal, Identifier)> {
+    let mut counted: HashMap<(Portal, Identifier), usize> = HashMap::new();
+    for key in lines.filter_map(|line| Some((line.portal(), line.address()?))) {
+        *counted.entry(key).or_default() += 1;
     }
-    let mut caseload: Vec<Assignment> = Vec::with_capacity(asked.len());
-    for OnCaseload { staff, role } in asked {
-        if role.as_deref().is_some_and(|role| !is_line(role, 60)) {
-            return Err("caseload: a role has 1 to 60 characters and no control characters".to_owned());
-        }
-        let username = Identifier::parse(staff.as_str()).map_err(|error| error.to_string())?;
-        let found = deps.store.find_logins(&practice.slug, Portal::Staff, &username).await;
-        let found = found.map_err(|error| error.to_string())?;
-        let Some(login) = found.first() else {
-            return Err(format!("caseload: no member of staff is called {}", staff.as_str()));
-        };
-        if caseload.iter().all(|entry| entry.staff != login.account) {
-            caseload.push(Assignment { staff: login.account, role, assigned_at: deps.ambient.now() });
-        }
-    }
-    Ok(caseload)
+    counted.into_iter().filter(|(_, number)| *number > 1).map(|(key, _)| key).collect()
 }
 
-async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {
-    let chosen = asked.check().map_err(|error| error.within("security_question").to_string())?;
-    let peppers = deps.peppers.get().await.map_err(|error| error.to_string())?;
-    chosen.hash(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
+/// The lines in the order in which they are imported: those that stand alone, those that name members of staff, and those whose
+/// username an earlier line has.
+fn waves(lines: Vec<(usize, Line)>) -> [Vec<(usize, Line)>; 3] {
+    let (mut first, mut naming, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for (number, line) in lines {
+        let wave = if !seen.insert((line.portal(), line.name())) {
+            &mut again
+        } else if line.has_caseload() {
+            &mut naming
+        } else {
+            &mut first
+        };
+        wave.push((number, line));
+    }
+    [first, naming, again]
+}
+
+/// An import that goes on.
+struct Import<'a> {
+    deps: &'a Deps,
+    practice: &'a Practice,
+    shared: HashSet<(Portal, Identifier)>,
+    dry_run: bool,
+}
+
+impl Import<'_> {
+    async fn line(&self, number: usize, line: Line) -> LineResult {
+        let username = line.username().to_owned();
+        match self.create(line).await {
+            Ok((status, notes)) => {
+                LineResult { line: number, username: Some(username), status, error: None, notes }
+            }
+            Err(error) => LineResult::failed(number, Some(username), error),
+        }
+    }
+
+    async fn create(&self, line: Line) -> Result<(Status, Vec<&'static str>), String> {
+        let own = line.address().is_some_and(|address| !self.shared.contains(&(line.portal(), address)));
+        let account = line.into_account(self.deps, self.practice).await?.signing_in_by_email(own);
+        let registered = if self.dry_run {
+            self.deps.store.would_register(account).await.map_err(|error| error.to_string())?
+        } else {
+            self.register(account).await?
+        };
+        Ok(match registered {
+            Registered::Created { account, twin } => {
+                let is_shared = account.email.is_some() && !account.signs_in_by_email;
+                let notes = [(twin, TWIN), (is_shared, SHARED)].into_iter();
+                (Status::Created, notes.filter_map(|(holds, note)| holds.then_some(note)).collect())
+            }
+            Registered::Taken => (Status::Existing, Vec::new()),
+        })
+    }
+
+    async fn register(&self, account: Account) -> Result<Registered, String> {
+        let event = self.deps.event(&self.practice.slug, Action::UserCreated);
+        let event = event.map_err(|error| error.to_string())?.of(account.id, account.portal);
+        let records = Records { event: &event, invitation: None };
+        let registered = self.deps.store.register(account, records, Twins::Kept).await;
+        registered.map_err(|error: StoreError| error.to_string())
+    }
 }

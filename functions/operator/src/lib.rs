@@ -89,16 +89,8 @@ impl From<OperatorError> for Diagnostic {
 enum Invocation {
     CreatePractice(practice::CreatePractice),
     CreateAdministrator(administrator::CreateAdministrator),
-    ImportAccounts(ImportAccounts),
+    ImportAccounts(import::ImportAccounts),
     RebuildDirectory(directory::RebuildDirectory),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImportAccounts {
-    practice: Slug,
-    /// The accounts as JSON Lines: one account a line.
-    lines: String,
 }
 
 /// The outcome of a creation.
@@ -126,7 +118,7 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
             serde_json::to_value(administrator::create_administrator(deps, asked).await?)
         }
         Invocation::ImportAccounts(asked) => {
-            serde_json::to_value(import::import_accounts(deps, &asked.practice, &asked.lines).await?)
+            serde_json::to_value(import::import_accounts(deps, asked).await?)
         }
         Invocation::RebuildDirectory(asked) => {
             serde_json::to_value(directory::rebuild_directory(deps, &asked).await?)

@@ -1,6 +1,5 @@
 //! This module serves `POST /v1/sessions`, which signs a person in.
 
-use rekey::domain::account::Login;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
 use rekey::domain::practice::{Portal, Practice, Slug};
@@ -29,7 +28,7 @@ pub struct SignInRequest {
     /// The portal of the practice. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
-    /// The username, or an email address that no other account of the portal shares: 1 to 254 characters.
+    /// The username, or the email address of an account that signs in by it: 1 to 254 characters.
     #[schema(min_length = 1, max_length = 254)]
     pub identifier: String,
     /// The password: 1 to 256 code points. It is normalized to Unicode NFC and otherwise taken as typed. In a temporary password,
@@ -128,13 +127,19 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         typed: &password,
     };
 
-    // One round trip counts the attempt and finds the accounts of the identifier.
-    let (counted, logins) = tokio::join!(
+    // One round trip counts the attempt and finds the account that signs in by the name.
+    let verbatim = Identifier::verbatim(&asked.identifier);
+    let (counted, login, named_verbatim) = tokio::join!(
         deps.store.count_sign_in(&limit, now),
-        deps.store.find_logins(&practice.slug, asked.portal, &identifier)
+        deps.store.find_login(&practice.slug, asked.portal, &identifier),
+        async {
+            match &verbatim {
+                Some(name) => deps.store.find_login(&practice.slug, asked.portal, name).await,
+                None => Ok(None),
+            }
+        }
     );
-    // A shared address names no single account, so its owners sign in by username.
-    let login = <[Login; 1]>::try_from(logins?).ok().map(|[login]| login);
+    let login = named_verbatim?.or(login?);
     match counted? {
         Decision::Allowed => attempt.sign_in(login).await,
         Decision::Refused { retry_after, since } => {

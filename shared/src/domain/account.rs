@@ -103,8 +103,8 @@ pub struct Association {
     pub acts: bool,
 }
 
-/// An account. It is stored whole, as one item. Its username and its email address each have a [`Login`] that leads to
-/// it.
+/// An account. It is stored whole, as one item. Each name by which its owner signs in has a [`Login`] that leads to it, and its
+/// email address a [`Recipient`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The id of the account.
@@ -115,14 +115,18 @@ pub struct Account {
     pub portal: Portal,
     /// The username, which is unique in the portal.
     pub username: Username,
+    /// Whether the address is a name by which the owner signs in. An address is one for the account alone that had it while no
+    /// other account of the portal had it, and stays one when others get the same address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signs_in_by_email: bool,
     /// The address that the account's mail is sent to; absent when there is none. Several accounts may share an
     /// address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
     pub email: Option<Email>,
     /// The name of the account's owner, as staff see it.
     pub display_name: String,
     /// The address in the clinical record; absent when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
     pub record_email: Option<Email>,
     /// The language of mails to the account; absent when it is the practice's language.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,11 +187,13 @@ pub struct NewAccount {
     pub username: Username,
     /// The name of the account's owner, as staff see it.
     pub display_name: String,
+    /// The address that the account's mail is sent to; absent when there is none.
+    pub email: Option<Email>,
 }
 
 impl Account {
-    /// Creates an account of the present time with only the required members. It is open, has no address, and has not
-    /// been invited.
+    /// Creates an account of the present time with only the required members. It is open, and has not been invited. Its address is no name for
+    /// sign-in, unless it is the username.
     ///
     /// # Errors
     /// [`NoRandomness`] when no id can be drawn.
@@ -196,8 +202,9 @@ impl Account {
             id: AccountId::from(ambient.ulid()?),
             practice: new.practice,
             portal: new.portal,
+            signs_in_by_email: new.username.is_address(),
             username: new.username,
-            email: None,
+            email: new.email,
             display_name: new.display_name,
             record_email: None,
             locale: None,
@@ -238,17 +245,41 @@ impl Account {
         self.frozen_at.is_some() && !matches!(issuer, Issuer::SelfService)
     }
 
-    /// The canonical identifiers by which the owner may name the account.
+    /// The canonical address of the account.
+    pub fn address(&self) -> Option<Identifier> {
+        self.email.as_ref().and_then(Email::identifier)
+    }
+
+    /// The canonical identifiers by which the owner may name the account in a recovery: the username and the address.
     pub fn identifiers(&self) -> Vec<Identifier> {
-        let username = Identifier::parse(self.username.as_str()).ok();
-        let email = self.email.as_ref().and_then(|email| Identifier::parse(email.as_str()).ok());
-        username.into_iter().chain(email).collect()
+        let username = self.username.identifier();
+        let address = self.address().filter(|address| Some(address) != username.as_ref());
+        username.into_iter().chain(address).collect()
+    }
+
+    /// The canonical identifiers by which the owner signs in. No other account of the portal has one of them.
+    pub fn sign_in_names(&self) -> Vec<Identifier> {
+        let username = self.username.identifier();
+        let names = self.identifiers().into_iter();
+        names.filter(|name| self.signs_in_by_email || Some(name) == username.as_ref()).collect()
+    }
+
+    /// The same account, with its address as a name for sign-in, or without. A username that is the address stays one.
+    #[must_use]
+    pub fn signing_in_by_email(&self, does: bool) -> Self {
+        let does = self.email.is_some() && (does || self.username.is_address());
+        Self { signs_in_by_email: does, ..self.clone() }
     }
 
     /// The counters of sign-in failures, one for each identifier of the account.
     pub fn sign_in_subjects(&self, key: &[u8]) -> Vec<Subject> {
         let subject = |identifier| Subject::identifier(key, &self.practice, self.portal, identifier);
         self.identifiers().iter().map(subject).collect()
+    }
+
+    /// The account as one that shares its address.
+    pub fn recipient(&self) -> Recipient {
+        Recipient { account: self.id, open: self.is_open() }
     }
 
     /// The copy of the account's credentials that each of its [`Login`] items carries.
@@ -264,7 +295,16 @@ impl Account {
     }
 }
 
-/// The item that an identifier leads to. It has the account's id and a copy of what a sign-in compares, so that a
+/// The item by which a mail to an address finds the accounts that share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The id of the account.
+    pub account: AccountId,
+    /// A copy of [`Account::is_open`].
+    pub open: bool,
+}
+
+/// The item that a name for sign-in leads to. It has the account's id and a copy of what a sign-in compares, so that a
 /// sign-in takes two round trips.
 ///
 /// The copy is written in every transaction that writes the account's own values, and is never trusted alone. The

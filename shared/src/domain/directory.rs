@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::domain::account::Account;
 use crate::domain::text::without_accents;
 use crate::platform::ids::AccountId;
-use crate::platform::typing::is_invisible;
+use crate::platform::typing::{is_invisible, plain_mark};
 
 /// The words of a search. Each of them must begin one of the account's terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,30 +138,6 @@ fn fold(text: &str) -> String {
         .flat_map(char::to_lowercase)
         .collect();
     without_accents(&cased).collect()
-}
-
-const fn plain_mark(c: char) -> char {
-    match c {
-        '\u{2018}'
-        | '\u{2019}'
-        | '\u{201b}'
-        | '\u{2bb}'..='\u{2bd}'
-        | '\u{55a}'
-        | '\u{5f3}'
-        | '\u{a78c}'
-        | '\u{2032}'
-        | '\u{ff07}'
-        | '\u{b4}'
-        | '`' => '\'',
-        '\u{2010}'..='\u{2015}'
-        | '\u{2212}'
-        | '\u{ff0d}'
-        | '\u{58a}'
-        | '\u{5be}'
-        | '\u{fe58}'
-        | '\u{fe63}' => '-',
-        other => other,
-    }
 }
 
 #[cfg(test)]

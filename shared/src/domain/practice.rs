@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::domain::identifier::Email;
 use crate::domain::origin::Origin;
+use crate::domain::text::is_line;
 
 mod policy;
 mod portals;
@@ -126,7 +127,7 @@ pub enum SecurityQuestion {
 #[serde(deny_unknown_fields)]
 pub struct Support {
     /// The email address of the support; absent when there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
     #[schema(nullable = false)]
     pub email: Option<Email>,
     /// The telephone number of the support, as people write it, with 1 to 40 characters; absent when there is none.
@@ -160,7 +161,7 @@ pub struct Practice {
     pub portals: Portals,
     /// The practice's own sender address, which SES must have verified. When it is absent, mails come from the
     /// deployment's address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
     #[schema(nullable = false)]
     pub sender: Option<Email>,
     /// The practice's rules of recovery.
@@ -206,8 +207,16 @@ impl Practice {
         refuse_unknown(value, &MEMBERS, "")?;
         let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         refuse_unknown(&policy, &Policy::MEMBERS, "policy.")?;
-        let practice: Self = serde_path_to_error::deserialize(value)
+        let mut practice: Self = serde_path_to_error::deserialize(value)
             .map_err(|error| SettingError::new(error.path().to_string(), error.inner().to_string()))?;
+        for (member, email) in
+            [("support.email", &mut practice.support.email), ("sender", &mut practice.sender)]
+        {
+            if let Some(text) = email {
+                let checked = Email::parse(text.as_str());
+                *text = checked.map_err(|error| SettingError::new(member, error.to_string()))?;
+            }
+        }
         practice.check(allowed)?;
         Ok(practice)
     }
@@ -215,7 +224,7 @@ impl Practice {
     fn check(&self, allowed: PortalScheme) -> Result<(), SettingError> {
         let name = self.name.trim().chars().count();
         rule((1..=100).contains(&name), "name", "must have 1 to 100 characters")?;
-        rule(!self.name.chars().any(char::is_control), "name", "must not contain control characters")?;
+        rule(is_line(&self.name, 100), "name", "must not contain control characters or be invisible")?;
         let support = &self.support;
         let reachable = support.email.is_some() || support.phone.is_some() || support.url.is_some();
         rule(reachable, "support", "must have an email, a phone or a url")?;

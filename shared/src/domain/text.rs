@@ -3,6 +3,8 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::platform::typing::is_invisible;
+
 /// A member of a request breaks its rule. Neither text repeats the value that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member}: {rule}")]
@@ -26,21 +28,47 @@ impl InvalidMember {
     }
 }
 
-/// Whether a text is one line of words. Without the spaces at its ends it has 1 to `most` characters, and it has no
-/// control characters.
+/// Whether a text is one line of words. Without the spaces at its ends it has 1 to `most` characters, and it is plain.
 pub fn is_line(words: &str, most: usize) -> bool {
-    (1..=most).contains(&words.trim().chars().count()) && !words.chars().any(char::is_control)
+    (1..=most).contains(&words.trim().chars().count()) && is_plain(words)
 }
 
-/// Checks a name. It must have 1 to 100 characters, spaces at its ends included; it must not be blank, and must not
-/// have control characters.
+/// Whether a text shows something, on one line, and nothing around it: it has no control characters and no line separators, and it
+/// ends what it begins of another direction. Without that end it would turn the words that follow it.
+fn is_plain(words: &str) -> bool {
+    let shows = words.chars().any(|c| !c.is_whitespace() && !is_invisible(c));
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    shows && !words.contains(is_break) && keeps_direction(words)
+}
+
+/// Whether every embedding, override and isolate of a direction (UAX 9) has its end, in order.
+fn keeps_direction(words: &str) -> bool {
+    let mut ends = Vec::new();
+    words.chars().all(|c| match c {
+        '\u{202a}' | '\u{202b}' | '\u{202d}' | '\u{202e}' => {
+            ends.push('\u{202c}');
+            true
+        }
+        '\u{2066}'..='\u{2068}' => {
+            ends.push('\u{2069}');
+            true
+        }
+        '\u{202c}' | '\u{2069}' => ends.pop() == Some(c),
+        _ => true,
+    }) && ends.is_empty()
+}
+
+/// Checks a name. It must have 1 to 100 characters, spaces at its ends included; it must show something, and must not have control
+/// characters or turn the words that follow it.
 ///
 /// # Errors
 /// The rule, as a text for the person who entered the name.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
-    let fits = !name.trim().is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
-    if fits { Ok(()) } else { Err("must have 1 to 100 characters and no control characters") }
+    if name.chars().count() <= 100 && is_plain(name) { Ok(()) } else { Err(NAME_RULE) }
 }
+
+const NAME_RULE: &str =
+    "must have 1 to 100 characters, no control characters, and an end to each change of direction";
 
 /// The text in form NFKC without the accents of Latin, Greek and Cyrillic letters, without the strokes of Latin ones, and without
 /// the points of Arabic and Hebrew. Marks that make another letter of it in other scripts, such as the voicing marks of Japanese,

@@ -13,6 +13,53 @@ pub fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
+/// A name or an address as it was meant: without invisible characters and blanks at the ends, with plain apostrophes, hyphens and
+/// single spaces, and with wide letters and ligatures in their ordinary form.
+pub fn name(typed: &str) -> String {
+    let mut name = String::with_capacity(typed.len());
+    for c in typed.chars().filter(|&c| !is_invisible(c)) {
+        match c {
+            _ if c.is_ascii() => name.push(c),
+            _ if is_presentation(c) => name.extend(std::iter::once(c).nfkc()),
+            _ if category(c) == GeneralCategory::SpaceSeparator => name.push(' '),
+            _ => name.push(plain_mark(c)),
+        }
+    }
+    let mut words = name.trim().split(' ').filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + " " + word)
+}
+
+/// Whether a character is another form of ordinary ones: a ligature of Latin letters, or a wide or a narrow letter.
+const fn is_presentation(c: char) -> bool {
+    matches!(c, '\u{fb00}'..='\u{fb06}' | '\u{ff01}'..='\u{ffee}')
+}
+
+/// A typographic apostrophe or hyphen as the plain one; any other character as it is.
+pub const fn plain_mark(c: char) -> char {
+    match c {
+        '\u{2018}'
+        | '\u{2019}'
+        | '\u{201b}'
+        | '\u{2bb}'..='\u{2bd}'
+        | '\u{55a}'
+        | '\u{5f3}'
+        | '\u{a78c}'
+        | '\u{2032}'
+        | '\u{ff07}'
+        | '\u{b4}'
+        | '`' => '\'',
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{ff0d}'
+        | '\u{58a}'
+        | '\u{5be}'
+        | '\u{fe58}'
+        | '\u{fe63}' => '-',
+        other => other,
+    }
+}
+
 /// Whether a character is a blank, a dash or invisible, or what rich text leaves behind. People type and paste those between the
 /// groups of a code.
 pub fn is_separator(c: char) -> bool {

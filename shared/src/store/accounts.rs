@@ -10,11 +10,10 @@
 //! trusted alone: the transaction of a sign-in checks the account against the version and the epoch of the copy. When they
 //! differ, the password is compared with the account's own hash.
 
-use crate::domain::account::{Account, Login, Setup};
+use crate::domain::account::{Account, Login, Recipient, Setup};
 use crate::domain::event::Event;
 use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
-use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, TicketId};
 use crate::store::conditions::{actor, open_account_of, same_account};
@@ -24,6 +23,7 @@ use crate::store::events::put_event;
 use crate::store::items;
 use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
+use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Page, Store};
 use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
@@ -96,6 +96,7 @@ pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
     let on_account = Write::difference(&keys::account(new.id), old, new).only_if(guard.on_account(old));
     let mut writes = vec![on_account];
     writes.extend(login_writes(changed, guard));
+    writes.extend(recipient_writes(Some(old), new));
     writes.extend(directory_writes(Some(old), new));
     writes.extend(caseload_writes(Some(old), new));
     writes
@@ -103,20 +104,31 @@ pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
 
 /// The writes to an account's logins, where a copied member or one of the account's names has changed.
 fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
-    let (before, after) = (old.identifiers(), new.identifiers());
-    let gone = before.iter().filter(|identifier| !after.contains(identifier));
-    let mut writes: Vec<Write> =
-        gone.map(|identifier| Write::delete(&keys::login(old, identifier))).collect();
+    let (before, after) = (old.sign_in_names(), new.sign_in_names());
+    let key_of = |name| keys::login(&new.practice, new.portal, name);
+    let gone = before.iter().filter(|name| !after.contains(name));
+    let mut writes: Vec<Write> = gone.map(|name| Write::delete(&key_of(name))).collect();
     let (old_login, new_login) = (old.login(), new.login());
-    for identifier in &after {
-        let key = keys::login(new, identifier);
-        if !before.contains(identifier) {
+    for name in &after {
+        let key = key_of(name);
+        if !before.contains(name) {
             writes.push(Write::create(&key, &new_login, None));
         } else if old_login != new_login {
             writes.push(Write::difference(&key, &old_login, &new_login).only_if(guard.on_login(old)));
         }
     }
     writes
+}
+
+/// The writes that keep the account among those that share its address. `old` is `None` for a new account.
+fn recipient_writes(old: Option<&Account>, new: &Account) -> Vec<Write> {
+    let known = |account: &Account| account.address().map(|address| (address, account.recipient()));
+    let (before, after) = (old.and_then(known), known(new));
+    let gone = before.as_ref().filter(|(address, _)| after.as_ref().is_none_or(|(now, _)| now != address));
+    let come = after.as_ref().filter(|_| before != after);
+    let gone = gone.map(|(address, _)| Write::delete(&keys::recipient(new, address)));
+    let come = come.map(|(address, recipient)| Write::put(&keys::recipient(new, address), recipient, None));
+    gone.into_iter().chain(come).collect()
 }
 
 /// A check that the account is open and has the credential version and the session epoch of its login. If a ticket is given, the
@@ -135,17 +147,37 @@ pub(super) fn check_open(id: AccountId, credential_version: u64) -> Write {
 }
 
 impl Store {
-    /// Finds the logins of an identifier: one for a username, or one for each account that shares an email address. One round
-    /// trip.
-    pub async fn find_logins(
+    /// Finds the login by a name. One round trip.
+    pub async fn find_login(
         &self,
         practice: &Slug,
         portal: Portal,
-        identifier: &Identifier,
-    ) -> Result<Vec<Login>, StoreError> {
-        let pk = keys::logins(practice, portal, identifier);
+        name: &Identifier,
+    ) -> Result<Option<Login>, StoreError> {
+        self.get(&keys::login(practice, portal, name)).await
+    }
+
+    /// Finds the accounts that share an address, those that are open first. One round trip.
+    pub async fn find_recipients(
+        &self,
+        practice: &Slug,
+        portal: Portal,
+        address: &Identifier,
+    ) -> Result<Vec<Recipient>, StoreError> {
+        let pk = keys::recipients(practice, portal, address);
         let answer = self.query_page(Range::of(&pk), Page::default()).await?;
-        answer.items.unwrap_or_default().into_iter().map(|item| items::read(&pk, item)).collect()
+        let items = answer.items.unwrap_or_default().into_iter();
+        let mut found: Vec<Recipient> =
+            items.map(|item| items::read(&pk, item)).collect::<Result<_, StoreError>>()?;
+        found.sort_by_key(|recipient| !recipient.open);
+        Ok(found)
+    }
+
+    /// Whether another account of the portal has the account's address. One round trip, or none.
+    pub async fn shares_address(&self, account: &Account) -> Result<bool, StoreError> {
+        let Some(address) = account.address() else { return Ok(false) };
+        let sharing = self.find_recipients(&account.practice, account.portal, &address).await?;
+        Ok(sharing.iter().any(|other| other.account != account.id))
     }
 
     /// Finds an account. One round trip.
@@ -158,21 +190,27 @@ impl Store {
     /// One transaction:
     ///
     /// - The account is put. Condition: it does not exist.
-    /// - A login is put for the username and, if there is one, for the email address. Condition: it does not exist.
+    /// - A login is put for each name by which the owner signs in. Condition: it does not exist.
+    /// - The account is put among those that share its address, without a condition.
+    /// - The username is counted among those of its look. Condition: no other has the look, if one of the two goes beyond ASCII;
+    ///   `twin` lifts it.
     /// - The entries in the directory and on caseloads are put, without a condition.
     /// - The event is put, and the outbox item of the invitation, if one is to be mailed. Condition: neither exists.
     ///
-    /// A refusal means that another account of the portal has the username; nothing is written. One round trip.
-    pub async fn create_account(
+    /// A refusal means that another account of the portal has one of the names or the look; nothing is written. One round trip.
+    pub(super) async fn create_account(
         &self,
         account: &Account,
-        event: &Event,
-        invitation: Option<&OutboxItem>,
+        Records { event, invitation }: Records<'_>,
+        twin: bool,
     ) -> Result<Outcome, StoreError> {
         let mut writes = vec![Write::create(&keys::account(account.id), account, None)];
         let login = account.login();
-        let logins = account.identifiers().into_iter().map(|identifier| keys::login(account, &identifier));
+        let names = account.sign_in_names();
+        let logins = names.iter().map(|name| keys::login(&account.practice, account.portal, name));
         writes.extend(logins.map(|key| Write::create(&key, &login, None)));
+        writes.extend(recipient_writes(None, account));
+        writes.extend(looks_writes(None, account, twin));
         writes.extend(directory_writes(None, account));
         writes.extend(caseload_writes(None, account));
         writes.push(put_event(event));
@@ -188,13 +226,14 @@ impl Store {
     ///   its role and its session epoch are as read.
     /// - Each account gets the members that differ. Condition: its revision, credential version, session epoch, password and
     ///   `mail` are as read.
-    /// - Each of its logins whose copy differs gets the same. Condition: it is the account's login. The login of a former address
-    ///   is deleted, without a condition. The login of a new address is put. Condition: it does not exist.
+    /// - Each of its logins whose copy differs gets the same. Condition: it is the account's login. The login of a former name is
+    ///   deleted, without a condition. The login of a new one is put. Condition: it does not exist.
+    /// - Another username is counted among those of its look. Condition: as for a new account.
     /// - The entries in the directory and on caseloads that differ are put or deleted, without a condition.
     /// - The event is put. Condition: it does not exist.
     ///
-    /// A refusal means that one of the accounts has changed since it was read, or that the member of staff has been closed,
-    /// signed out or given another role; nothing is written. So two administrators cannot undo each other at once. Members that
+    /// A refusal means that one of the accounts has changed since it was read, that another account has a new name, or that the
+    /// member of staff has been closed, signed out or given another role; nothing is written. So two administrators cannot undo each other at once. Members that
     /// do not differ are not written: a security question that was set meanwhile stays. One round trip.
     pub async fn update_accounts(
         &self,
@@ -208,6 +247,7 @@ impl Store {
         }
         for changed in changed {
             writes.extend(account_writes(*changed, Guard::Unchanged));
+            writes.extend(looks_writes(Some(changed.old), changed.new, false));
         }
         writes.push(put_event(event));
         self.transact(writes).await

@@ -5,8 +5,9 @@
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, accounts |
 //! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, accounts |
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
-//! | Login by username | `LOGIN#slug#portal#username` | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
-//! | Login by email | `EMAIL#slug#portal#address` | account id | [`Login`](crate::domain::account::Login) | the same without mail-events |
+//! | Login | `LOGIN#slug#portal#username`, or the address of an account that signs in by it | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
+//! | Recipient | `EMAIL#slug#portal#address` | account id | [`Recipient`](crate::domain::account::Recipient) | operator, accounts |
+//! | Looks | `LOOKS#slug#portal#skeleton` | `LOOKS` | `ascii`, `beyond`: the numbers of usernames with this look, with ASCII characters alone and with others | operator, accounts |
 //! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | operator, accounts |
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | operator, accounts |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
@@ -83,22 +84,24 @@ pub fn account(id: AccountId) -> Key {
     Key::new(format!("ACCOUNT#{id}"), "ACCOUNT")
 }
 
-/// The partition of the logins of an identifier.
-pub fn logins(practice: &Slug, portal: Portal, identifier: &Identifier) -> String {
-    let kind = match identifier {
-        Identifier::Username(_) => "LOGIN",
-        Identifier::Email(_) => "EMAIL",
-    };
-    format!("{kind}#{practice}#{}#{}", portal.as_str(), identifier.as_str())
+/// The key of the login by a name: a username, or the address of an account that signs in by it.
+pub fn login(practice: &Slug, portal: Portal, name: &Identifier) -> Key {
+    Key::new(format!("LOGIN#{practice}#{}#{}", portal.as_str(), name.as_str()), "LOGIN")
 }
 
-/// The key of an account's login by one of its identifiers. A username leads to one account, an address to one or several.
-pub fn login(account: &Account, identifier: &Identifier) -> Key {
-    let pk = logins(&account.practice, account.portal, identifier);
-    match identifier {
-        Identifier::Username(_) => Key::new(pk, "LOGIN"),
-        Identifier::Email(_) => Key::new(pk, account.id.to_string()),
-    }
+/// The partition of the accounts that share an address.
+pub fn recipients(practice: &Slug, portal: Portal, address: &Identifier) -> String {
+    format!("EMAIL#{practice}#{}#{}", portal.as_str(), address.as_str())
+}
+
+/// The key of an account as one of those that share an address.
+pub fn recipient(account: &Account, address: &Identifier) -> Key {
+    Key::new(recipients(&account.practice, account.portal, address), account.id.to_string())
+}
+
+/// The key of what is known of a look (UTS 39).
+pub fn looks(account: &Account, skeleton: &str) -> Key {
+    Key::new(format!("LOOKS#{}#{}#{skeleton}", account.practice, account.portal.as_str()), "LOOKS")
 }
 
 /// The partition of a portal's directory.
@@ -260,8 +263,15 @@ mod tests {
         let owned = PortalOrigin { portal: Portal::Staff, origin: at };
         assert_eq!(key(&origin(&slug, &owned)), "ORIGIN#https://portal.agency.test:8443 / agency#staff");
         assert_eq!(key(&account(id)), format!("ACCOUNT#{zero} / ACCOUNT"));
-        assert_eq!(logins(&slug, Portal::Client, &identifier("Jane")), "LOGIN#agency#client#jane");
-        assert_eq!(logins(&slug, Portal::Staff, &identifier("J@X.org")), "EMAIL#agency#staff#j@x.org");
+        assert_eq!(
+            key(&login(&slug, Portal::Client, &identifier("Jane"))),
+            "LOGIN#agency#client#jane / LOGIN"
+        );
+        assert_eq!(
+            key(&login(&slug, Portal::Staff, &identifier("J@X.org"))),
+            "LOGIN#agency#staff#j@x.org / LOGIN"
+        );
+        assert_eq!(recipients(&slug, Portal::Staff, &identifier("J@X.org")), "EMAIL#agency#staff#j@x.org");
         assert_eq!(key(&ticket(id, TicketId::from_bytes([0; 16]))), format!("TICKET#{zero} / {zero}"));
         assert_eq!(key(&ticket_guard(id)), format!("TICKET#{zero} / #GUARD"));
         assert_eq!(key(&session(id, SessionId::from_bytes([0; 16]))), format!("SESSION#{zero} / {zero}"));
@@ -274,8 +284,8 @@ mod tests {
         let slug = |text: &str| Slug::parse(text).expect("a slug");
         let username = Identifier::parse("b#client#jane").expect("a username");
         assert_ne!(
-            logins(&slug("aa"), Portal::Client, &username),
-            logins(&slug("bb"), Portal::Client, &username)
+            key(&login(&slug("aa"), Portal::Client, &username)),
+            key(&login(&slug("bb"), Portal::Client, &username))
         );
         assert!(Slug::parse("a#b").is_none());
     }

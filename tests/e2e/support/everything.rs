@@ -15,6 +15,10 @@ pub async fn everything(app: &TestApp) {
         "password_hash": password_hash(), "security_question": {"question": "Pet?", "answer": "Biscuit"}});
     let casey = json!({"portal": "staff", "username": "casey", "display_name": "C", "role": "staff"});
     app.import("pediatrics", &[casey, jane]).await;
+    let again = json!({"username": "JANE", "display_name": "J"}).to_string();
+    let again = json!({"action": "import_accounts", "practice": "pediatrics", "lines": again});
+    assert_eq!(app.operate(again).await.unwrap()["existing"], 1);
+    app.import("pediatrics", &[json!({"username": "j\u{430}ne", "display_name": "Twin"})]).await;
     let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
         "email": "robin@agency.test", "display_name": "Robin"});
     app.operate(invite).await.unwrap();
@@ -83,7 +87,9 @@ async fn staff_work(app: &TestApp) {
     let new = json!({"username": "noor", "email": bouncing, "display_name": "Noor"});
     let client = json!({"url": "https://my.agency.test", "recovery_url": "https://my.agency.test/reset"});
     let moved = json!({"portals": {"client": client}, "name": "Other"});
-    let email = json!({"email": "other@agency.test", "display_name": "Other"});
+    let email = json!({"email": "other@agency.test", "display_name": "Other", "username": "jane.other"});
+    let twin = json!({"username": "j\u{430}ne", "display_name": "Twin"});
+    assert_eq!(app.send(HttpEvent::new("POST", &path("")).json(&twin).bearer(&session)).await.status, 409);
     for event in [
         HttpEvent::new("POST", &path("")).json(&new),
         HttpEvent::new("PATCH", "/v1/admin/practice").json(&moved),

@@ -21,8 +21,8 @@ impl TestApp {
 
     pub async fn account_of(&self, slug: &str, portal: Portal, username: &str) -> Account {
         let (slug, username) = (Slug::parse(slug).unwrap(), Identifier::parse(username).unwrap());
-        let logins = self.store.find_logins(&slug, portal, &username).await.unwrap();
-        self.store.find_account(logins[0].account).await.unwrap().unwrap()
+        let login = self.store.find_login(&slug, portal, &username).await.unwrap().unwrap();
+        self.store.find_account(login.account).await.unwrap().unwrap()
     }
 
     /// Puts an entry by name that a former release spelled otherwise.
@@ -32,6 +32,20 @@ impl TestApp {
             .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
         let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(item.into()));
         put.send().await.unwrap();
+    }
+
+    /// Gives an account a name of an earlier release, with the login that it had.
+    pub async fn rename_as_before(&self, account: &Account, name: &str) {
+        let identifier = Identifier::verbatim(name).or_else(|| Identifier::parse(name).ok()).unwrap();
+        let login = keys::login(&account.practice, account.portal, &identifier);
+        let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(account.login()).unwrap();
+        item.extend(login.attributes());
+        let put = self.dynamodb.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.unwrap();
+        let update = self.dynamodb.update_item().table_name(&self.table);
+        let update = update.set_key(Some(keys::account(account.id).attributes()));
+        let update = update.update_expression("SET username = :n");
+        update.expression_attribute_values(":n", AttributeValue::S(name.to_owned())).send().await.unwrap();
     }
 
     /// The events of an account, oldest first.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::{Account, Assignment, Association, MailStatus, Role, Setup};
-use crate::domain::identifier::Email;
+use crate::domain::identifier::{Email, IdentifierError, NewUsername, Username};
 use crate::domain::issuer::Issuer;
 use crate::domain::question::Question;
 use crate::platform::clock::Timestamp;
@@ -22,7 +22,12 @@ use crate::secrets::token::Digest;
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccountPatch {
-    /// The address that mail is sent to. `null` removes it. A change voids every link, code and temporary password that
+    /// Another username, by the rules of a new account. A change voids every link, code and temporary password that has been
+    /// issued.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub username: Option<NewUsername>,
+    /// The address that mail is sent to. A username that is the address becomes the new one too. `null` removes it. A change voids every link, code and temporary password that
     /// has been issued.
     #[serde(deserialize_with = "given")]
     pub email: Option<Option<Email>>,
@@ -149,12 +154,26 @@ impl Account {
         }
     }
 
-    /// Applies an edit by staff. A change of the address voids what was mailed to the old one. Closing the account
+    /// Applies an edit by staff. A change of the address or of the username voids what was mailed before. Closing the account
     /// voids all tickets and ends all sessions. An edit that changes nothing raises no counter.
-    #[must_use]
-    pub fn patched(&self, patch: AccountPatch) -> Self {
+    ///
+    /// Whoever is known by their address goes by the new one. A name by which somebody else could be reached is never kept.
+    ///
+    /// # Errors
+    /// [`IdentifierError`] when the username is to be an address that the account does not have.
+    pub fn patched(&self, patch: AccountPatch) -> Result<Self, IdentifierError> {
+        let email = patch.email.unwrap_or_else(|| self.email.clone());
+        let username = match (patch.username, &email) {
+            (Some(new), email) => new.of(email.as_ref())?,
+            (None, Some(email)) if self.username.is_address() && self.email.as_ref() != Some(email) => {
+                Username::from(email)
+            }
+            (None, None) if self.username.is_address() => return Err(IdentifierError::NEEDS_USERNAME),
+            (None, _) => self.username.clone(),
+        };
         let new = Self {
-            email: patch.email.unwrap_or_else(|| self.email.clone()),
+            username,
+            email,
             record_email: patch.record_email.unwrap_or_else(|| self.record_email.clone()),
             display_name: patch.display_name.unwrap_or_else(|| self.display_name.clone()),
             active: patch.active.unwrap_or(self.active),
@@ -165,16 +184,17 @@ impl Account {
             ..self.clone()
         };
         let changed = new != *self;
-        let moved = self.email != new.email;
+        let moved = self.email != new.email || self.username != new.username;
+        let readdressed = self.email != new.email;
         let closed = self.is_open() && !new.is_open();
-        Self {
-            mail: if moved { MailStatus::Ok } else { self.mail },
+        Ok(Self {
+            mail: if readdressed { MailStatus::Ok } else { self.mail },
             temporary: self.temporary.clone().filter(|_| !moved && !closed),
             credential_version: self.credential_version + u64::from(moved || closed),
             session_epoch: self.session_epoch + u64::from(closed),
             revision: self.revision + u64::from(changed),
             ..new
-        }
+        })
     }
 
     /// Replaces the list of members of staff who look after the account's owner.

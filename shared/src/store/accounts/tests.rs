@@ -6,7 +6,7 @@ use super::*;
 
 fn account(members: &Value) -> Account {
     let mut all = json!({"id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "practice": "agency", "portal": "client", "username": "jane",
-        "email": "jane@agency.test", "display_name": "Jane", "active": true, "representative": false, "refused": false,
+        "signs_in_by_email": true, "email": "jane@agency.test", "display_name": "Jane", "active": true, "representative": false, "refused": false,
         "setup": "signed_up", "password": "old", "credential_version": 1, "session_epoch": 1, "mail": "ok",
         "revision": 1, "created_at": 0});
     for (name, value) in members.as_object().into_iter().flatten() {
@@ -18,7 +18,7 @@ fn account(members: &Value) -> Account {
 /// Every member that an account can have, each with another value than [`account`] gives it.
 fn others() -> Map<String, Value> {
     let ulid = "01JD7Z3M5V8Q2X4Y6W0N1R9T3M";
-    let all = json!({"email": "j@agency.test", "display_name": "Janet", "record_email": "j@clinic.test", "locale": "es",
+    let all = json!({"username": "j", "signs_in_by_email": false, "email": "j@agency.test", "display_name": "Janet", "record_email": "j@clinic.test", "locale": "es",
         "active": false, "representative": true, "refused": true, "role": "staff", "setup": "invited", "password": "new",
         "temporary": {"ticket": ulid, "valid_until": 1}, "frozen_at": 1, "credential_version": 2, "session_epoch": 2,
         "question": {"question": "Pet?", "answer": "hash"}, "mail": "bounced",
@@ -47,7 +47,7 @@ fn every_member_of_an_account_is_written_when_it_differs() {
     let Value::Object(known) = serde_json::to_value(account(&Value::Object(others()))).expect("JSON") else {
         panic!("an object")
     };
-    let fixed = ["id", "practice", "portal", "username", "created_at"];
+    let fixed = ["id", "practice", "portal", "created_at"];
     for member in known.keys().filter(|member| !fixed.contains(&member.as_str())) {
         let other = others().get(member).cloned();
         let other = other.unwrap_or_else(|| panic!("{member} is new: give it another value above"));
@@ -62,11 +62,17 @@ fn a_change_writes_what_follows_from_it_and_nothing_else() {
     let old = account(&json!({}));
     for (members, written) in [
         (json!({"display_name": "Jane", "revision": 2}), vec!["ACCOUNT"]),
-        (json!({"password": "new"}), vec!["ACCOUNT", "LOGIN", "EMAIL"]),
-        (json!({"session_epoch": 2}), vec!["ACCOUNT", "LOGIN", "EMAIL"]),
-        (json!({"active": false}), vec!["ACCOUNT", "LOGIN", "EMAIL"]),
+        (json!({"password": "new"}), vec!["ACCOUNT", "LOGIN", "LOGIN"]),
+        (json!({"session_epoch": 2}), vec!["ACCOUNT", "LOGIN", "LOGIN"]),
+        (json!({"active": false}), vec!["ACCOUNT", "LOGIN", "LOGIN", "EMAIL"]),
+        (json!({"signs_in_by_email": false}), vec!["ACCOUNT", "LOGIN"]),
+        (json!({"signs_in_by_email": false, "password": "new"}), vec!["ACCOUNT", "LOGIN", "LOGIN"]),
+        (json!({"username": "jd"}), vec!["ACCOUNT", "LOGIN", "LOGIN", "FIND"]),
         (json!({"display_name": "Janet"}), vec!["ACCOUNT", "FIND", "FIND", "FIND"]),
-        (json!({"email": "j@agency.test"}), vec!["ACCOUNT", "EMAIL", "EMAIL", "FIND", "FIND", "FIND"]),
+        (
+            json!({"email": "j@agency.test"}),
+            vec!["ACCOUNT", "LOGIN", "LOGIN", "EMAIL", "EMAIL", "FIND", "FIND", "FIND"],
+        ),
         (json!({"caseload": [{"staff": old.id, "assigned_at": 1}]}), vec!["ACCOUNT", "CASELOAD"]),
         (json!({}), vec!["ACCOUNT"]),
     ] {

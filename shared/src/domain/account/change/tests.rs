@@ -158,7 +158,7 @@ fn credentials() -> Vec<Row> {
 
 /// The changes that staff make, and those that the system records.
 fn edits() -> Vec<Row> {
-    let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone()));
+    let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone())).expect("a patch");
     vec![
         row(
             "nothing edited",
@@ -183,6 +183,18 @@ fn edits() -> Vec<Row> {
             full(),
             edit(json!({"email": "j@agency.test"})),
             ([1, 0, 1], &["email", "mail", "temporary"]),
+        ),
+        row(
+            "another username",
+            full(),
+            edit(json!({"username": "jane.doe"})),
+            ([1, 0, 1], &["temporary", "username"]),
+        ),
+        row(
+            "an address that is the username",
+            Account { username: Username::from(&full().email.expect("an address")), ..full() },
+            edit(json!({"email": "j@agency.test"})),
+            ([1, 0, 1], &["email", "mail", "temporary", "username"]),
         ),
         row("no address", full(), edit(json!({"email": null})), ([1, 0, 1], &["email", "mail", "temporary"])),
         row("closed", full(), edit(json!({"active": false})), ([1, 1, 1], &["active", "temporary"])),

@@ -1,0 +1,183 @@
+//! A file of accounts as records: JSON Lines, one JSON document, or CSV with a header line.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::systems::{FirebaseHash, System};
+
+/// How a file is written. Without one, it is seen from the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One account a line, with Rekey's own members.
+    JsonLines,
+    /// CSV whose header line has the names of Rekey's own members.
+    Csv,
+    /// Auth0's export: JSON Lines, or a JSON array.
+    Auth0,
+    /// The answer of Cognito's `ListUsers`, or CSV with the header of its user import.
+    Cognito,
+    /// A realm, or its users, as Keycloak exports it.
+    Keycloak,
+    /// The JSON of `firebase auth:export`.
+    Firebase,
+}
+
+impl Format {
+    const fn system(self) -> Option<System> {
+        match self {
+            Self::JsonLines | Self::Csv => None,
+            Self::Auth0 => Some(System::Auth0),
+            Self::Cognito => Some(System::Cognito),
+            Self::Keycloak => Some(System::Keycloak),
+            Self::Firebase => Some(System::Firebase),
+        }
+    }
+}
+
+/// One account of a file.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The number of the line on which the account begins. The first line is 1. In a JSON document it is the number of the
+    /// account.
+    pub line: usize,
+    /// The account with Rekey's own members as JSON, or what is wrong with it.
+    pub account: Result<String, String>,
+}
+
+/// Reads a file. A byte-order mark, blank lines and any line end are no part of it.
+///
+/// # Errors
+/// What is wrong with the file as a whole.
+pub fn records(
+    text: &str,
+    format: Option<Format>,
+    firebase: Option<&FirebaseHash>,
+) -> Result<Vec<Record>, String> {
+    // Editors and exports put a byte-order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    let is_csv = match format {
+        Some(Format::Csv) => true,
+        Some(Format::Cognito) | None => !is_json && looks_like_csv(text),
+        Some(_) => false,
+    };
+    let asked = format.and_then(Format::system);
+    let native = matches!(format, Some(Format::JsonLines | Format::Csv));
+    let mapped = |record: Map<String, Value>, line| {
+        let system = if native { None } else { asked.or_else(|| System::of(&record)) };
+        let account = match system {
+            Some(system) => system.account(&record, firebase),
+            None => Ok(record),
+        };
+        Record { line, account: account.map(|account| Value::Object(account).to_string()) }
+    };
+    if is_csv {
+        return csv_records(text, mapped);
+    }
+    if format != Some(Format::JsonLines)
+        && let Some(users) = document(text)
+    {
+        let record = |(index, user)| match user {
+            Value::Object(user) => mapped(user, index + 1),
+            _ => Record { line: index + 1, account: Err("must be an object".to_owned()) },
+        };
+        return Ok(users.into_iter().enumerate().map(record).collect());
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let record = |(index, line): (usize, &str)| match serde_json::from_str(line) {
+        Ok(Value::Object(user)) if !native => match System::of(&user).or(asked) {
+            Some(_) => mapped(user, index + 1),
+            // The text itself, so that a message can name what is wrong in it.
+            None => Record { line: index + 1, account: Ok(line.to_owned()) },
+        },
+        _ => Record { line: index + 1, account: Ok(line.to_owned()) },
+    };
+    Ok(lines.map(record).collect())
+}
+
+/// Whether the first line is a header: names between commas.
+fn looks_like_csv(text: &str) -> bool {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let is_name = |cell: &str| {
+        let cell = cell.trim().trim_matches('"');
+        !cell.is_empty() && cell.chars().all(|c| c.is_ascii_alphanumeric() || "_.: ".contains(c))
+    };
+    first.contains(',') && first.split(',').all(is_name)
+}
+
+/// The accounts of one JSON document: an array, or the `users` of an object.
+fn document(text: &str) -> Option<Vec<Value>> {
+    match serde_json::from_str(text).ok()? {
+        Value::Array(users) => Some(users),
+        Value::Object(mut object) => {
+            ["users", "Users"].iter().find_map(|member| match object.remove(*member) {
+                Some(Value::Array(users)) => Some(users),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn csv_records(
+    text: &str,
+    mapped: impl Fn(Map<String, Value>, usize) -> Record,
+) -> Result<Vec<Record>, String> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let broken = |_| "the file is not valid CSV".to_owned();
+    let header: Vec<String> =
+        reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_lowercase()).collect();
+    let mut records = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(broken)?;
+        let line = row.position().map_or(0, csv::Position::line).try_into().unwrap_or(usize::MAX);
+        if row.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        records.push(if row.len() > header.len() {
+            Record { line, account: Err("line: must not have more cells than the header".to_owned()) }
+        } else {
+            match cells(header.iter().map(String::as_str).zip(row.iter())) {
+                Ok(account) => mapped(account, line),
+                Err(error) => Record { line, account: Err(error) },
+            }
+        });
+    }
+    Ok(records)
+}
+
+/// The members of a row. A blank cell is an absent member.
+fn cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Map<String, Value>, String> {
+    let mut account = Map::new();
+    for (name, cell) in cells {
+        let cell = cell.trim();
+        if cell.is_empty() {
+            continue;
+        }
+        let value = match name {
+            "active" | "representative" | "refused" | "invited" => match cell.to_lowercase().as_str() {
+                "true" | "t" | "yes" | "y" | "1" => Value::Bool(true),
+                "false" | "f" | "no" | "n" | "0" => Value::Bool(false),
+                _ => return Err(format!("{name}: must be true or false")),
+            },
+            "caseload" => cell
+                .split(';')
+                .map(str::trim)
+                .filter(|staff| !staff.is_empty())
+                .map(|staff| serde_json::json!({"staff": staff}))
+                .collect(),
+            _ => Value::String(cell.to_owned()),
+        };
+        match name.split_once('.') {
+            Some((outer, inner)) => {
+                let outer = account.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(outer) = outer {
+                    outer.insert(inner.to_owned(), value);
+                }
+            }
+            None => drop(account.insert(name.to_owned(), value)),
+        }
+    }
+    Ok(account)
+}

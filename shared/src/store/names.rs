@@ -1,0 +1,179 @@
+//! The names of accounts: which are taken, and which of them signs in.
+//!
+//! **A name leads to one account.** The login by a name is made under the condition that there is none. An address is such a name
+//! for the account that had it while no other account of the portal had it. When others get the same address, it stays theirs, and
+//! the others sign in by username. A mail to the address serves all of them.
+//!
+//! **A look is counted.** Names with ASCII characters alone may look alike, and their owners tell them apart. A name beyond ASCII
+//! must look like no other. So a look has two numbers, and each write of one holds its condition on the other.
+
+use crate::domain::account::Account;
+use crate::domain::event::Event;
+use crate::domain::identifier::Looks;
+use crate::domain::outbox::OutboxItem;
+use crate::store::error::StoreError;
+use crate::store::items::number_of;
+use crate::store::keys::{self, Key};
+use crate::store::race::{Round, until_written_from};
+use crate::store::transact::Store;
+use crate::store::write::{Condition, Write, at_most, lacks};
+
+/// What is written together with a new account.
+#[derive(Clone, Copy)]
+pub struct Records<'a> {
+    /// The event that records it.
+    pub event: &'a Event,
+    /// The outbox item of an invitation, if one is to be mailed.
+    pub invitation: Option<&'a OutboxItem>,
+}
+
+/// What becomes of a new account whose username looks like another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twins {
+    /// It is refused.
+    Refused,
+    /// It is made: its owner has always signed in by that name.
+    Kept,
+}
+
+/// The outcome of making an account.
+#[derive(Debug)]
+pub enum Registered {
+    /// The account was made.
+    Created {
+        /// The account, which may sign in by its address or not.
+        account: Box<Account>,
+        /// Whether its username looks like another.
+        twin: bool,
+    },
+    /// Another account of the portal has the username, or one that looks like it.
+    Taken,
+}
+
+impl Store {
+    /// Creates an account. Its address becomes a name for sign-in, if `account` says so and no other account of the portal has
+    /// that address. Two round trips, and two more for each time that a name is found to be taken.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is written.
+    pub async fn register(
+        &self,
+        account: Account,
+        records: Records<'_>,
+        twins: Twins,
+    ) -> Result<Registered, StoreError> {
+        let alone = account.signs_in_by_email && !self.shares_address(&account).await?;
+        let first = (account.signing_in_by_email(alone), false);
+        until_written_from("creating an account", first, |(account, twin)| async move {
+            if self.create_account(&account, records, twin).await?.is_written() {
+                return Ok(Round::Written(Registered::Created { account: Box::new(account), twin }));
+            }
+            if self.has_username(&account).await? {
+                return Ok(Round::Written(Registered::Taken));
+            }
+            let twin = twin || self.has_twin(None, &account).await?;
+            if twin && twins == Twins::Refused {
+                return Ok(Round::Written(Registered::Taken));
+            }
+            let alone = account.signs_in_by_email && !self.shares_address(&account).await?;
+            Ok::<_, StoreError>(Round::Outrun((account.signing_in_by_email(alone), twin)))
+        })
+        .await
+    }
+
+    /// What [`Store::register`] would do with twins that are kept, without writing anything. Up to three round trips.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn would_register(&self, account: Account) -> Result<Registered, StoreError> {
+        if self.has_username(&account).await? {
+            return Ok(Registered::Taken);
+        }
+        let alone = account.signs_in_by_email && !self.shares_address(&account).await?;
+        let twin = self.has_twin(None, &account).await?;
+        Ok(Registered::Created { account: Box::new(account.signing_in_by_email(alone)), twin })
+    }
+
+    /// Whether the username that an account is to have belongs to another one, or looks like one that does. Two round trips, or
+    /// none when the username stays the same.
+    pub async fn is_taken(&self, old: &Account, new: &Account) -> Result<bool, StoreError> {
+        Ok(old.username != new.username
+            && (self.has_username(new).await? || self.has_twin(Some(old), new).await?))
+    }
+
+    /// Whether another account has the username.
+    async fn has_username(&self, account: &Account) -> Result<bool, StoreError> {
+        let Some(name) = account.username.identifier() else { return Ok(false) };
+        let login = self.find_login(&account.practice, account.portal, &name).await?;
+        Ok(login.is_some_and(|login| login.account != account.id))
+    }
+
+    /// Whether another username has the look, and one of the two goes beyond ASCII.
+    async fn has_twin(&self, old: Option<&Account>, new: &Account) -> Result<bool, StoreError> {
+        let Some(look) = Look::of(old, new) else { return Ok(false) };
+        let found = self.get_item(&look.key).await?.unwrap_or_default();
+        let number = |member| number_of(&found, member).unwrap_or_default();
+        Ok(look.most().any(|(member, own)| number(member) > own))
+    }
+}
+
+/// The look of a username that an account gets.
+struct Look {
+    key: Key,
+    new: Looks,
+    /// The look of the name that the account had.
+    old: Option<Looks>,
+}
+
+impl Look {
+    /// `None` when the look stays as it is, or when the name is an address, which no other account can have.
+    fn of(old: Option<&Account>, new: &Account) -> Option<Self> {
+        let old = old.and_then(|old| old.username.looks());
+        let looks = new.username.looks().filter(|looks| Some(looks) != old.as_ref())?;
+        Some(Self { key: keys::looks(new, &looks.skeleton), new: looks, old })
+    }
+
+    /// The numbers that the look may have, so that the name is alone where it must be. The name that the account had is no other.
+    fn most(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let own = self.old.as_ref().filter(|old| old.skeleton == self.new.skeleton);
+        let own = move |counted| i64::from(own.is_some_and(|old| member(old) == counted));
+        let of_ascii = (!self.new.is_ascii).then(|| (ASCII, own(ASCII)));
+        [(BEYOND, own(BEYOND))].into_iter().chain(of_ascii)
+    }
+}
+
+/// The writes that count an account's username among those of its look. `old` is `None` for a new account. Condition: no other
+/// username has the look, if one of the two goes beyond ASCII; `twin` lifts it.
+pub(super) fn looks_writes(old: Option<&Account>, new: &Account, twin: bool) -> Vec<Write> {
+    let before =
+        old.and_then(|old| Some((keys::looks(old, &old.username.looks()?.skeleton), old.username.looks()?)));
+    let look = Look::of(old, new);
+    let gone = before.filter(|(_, before)| new.username.looks().as_ref() != Some(before));
+    let come = look.map(|look| {
+        let alone = look.most().map(|(member, most)| lacks(member).or(at_most(member, most)));
+        let write = Write::update(&look.key).add(member(&look.new), 1);
+        let alone = alone.reduce(Condition::and).filter(|_| !twin);
+        (
+            look.key,
+            match alone {
+                Some(alone) => write.only_if(alone),
+                None => write,
+            },
+        )
+    });
+    match (gone, come) {
+        (Some((key, looks)), Some((same, write))) if key == same => vec![write.add(member(&looks), -1)],
+        (gone, come) => {
+            let gone = gone.map(|(key, looks)| Write::update(&key).add(member(&looks), -1));
+            gone.into_iter().chain(come.map(|(_, write)| write)).collect()
+        }
+    }
+}
+
+/// The number of usernames of a look that have ASCII characters alone, and of those that have others.
+const ASCII: &str = "ascii";
+const BEYOND: &str = "beyond";
+
+const fn member(looks: &Looks) -> &'static str {
+    if looks.is_ascii { ASCII } else { BEYOND }
+}
