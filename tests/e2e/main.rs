@@ -36,6 +36,7 @@ mod freezing;
 mod front_door;
 mod help;
 mod house;
+mod imports;
 mod large_log;
 mod limits;
 mod mail_events;

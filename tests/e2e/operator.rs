@@ -114,7 +114,10 @@ async fn an_import_takes_what_it_can_and_says_what_is_wrong_with_the_rest() {
         "4 existing",
         "5 failed username: must not contain @, unless it is the account's own email",
         "6 failed email: must be an email address such as ann@example.org",
-        "7 failed password_hash: is no Argon2 (PHC) and no bcrypt hash",
+        &format!(
+            "7 failed password_hash: {}",
+            "must be a hash of Argon2, bcrypt, PBKDF2, scrypt, WordPress, Drupal 7, ASP.NET Identity or Firebase; an account without a hash can be imported and invited"
+        ),
         "8 failed role: a client has none",
         "9 failed role: must be staff or admin",
         "10 failed locale: must be a language tag such as en, es-MX or zh-Hant",

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 /// An account, as staff see it.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own that staff see")]
 pub struct AdminAccount {
     /// The id of the account.
     pub id: AccountId,

@@ -31,7 +31,7 @@ pub async fn get_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
     // The settings are read anew, because a person who has just changed them wants to see the change.
     let settings = current(deps, &staff.practice).await?;
-    Reply::json(StatusCode::OK, &settings.practice)
+    Reply::json(StatusCode::OK, &settings.practice.settings())
 }
 
 /// The operation `PATCH /v1/admin/practice`.
@@ -71,7 +71,8 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
             deps.store.rewrite_origins(&was).await?
         } else {
             let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
-            deps.store.update_practice(&was, &new, &event).await?
+            let becomes = Practice { imported_work: was.practice.imported_work.clone(), ..new.clone() };
+            deps.store.update_practice(&was, &becomes, &event).await?
         };
         outcome.is_written().then(|| Reply::json(StatusCode::OK, &new)).transpose()
     })
@@ -84,7 +85,7 @@ async fn current(deps: &Deps, known: &Practice) -> Result<Settings, Problem> {
 }
 
 fn settings(practice: &Practice) -> Result<Value, Problem> {
-    serde_json::to_value(practice).map_err(|error| Problem::internal("writing settings", error))
+    serde_json::to_value(practice.settings()).map_err(|error| Problem::internal("writing settings", error))
 }
 
 /// Merges a patch into a value (RFC 7396). A member to remove that is not there becomes null, so that whoever reads the value can

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rekey::domain::account::Account;
 use rekey::domain::directory::Search;
 use rekey::domain::practice::{Portal, Slug};
 use rekey::platform::ids::AccountId;
@@ -35,18 +36,33 @@ pub(crate) async fn rebuild_directory(
     asked: &RebuildDirectory,
 ) -> Result<Rebuilt, OperatorError> {
     let practice = find_practice(deps, &asked.practice).await?;
-    let everybody = Search::parse("");
     let mut accounts = BTreeSet::new();
+    each_account(deps, &practice.slug, async |account, listed| {
+        deps.store.put_entries(account, listed.iter().map(String::as_str)).await?;
+        accounts.insert(account.id);
+        Ok(())
+    })
+    .await?;
+    Ok(Rebuilt { accounts: accounts.len() })
+}
+
+/// Does something with every account of a practice and the entries by name that led to it: again, if further entries did.
+pub(crate) async fn each_account(
+    deps: &Deps,
+    practice: &Slug,
+    mut act: impl AsyncFnMut(&Account, &[String]) -> Result<(), OperatorError>,
+) -> Result<(), OperatorError> {
+    let everybody = Search::parse("");
     for portal in [Portal::Client, Portal::Staff] {
         let mut after: Option<String> = None;
         loop {
             let part = Part { after: after.as_deref(), limit: BATCH };
-            let places = deps.store.search_directory(&practice.slug, portal, &everybody, part).await?;
+            let places = deps.store.search_directory(practice, portal, &everybody, part).await?;
             let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
             for account in deps.store.find_accounts(&ids).await? {
                 let listed = places.iter().filter(|place| place.account == account.id);
-                deps.store.put_entries(&account, listed.map(|place| place.entry.as_str())).await?;
-                accounts.insert(account.id);
+                let listed: Vec<String> = listed.map(|place| place.entry.clone()).collect();
+                act(&account, &listed).await?;
             }
             match places.into_iter().next_back() {
                 Some(last) => after = Some(last.entry),
@@ -54,5 +70,5 @@ pub(crate) async fn rebuild_directory(
             }
         }
     }
-    Ok(Rebuilt { accounts: accounts.len() })
+    Ok(())
 }

@@ -8,11 +8,12 @@ use rekey::domain::account::Account;
 use rekey::domain::event::Action;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Practice, Slug};
+use rekey::secrets::password::ImportedWork;
 use rekey::store::error::StoreError;
 use rekey::store::names::{Records, Registered, Twins};
 use serde::{Deserialize, Serialize};
 
-use crate::{Deps, OperatorError, find_practice};
+use crate::{Deps, OperatorError, find_practice, hashes};
 
 mod line;
 pub mod read;
@@ -108,6 +109,11 @@ pub(crate) async fn import_accounts(deps: &Deps, asked: ImportAccounts) -> Resul
             Err(error) => imported.add(LineResult::failed(line, None, error)),
         }
     }
+    let mut work = ImportedWork::default();
+    lines.iter().filter_map(|(_, line)| line.imported_work()).for_each(|hash| work.include(hash));
+    if !asked.dry_run {
+        hashes::include(deps, &practice.slug, &work).await?;
+    }
     let shared = shared_addresses(lines.iter().map(|(_, line)| line));
     let import = Import { deps, practice: &practice, shared, dry_run: asked.dry_run };
     // A caseload names members of staff who may be in the file. Of two lines with one name, the first counts.
@@ -117,6 +123,10 @@ pub(crate) async fn import_accounts(deps: &Deps, asked: ImportAccounts) -> Resul
         while let Some(result) = done.next().await {
             imported.add(result);
         }
+    }
+    if !asked.dry_run {
+        // A review that went on meanwhile may have passed these accounts over.
+        hashes::include(deps, &practice.slug, &work).await?;
     }
     imported.results.sort_by_key(|result| result.line);
     Ok(imported)

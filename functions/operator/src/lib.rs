@@ -1,8 +1,8 @@
 //! The function `operator` does what only the operator of the deployment may do: it creates practices and their first
-//! administrators, and imports accounts.
+//! administrators, imports accounts, and looks after what follows from imports and releases.
 //!
-//! It is invoked directly and has no HTTP route. IAM decides who may invoke it. Imported accounts may keep their Argon2 or bcrypt
-//! hashes. A line that cannot be imported is answered with the reason and does not hinder the other lines.
+//! It is invoked directly and has no HTTP route. IAM decides who may invoke it. Imported accounts may keep the hashes of
+//! their former system. A line that cannot be imported is answered with the reason and does not hinder the other lines.
 
 use lambda_runtime::Diagnostic;
 use rekey::domain::event::{Action, Actor, Event};
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 mod administrator;
 pub mod directory;
+pub mod hashes;
 pub mod import;
 mod practice;
 
@@ -91,6 +92,7 @@ enum Invocation {
     CreateAdministrator(administrator::CreateAdministrator),
     ImportAccounts(import::ImportAccounts),
     RebuildDirectory(directory::RebuildDirectory),
+    ReviewHashes(hashes::ReviewHashes),
 }
 
 /// The outcome of a creation.
@@ -123,6 +125,7 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
         Invocation::RebuildDirectory(asked) => {
             serde_json::to_value(directory::rebuild_directory(deps, &asked).await?)
         }
+        Invocation::ReviewHashes(asked) => serde_json::to_value(hashes::review_hashes(deps, &asked).await?),
     };
     answer.map_err(|error| OperatorError::Invalid(error.to_string()))
 }

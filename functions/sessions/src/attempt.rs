@@ -131,11 +131,18 @@ impl Attempt<'_> {
         .await
     }
 
-    /// Finds out which password of a login was typed. It runs one Argon2id, whatever there is to compare with (F1).
+    /// Finds out which password of a login was typed. It runs one Argon2id and the work of the imported hashes that are
+    /// left, whatever there is to compare with (F1).
     async fn matched(&self, login: Option<&Login>) -> Result<Option<Matched>, Problem> {
         let peppers = self.deps.peppers.get().await?;
         let kept = login.and_then(|login| login.password.as_ref());
-        let verdict = self.deps.hasher.verify(peppers, self.typed.password(), kept);
+        let hasher = &self.deps.hasher;
+        let verdict = hasher.verify(peppers, self.typed.password(), kept);
+        // A password that is right opens an account that is open; everything else is a failure, and costs what any other does.
+        let opens = !matches!(verdict, Ok(Verdict::Wrong)) && login.is_some_and(|login| login.open);
+        if !opens {
+            hasher.even_out(peppers, self.typed.password(), kept, &self.practice.imported_work)?;
+        }
         // The temporary password is compared whatever the verdict is. So the work is always the same, and a hash that can no
         // longer be verified does not keep out a person who has a temporary password.
         let temporary = self.matched_temporary(login);

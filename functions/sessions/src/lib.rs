@@ -1,6 +1,7 @@
 //! The function `sessions` signs people in and out, and shows who is signed in: `/v1/sessions` and `/v1/account`.
 //!
-//! A sign-in takes two round trips and one Argon2id, whether or not an account has the identifier (F1). It is counted as a
+//! A sign-in takes two round trips and one Argon2id, and the work of the imported hashes that are left in the practice, whether or
+//! not an account has the identifier (F1). It is counted as a
 //! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2). A success deletes the count.
 
 use lambda_http::{Body, Request, Response};

@@ -106,6 +106,7 @@ pub struct Association {
 /// An account. It is stored whole, as one item. Each name by which its owner signs in has a [`Login`] that leads to it, and its
 /// email address a [`Recipient`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own that staff see")]
 pub struct Account {
     /// The id of the account.
     pub id: AccountId,

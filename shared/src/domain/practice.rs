@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::domain::identifier::Email;
 use crate::domain::origin::Origin;
 use crate::domain::text::is_line;
+use crate::secrets::password::ImportedWork;
 
 mod policy;
 mod portals;
@@ -168,6 +169,10 @@ pub struct Practice {
     #[serde(default)]
     #[schema(required)]
     pub policy: Policy,
+    /// The work of the password hashes that are left of imports. Every failed sign-in costs as much (F1). It is no setting.
+    #[serde(default, skip_serializing_if = "ImportedWork::is_empty")]
+    #[schema(ignore)]
+    pub imported_work: ImportedWork,
 }
 
 /// The languages that mails are written in.
@@ -238,6 +243,12 @@ impl Practice {
         rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
         rule(check_locale(Some(&self.locale)).is_ok(), "locale", LOCALE_RULE)?;
         self.policy.check()
+    }
+
+    /// The practice's settings: what staff see and change.
+    #[must_use]
+    pub fn settings(&self) -> Self {
+        Self { imported_work: ImportedWork::default(), ..self.clone() }
     }
 
     /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,

@@ -1,7 +1,7 @@
 //! Passwords: which are taken (P2), and how they are kept (P1).
 //!
 //! A password is normalized to NFC and otherwise left alone. It is kept as Argon2id with a pepper, as one PHC string whose
-//! `keyid` names the pepper. Imported Argon2 and bcrypt hashes are verified as they are, and replaced at the next sign-in.
+//! `keyid` names the pepper. Imported hashes are verified as their systems did, and replaced at the next sign-in.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -16,37 +16,64 @@ use zeroize::Zeroizing;
 use crate::platform::clock::{Ambient, NoRandomness};
 use crate::secrets::keyring::{KeyError, Keyring};
 
+mod imported;
 mod strength;
+mod work;
 
+use imported::{Imported, Match};
 pub use strength::{Weakness, WeaknessCode, weaknesses};
+pub use work::{ImportedWork, Work};
 
 /// The most code points of a password.
 pub const LONGEST: usize = 256;
-/// The most memory that an imported hash may ask for, in KiB: a function has 1769 MB.
-const MOST_MEMORY: u32 = 128 * 1024;
-/// The most work that an imported hash may ask for: memory in KiB times passes. It is 6.7 times the work of
-/// [`Hasher::PARAMS`], which is 38,912. Lanes are computed one after the other and are no work of their own.
-const MOST_WORK: u64 = 256 * 1024;
-/// The most lanes that an imported hash may ask for.
-const MOST_LANES: u32 = 255;
-/// The number of bytes that bcrypt compares.
-const BCRYPT_BYTES: usize = 72;
-/// The highest bcrypt cost that is taken: about half a second.
-const MOST_BCRYPT: u32 = 13;
-
-/// A password as its owner typed it, in NFC. It is erased when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Zeroizing<String>);
+/// A password as its owner typed it. It is erased when dropped. Two are equal when their NFC forms are.
+#[derive(Clone)]
+pub struct Password {
+    typed: Zeroizing<String>,
+    nfc: Zeroizing<String>,
+}
 
 impl Password {
-    /// Reads a password. `None` when it has no code point, or more than 256.
+    /// Reads a password. `None` when it has no code point, or more than 256 in NFC.
     pub fn parse(typed: &str) -> Option<Self> {
-        let normalized = Zeroizing::new(typed.nfc().collect::<String>());
-        (1..=LONGEST).contains(&normalized.chars().count()).then_some(Self(normalized))
+        let nfc = Zeroizing::new(typed.nfc().collect::<String>());
+        let fits = (1..=LONGEST).contains(&nfc.chars().count());
+        fits.then(|| Self { typed: Zeroizing::new(typed.to_owned()), nfc })
     }
 
+    /// The form that is kept: NFC.
     fn expose(&self) -> &str {
-        &self.0
+        &self.nfc
+    }
+
+    /// The forms that another system may have hashed: as typed, in NFC and in NFD, each once. Their number follows from what was
+    /// typed alone.
+    fn forms(&self) -> Forms {
+        let nfd = Zeroizing::new(self.nfc.nfd().collect::<String>());
+        let mut forms = vec![self.typed.clone()];
+        for other in [self.nfc.clone(), nfd] {
+            if !forms.contains(&other) {
+                forms.push(other);
+            }
+        }
+        Forms(forms)
+    }
+}
+
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.nfc == other.nfc
+    }
+}
+
+impl Eq for Password {}
+
+/// The forms of a password.
+struct Forms(Vec<Zeroizing<String>>);
+
+impl Forms {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|form| form.as_str())
     }
 }
 
@@ -56,43 +83,28 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A kept password: a PHC string of Argon2, or an imported bcrypt string.
+/// A kept password: a PHC string of Argon2 with a pepper, or an imported hash.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a hash that another system has made.
+    /// Takes a hash that another system has made, in one of the forms of [`imported`]. The text is kept as it is.
     ///
     /// # Errors
-    /// A reason, when the text is not an Argon2 or bcrypt hash, names a pepper, or asks for more work than a sign-in may cost.
+    /// The rule that the text breaks: it is no hash of a known form, names a pepper, or asks for more work than a sign-in may cost.
     pub fn import(text: &str) -> Result<Self, &'static str> {
-        // `$2x$` marks hashes of a broken implementation, which compare otherwise.
-        if let Ok(parts) = text.parse::<bcrypt::HashParts>()
-            && !text.starts_with("$2x$")
-        {
-            let fits = (4..=MOST_BCRYPT).contains(&parts.get_cost());
-            return if fits { Ok(Self(text.to_owned())) } else { Err("a bcrypt cost must be 4 to 13") };
-        }
-        // Django puts the name of its own hasher in front.
-        let text = text.strip_prefix("argon2").filter(|phc| phc.starts_with("$argon2")).unwrap_or(text);
-        let hash = phc::PasswordHash::new(text).map_err(|_| "is no Argon2 (PHC) and no bcrypt hash")?;
-        let params = Params::try_from(&hash).map_err(|_| "has unusable Argon2 parameters")?;
-        let version = hash.version.is_none_or(|version| Version::try_from(version).is_ok());
-        let known = version
-            && Algorithm::try_from(hash.algorithm.as_str()).is_ok()
-            && hash.salt.is_some()
-            && hash.hash.is_some();
-        let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-        let fits = params.m_cost() <= MOST_MEMORY && work <= MOST_WORK && params.p_cost() <= MOST_LANES;
-        match (known, fits, params.keyid().is_empty()) {
-            (true, true, true) => Ok(Self(text.to_owned())),
-            (true, true, false) => Err("names a pepper that this system does not have"),
-            (true, false, _) => {
-                Err("asks for more than 128 MiB, 255 lanes, or 256 MiB of memory times passes")
-            }
-            (false, ..) => Err("is not a complete Argon2 hash of a known kind"),
-        }
+        Imported::parse(text).map(|_| Self(text.to_owned()))
+    }
+
+    /// The work of comparing the hash, if another system has made it.
+    pub fn imported_work(&self) -> Option<Work> {
+        if self.is_native() { None } else { Imported::parse(&self.0).ok().map(|imported| imported.work()) }
+    }
+
+    /// Whether this system has made the hash: it names its pepper.
+    fn is_native(&self) -> bool {
+        self.0.starts_with("$argon2") && self.0.contains(",keyid=")
     }
 }
 
@@ -130,7 +142,7 @@ pub enum Verdict {
 }
 
 /// One computation of Argon2.
-struct Work<'a> {
+struct Computation<'a> {
     pepper: Option<&'a [u8]>,
     algorithm: Algorithm,
     version: Version,
@@ -138,7 +150,7 @@ struct Work<'a> {
     salt: &'a [u8],
 }
 
-impl<'a> Work<'a> {
+impl<'a> Computation<'a> {
     /// The computation of a new hash, still without a pepper.
     const fn new(salt: &'a [u8]) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
@@ -151,12 +163,20 @@ pub struct Hasher {
     params: Params,
     /// The working memory: one for each computation that ever ran at the same time, so one on Lambda.
     memory: Mutex<Vec<Vec<Block>>>,
+    /// How much of each family's work was computed.
+    #[cfg(test)]
+    computed: Mutex<std::collections::BTreeMap<String, u64>>,
 }
 
 impl Default for Hasher {
     /// A hasher with OWASP's first choice of parameters.
     fn default() -> Self {
-        Self { params: Self::PARAMS, memory: Mutex::new(Vec::new()) }
+        Self {
+            params: Self::PARAMS,
+            memory: Mutex::new(Vec::new()),
+            #[cfg(test)]
+            computed: Mutex::default(),
+        }
     }
 }
 
@@ -177,8 +197,9 @@ impl Hasher {
         let params = ParamsBuilder::new().m_cost(m).t_cost(t).p_cost(p).keyid(keyid).build();
         let params = params.map_err(|_| HashError::Broken)?;
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        let work = Work { pepper: Some(peppers.current()?), params: params.clone(), ..Work::new(&salt) };
-        self.argon2(work, password, &mut output)?;
+        let pepper = Some(peppers.current()?);
+        let work = Computation { pepper, params: params.clone(), ..Computation::new(&salt) };
+        self.compute(work, password.expose().as_bytes(), &mut output)?;
         let hash = phc::PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
@@ -198,12 +219,35 @@ impl Hasher {
     ) -> Result<Verdict, HashError> {
         match kept {
             None => self.spend(peppers, password).map(|()| Verdict::Wrong),
-            Some(kept) if kept.0.starts_with("$2") => verify_bcrypt(password, kept),
-            Some(kept) => self.verify_argon2(peppers, password, kept),
+            Some(kept) if kept.is_native() => self.verify_native(peppers, password, kept),
+            Some(kept) => {
+                let imported = Imported::parse(&kept.0).map_err(|_| HashError::Broken)?;
+                Ok(match imported.matches(self, password)? {
+                    Match::Wrong => Verdict::Wrong,
+                    Match::InPart => Verdict::RightInPart,
+                    Match::Whole => Verdict::RightButOutdated,
+                })
+            }
         }
     }
 
-    fn verify_argon2(
+    /// Spends what a comparison with `kept` has not spent of the work that any account of the practice would ask for: one Argon2id
+    /// of this system, and the dearest of each family of imported hashes that are left, for each form of the password.
+    pub fn even_out(
+        &self,
+        peppers: &Keyring,
+        password: &Password,
+        kept: Option<&PasswordHash>,
+        left: &ImportedWork,
+    ) -> Result<(), HashError> {
+        let used = kept.and_then(PasswordHash::imported_work);
+        if used.is_some() {
+            self.spend(peppers, password)?;
+        }
+        password.forms().iter().try_for_each(|form| left.spend_rest(self, form.as_bytes(), used))
+    }
+
+    fn verify_native(
         &self,
         peppers: &Keyring,
         password: &Password,
@@ -212,19 +256,15 @@ impl Hasher {
         let hash = phc::PasswordHash::new(&kept.0).map_err(|_| HashError::Broken)?;
         let params = Params::try_from(&hash).map_err(|_| HashError::Broken)?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| HashError::Broken)?;
-        // A hash without a version is of the time before there was one.
-        let version =
-            hash.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| HashError::Broken)?;
+        let version = hash.version.ok_or(HashError::Broken)?;
+        let version = Version::try_from(version).map_err(|_| HashError::Broken)?;
         let (salt, expected) = hash.salt.zip(hash.hash).ok_or(HashError::Broken)?;
         let keyid = std::str::from_utf8(params.keyid()).map_err(|_| HashError::Broken)?.to_owned();
-        let pepper = if keyid.is_empty() { None } else { Some(peppers.get(&keyid)?) };
+        let pepper = Some(peppers.get(&keyid)?);
         let mut output = vec![0; expected.as_bytes().len()];
         let salt: &[u8] = &salt;
-        self.argon2(
-            Work { pepper, algorithm, version, params: params.clone(), salt },
-            password,
-            &mut output,
-        )?;
+        let work = Computation { pepper, algorithm, version, params: params.clone(), salt };
+        self.compute(work, password.expose().as_bytes(), &mut output)?;
         if !bool::from(output.as_slice().ct_eq(expected.as_bytes())) {
             return Ok(Verdict::Wrong);
         }
@@ -235,19 +275,36 @@ impl Hasher {
         Ok(if current { Verdict::Right } else { Verdict::RightButOutdated })
     }
 
+    #[cfg(test)]
+    fn note(&self, family: &str, amount: u64) {
+        *self
+            .computed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(family.to_owned())
+            .or_default() += amount;
+    }
+
+    #[cfg(test)]
+    fn computed(&self) -> std::collections::BTreeMap<String, u64> {
+        self.computed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn spend(&self, peppers: &Keyring, password: &Password) -> Result<(), HashError> {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
         let pepper = Some(peppers.current()?);
-        self.argon2(
-            Work { pepper, params: self.params.clone(), ..Work::new(&[0; 16]) },
-            password,
-            &mut output,
-        )
+        let work = Computation { pepper, params: self.params.clone(), ..Computation::new(&[0; 16]) };
+        self.compute(work, password.expose().as_bytes(), &mut output)
     }
 
     /// The one call of Argon2, in memory that was used before.
-    fn argon2(&self, work: Work<'_>, password: &Password, output: &mut [u8]) -> Result<(), HashError> {
-        let Work { pepper, algorithm, version, params, salt } = work;
+    fn compute(&self, work: Computation<'_>, password: &[u8], output: &mut [u8]) -> Result<(), HashError> {
+        let Computation { pepper, algorithm, version, params, salt } = work;
+        #[cfg(test)]
+        self.note(
+            if pepper.is_some() { "native" } else { "argon2" },
+            u64::from(params.m_cost()) * u64::from(params.t_cost()),
+        );
         let blocks = params.block_count();
         let argon2 = match pepper {
             Some(pepper) => {
@@ -259,32 +316,13 @@ impl Hasher {
         if memory.len() < blocks {
             memory.resize(blocks, Block::default());
         }
-        let done = argon2.hash_password_into_with_memory(
-            password.expose().as_bytes(),
-            salt,
-            output,
-            &mut memory[..blocks],
-        );
+        let done = argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..blocks]);
         // What a dear imported hash needed is given back: it is the exception.
         memory.truncate(self.params.block_count());
         memory.shrink_to_fit();
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         done.map_err(|_| HashError::Broken)
     }
-}
-
-/// bcrypt compares the first 72 bytes alone, and repeats a shorter text with a zero byte between. So a longer text is right
-/// whatever follows the 72 bytes, and so is one with zero bytes in it that repeats the password. Such a text is never kept in place
-/// of the hash: its owner would be locked out. It takes the same time as any other.
-fn verify_bcrypt(password: &Password, kept: &PasswordHash) -> Result<Verdict, HashError> {
-    let typed = password.expose().as_bytes();
-    let right = bcrypt::verify(typed, &kept.0).map_err(|_| HashError::Broken)?;
-    let is_whole = typed.len() <= BCRYPT_BYTES && !typed.contains(&0);
-    Ok(match (right, is_whole) {
-        (false, _) => Verdict::Wrong,
-        (true, true) => Verdict::RightButOutdated,
-        (true, false) => Verdict::RightInPart,
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::event::Event;
 use crate::domain::practice::{Practice, Slug};
 use crate::platform::clock::Timestamp;
+use crate::secrets::password::ImportedWork;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{self, Item, number_of};
@@ -70,6 +71,17 @@ impl Store {
         let put = settings.replaced_by(&settings.practice, settings.revision);
         let origins = origin_writes(None, &settings.practice);
         self.transact([put].into_iter().chain(origins).collect()).await
+    }
+
+    /// Replaces what is known of the hashes that are left of imports.
+    ///
+    /// One transaction: the practice is put with the next revision and no other change. Condition: it exists, and its revision is
+    /// the one that was read, or it has none.
+    ///
+    /// A refusal means that the practice has been replaced since it was read; nothing is written. One round trip.
+    pub async fn set_imported_work(&self, was: &Settings, work: ImportedWork) -> Result<Outcome, StoreError> {
+        let becomes = Practice { imported_work: work, ..was.practice.clone() };
+        self.transact(vec![was.replaced_by(&becomes, was.revision + 1)]).await
     }
 
     /// Creates a practice.

@@ -9,7 +9,7 @@ use rekey::domain::practice::{Portal, Practice};
 use rekey::domain::question::NewQuestion;
 use rekey::domain::question::Question;
 use rekey::domain::text::{check_name, is_line};
-use rekey::secrets::password::PasswordHash;
+use rekey::secrets::password::{PasswordHash, Work};
 use serde::de::Error as _;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Deserializer};
@@ -109,6 +109,11 @@ impl Line {
     /// The canonical address.
     pub(super) fn address(&self) -> Option<Identifier> {
         self.email.as_ref().and_then(Email::identifier)
+    }
+
+    /// The work of the password's hash.
+    pub(super) fn imported_work(&self) -> Option<Work> {
+        PasswordHash::import(self.password_hash.as_deref()?).ok()?.imported_work()
     }
 
     pub(super) const fn has_caseload(&self) -> bool {

@@ -129,9 +129,16 @@ fn csv_records(
     let header: Vec<String> =
         reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_lowercase()).collect();
     let mut records = Vec::new();
+    // The place and the number of the line on which the last row began.
+    let (mut place, mut line) = (0, 1);
     for row in reader.records() {
         let row = row.map_err(broken)?;
-        let line = row.position().map_or(0, csv::Position::line).try_into().unwrap_or(usize::MAX);
+        // The reader's own number is of the line where it began to look for the row.
+        let found = row.position().and_then(|position| usize::try_from(position.byte()).ok());
+        let ahead = found.and_then(|found| text.get(found..)).unwrap_or_default();
+        let begun = text.len() - ahead.trim_start_matches(['\r', '\n']).len();
+        line += text.get(place..begun).unwrap_or_default().matches('\n').count();
+        place = begun;
         if row.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }

@@ -45,7 +45,7 @@ impl Email {
         let ascii = canonical_domain(domain).ok_or(DOMAIN)?;
         let options = Options { minimum_sub_domains: 2, ..Options::default() };
         EmailAddress::parse_with_options(&format!("{local}@{ascii}"), options.without_display_text())
-            .map_err(rule)?;
+            .map_err(|error| rule(&error))?;
         // A host of the DNS ends with a name. An address that ends with a number is one of the network.
         let ending = ascii.rsplit('.').next().unwrap_or_default();
         if ending.len() < 2 || ending.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -126,7 +126,7 @@ const DOMAIN: IdentifierError = IdentifierError::NoAddress(
 );
 
 /// The rule that an address breaks, by the library's verdict.
-const fn rule(error: Error) -> IdentifierError {
+const fn rule(error: &Error) -> IdentifierError {
     match error {
         Error::LocalPartTooLong | Error::SubDomainTooLong | Error::DomainTooLong => LENGTH,
         Error::MissingSeparator | Error::LocalPartEmpty => NO_AT,
