@@ -290,6 +290,7 @@ async fn staffs_accounts(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str
     let change = json!({"email": "n.amin@agency.test", "record_email": null, "representative": true});
     recorder.send("corrected", at("PATCH", &account).header("if-match", "\"0\"").json(&change)).await;
     let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    recorder.send("lifted mark", at("POST", &format!("{account}/mail")).json(&json!({"status": "ok"}))).await;
     let caseload = format!("{account}/caseload/{casey}");
     recorder.send("assignment", at("PUT", &caseload).json(&json!({"role": "case manager"}))).await;
     let lily = app.account("lily").await.id;

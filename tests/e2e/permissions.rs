@@ -41,6 +41,8 @@ fn granted(template: &Value, name: &str) -> Permissions {
             let objects = match action.as_str() {
                 "secretsmanager:GetSecretValue" => list(&statement["Resource"]),
                 "ses:SendEmail" => vec!["mail".to_owned()],
+                // IAM knows no resource of the list: it is the account's.
+                "ses:DeleteSuppressedDestination" => vec!["suppression".to_owned()],
                 action
                     if action.starts_with("dynamodb:")
                         && ["Table.Arn", "${Table.Arn}/index/*"]
@@ -81,6 +83,9 @@ fn needed(said: &Said) -> Vec<(String, String)> {
         (format!("dynamodb:{action}"), format!("{kind}#*"))
     };
     match operation(&said.target) {
+        _ if said.target.contains("/suppression/addresses/") => {
+            vec![("ses:DeleteSuppressedDestination".to_owned(), "suppression".to_owned())]
+        }
         "outbound-emails" => vec![("ses:SendEmail".to_owned(), "mail".to_owned())],
         "GetSecretValue" => {
             let secret = match body["SecretId"].as_str().unwrap() {

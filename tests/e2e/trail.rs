@@ -84,6 +84,9 @@ async fn every_operation_leaves_its_events() {
     let complained = ["authn_token_created", "mail_complained", "mail_sent"];
     recorder.expect("spam", app.forgot("sam"), &complained).await;
 
+    let lift = HttpEvent::new("POST", &format!("{ACCOUNTS}/{sam}/mail")).json(&json!({"status": "ok"}));
+    recorder.expect("lifted mark", member.send(lift), &["mail_restored"]).await;
+
     recorder.expect("closed", app.forgot("dora"), &["recovery_refused"]).await;
     let asked = ["authn_token_created", "mail_sent"];
     recorder.expect("forgot", app.forgot("jane"), &asked).await;

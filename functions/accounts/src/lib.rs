@@ -20,6 +20,7 @@ pub mod create;
 pub mod edit;
 pub mod facts;
 pub mod list;
+pub mod mail;
 pub mod settings;
 
 /// The configuration and the clients that the function works with: those of every function of staff, and what a portal's
@@ -55,6 +56,7 @@ rekey::routes!(Deps:
     create::CreateAccount => create::create_account,
     edit::GetAdminAccount => edit::get_account,
     edit::UpdateAccount => edit::update_account,
+    mail::RestoreMail => mail::restore_mail,
     caseload::Assign => caseload::assign,
     caseload::Unassign => caseload::unassign,
     associations::Associate => associations::associate,

@@ -55,6 +55,10 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::MailNotSent => format!("A mail to {name} could not be sent"),
         Action::MailBounced => format!("A mail to {name} could not be delivered"),
         Action::MailComplained => format!("A mail to {name} was marked as spam"),
+        Action::MailRestored if event.actor == Actor::Staff => {
+            format!("The mark of the address of {name} was lifted by {who}")
+        }
+        Action::MailRestored => format!("Mail to {name} arrives again"),
         Action::AuthnPasswordChange => format!("Password changed by {name}"),
         Action::AuthnPasswordChangeFail => format!("Changing the password of {name} failed"),
         Action::AuthnPasswordRepudiated => {

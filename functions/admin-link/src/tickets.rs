@@ -50,7 +50,7 @@ pub struct TicketFacts {
 }
 
 /// The progress of a ticket, as staff see it. While the ticket can be used: `issued` if nothing was mailed, `sent`, the outcome
-/// of the mail (`delivered`, `bounced` or `complained`), and `opened` after the holder has opened it. At its end: `used`,
+/// of the mail (`not_sent`, `delivered`, `bounced` or `complained`), and `opened` after the holder has opened it. At its end: `used`,
 /// `revoked`, `expired`, or `superseded` if a later change of the account has voided the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +59,8 @@ pub enum TicketState {
     Issued,
     /// The mail service has accepted the mail.
     Sent,
+    /// The mail service refused the mail.
+    NotSent,
     /// The mail was delivered.
     Delivered,
     /// The mail was returned.
@@ -91,6 +93,7 @@ impl TicketState {
                 (Some(MailFate::Complained), _) => Self::Complained,
                 (Some(MailFate::Bounced | MailFate::Returned), _) => Self::Bounced,
                 (Some(MailFate::Delivered), _) => Self::Delivered,
+                (Some(MailFate::NotSent), _) => Self::NotSent,
                 (None, State::Sent) => Self::Sent,
                 (None, _) => Self::Issued,
             },

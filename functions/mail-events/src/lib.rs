@@ -1,7 +1,7 @@
-//! The function `mail-events` takes what SES reports of mails, by way of EventBridge, to the tickets in those mails and to the
-//! accounts that they were for.
+//! The function `mail-events` takes what SES reports of mails, by way of EventBridge or SNS, to the tickets in those mails and to
+//! the accounts that they were for.
 //!
-//! EventBridge may deliver an event twice, late, or out of order, and SES also reports mails of other systems. An event that is
+//! Either may deliver an event twice, late, or out of order, and SES also reports mails of other systems. An event that is
 //! known already, or that means nothing here, changes nothing. An event carries addresses and headers, and none of them is logged
 //! or kept.
 
@@ -44,13 +44,28 @@ pub enum Failure {
     Randomness(#[from] NoRandomness),
 }
 
-/// Handles one event.
+/// Handles one event of EventBridge, or the messages of an event of SNS.
 ///
 /// # Errors
 /// Returns [`Failure`] when the event is to be delivered again.
 pub async fn handler(deps: &Deps, event: Value) -> Result<(), Failure> {
-    let detail =
-        event.get("detail").cloned().and_then(|detail| serde_json::from_value::<Detail>(detail).ok());
+    for report in reports(&event) {
+        handle(deps, report).await?;
+    }
+    Ok(())
+}
+
+/// The reports of SES in an event: its detail, or the JSON in the text of each message.
+fn reports(event: &Value) -> Vec<Option<Value>> {
+    let Some(records) = event.get("Records").and_then(Value::as_array) else {
+        return vec![event.get("detail").cloned()];
+    };
+    let message = |record: &Value| serde_json::from_str(record.get("Sns")?.get("Message")?.as_str()?).ok();
+    records.iter().map(message).collect()
+}
+
+async fn handle(deps: &Deps, report: Option<Value>) -> Result<(), Failure> {
+    let detail = report.and_then(|report| serde_json::from_value::<Detail>(report).ok());
     let understood = detail.and_then(|detail| {
         let news = News::of(&detail)?;
         Some((news, Report { tags: Tags::read(&detail.mail.tags)?, destination: detail.mail.destination }))

@@ -7,7 +7,8 @@ use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::ticket::{MailFate, Ticket};
 use rekey::mail::tags::{Addressed, Tags};
-use rekey::platform::clock::NoRandomness;
+use rekey::platform::clock::{NoRandomness, Timestamp};
+use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
 use rekey::store::mail::Undelivered;
@@ -20,6 +21,8 @@ use crate::{Deps, Failure};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Detail {
+    /// Notifications by way of SNS call it so.
+    #[serde(alias = "notificationType")]
     event_type: String,
     pub(crate) mail: Mail,
     #[serde(default)]
@@ -84,10 +87,10 @@ impl News {
     ) -> Result<(), Failure> {
         let Addressed { account: id, ticket } = addressed;
         if self.fate == MailFate::Delivered {
-            return match ticket {
-                Some(ticket) => Ok(deps.store.record_delivered(id, ticket).await?),
-                None => Ok(()),
-            };
+            if let Some(ticket) = ticket {
+                deps.store.record_delivered(id, ticket).await?;
+            }
+            return restore(deps, report, id).await;
         }
         until_written("recording what became of a mail", || async {
             let found = find(deps, addressed).await?;
@@ -96,7 +99,10 @@ impl News {
             else {
                 return Ok::<_, Failure>(Some(()));
             };
-            let ticket = ticket.filter(|ticket| ticket.mail < Some(self.fate));
+            // What the ticket shows is known. Reported twice, it must not mark an address again whose mark was lifted meanwhile.
+            if ticket.as_ref().is_some_and(|ticket| ticket.mail >= Some(self.fate)) {
+                return Ok(Some(()));
+            }
             // An address that staff have corrected since must not be blamed for the former one.
             let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
             if ticket.is_none() && status.is_none() {
@@ -104,7 +110,7 @@ impl News {
             }
             let event = self.event(deps, report, &account)?;
             let event = Event { ticket: ticket.as_ref().map(|ticket| ticket.id), ..event };
-            let marked = status.map(|status| account.with_mail(status));
+            let marked = status.map(|status| account.with_failed_mail(status, report.asked_at()));
             let undelivered = Undelivered {
                 fate: self.fate,
                 account: marked.as_ref().map(|new| Changed { old: &account, new }),
@@ -119,9 +125,28 @@ impl News {
     fn event(self, deps: &Deps, report: &Report, account: &Account) -> Result<Event, NoRandomness> {
         let complained = self.fate == MailFate::Complained;
         let action = if complained { Action::MailComplained } else { Action::MailBounced };
-        let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
-        Ok(event.of(account.id, account.portal).with_outbox(report.tags.outbox))
+        report.event(deps, account, action)
     }
+}
+
+/// Lifts the mark of an address that a mail came back from, when a mail has arrived that was asked for later. A complaint stays: the
+/// next mail arrives too, and is no less unwelcome.
+async fn restore(deps: &Deps, report: &Report, id: AccountId) -> Result<(), Failure> {
+    until_written("lifting the mark of an address", || async {
+        let account = deps.store.find_account(id).await?;
+        let marked = account.filter(|account| {
+            account.practice == report.tags.practice
+                && account.mail == MailStatus::Bounced
+                && report.went_to(account)
+                && account.mail_failed_at < Some(report.asked_at())
+        });
+        let Some(old) = marked else { return Ok::<_, Failure>(Some(())) };
+        let new = old.with_mail_restored();
+        let event = report.event(deps, &old, Action::MailRestored)?;
+        let changed = Changed { old: &old, new: &new };
+        Ok(deps.store.restore_mail(changed, &event, None).await?.is_written().then_some(()))
+    })
+    .await
 }
 
 /// The mail that an event is about.
@@ -131,6 +156,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The time at which the mail was asked for.
+    fn asked_at(&self) -> Timestamp {
+        self.tags.outbox.made_at()
+    }
+
+    fn event(&self, deps: &Deps, account: &Account, action: Action) -> Result<Event, NoRandomness> {
+        let event = Event::new(&deps.ambient, &account.practice, action, Actor::System)?;
+        Ok(event.of(account.id, account.portal).with_outbox(self.tags.outbox))
+    }
+
     fn went_to(&self, account: &Account) -> bool {
         let address = account.email.as_ref().map(Email::mailbox);
         address.is_some_and(|address| self.destination.iter().any(|to| to.eq_ignore_ascii_case(&address)))

@@ -75,7 +75,9 @@ impl Delivery<'_> {
     ) -> Result<(), Failure> {
         let tags = Tags { practice: self.practice.slug.clone(), outbox: self.item.id, addressed };
         let sender = self.practice.sender.as_ref();
-        self.deps.postbox.send(to, sender, &compose(letter)?, &tags).await?;
+        if let Err(cause) = self.deps.postbox.send(to, sender, &compose(letter)?, &tags).await {
+            return Err(Failure::NotTaken { to: to.clone(), addressed: tags.addressed, cause });
+        }
         tracing::info!(event = "mail_sent", outbox = self.item.id.to_string());
         Ok(())
     }

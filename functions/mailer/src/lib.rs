@@ -6,8 +6,10 @@
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use rekey::domain::identifier::Email;
 use rekey::mail::compose::ComposeError;
 use rekey::mail::postbox::{MailError, Postbox};
+use rekey::mail::tags::Addressed;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, NoRandomness};
 use rekey::platform::config::{ConfigError, Lookup};
@@ -63,6 +65,17 @@ enum Failure {
     Randomness(#[from] NoRandomness),
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// A mail to an address was not taken.
+    #[error("a mail was not taken")]
+    NotTaken {
+        /// The address.
+        to: Email,
+        /// The accounts that the mail was for, and their tickets.
+        addressed: Vec<Addressed>,
+        /// The reason.
+        #[source]
+        cause: MailError,
+    },
     #[error(transparent)]
     Compose(#[from] ComposeError),
 }
@@ -72,7 +85,7 @@ impl Failure {
     const fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::Mail(MailError::Refused(_) | MailError::Unbuildable(_))
+            Self::NotTaken { cause: MailError::Refused { .. } | MailError::Unbuildable(_), .. }
                 | Self::Compose(_)
                 | Self::Store(StoreError::Broken { .. })
         )

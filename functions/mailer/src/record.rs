@@ -1,14 +1,19 @@
 //! One record of the stream: its outbox item as it is now, the accounts that the item is about, and the outcome.
 
 use aws_lambda_events::dynamodb::EventRecord;
-use rekey::domain::account::Account;
+use rekey::domain::account::{Account, MailStatus};
 use rekey::domain::event::{Action, Actor, Event, Reason};
-use rekey::domain::identifier::Identifier;
+use rekey::domain::identifier::{Email, Identifier};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::ticket::MailFate;
+use rekey::mail::postbox::MailError;
 use rekey::platform::error::chain;
-use rekey::platform::ids::AccountId;
+use rekey::platform::ids::{AccountId, TicketId};
+use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
+use rekey::store::mail::Undelivered;
+use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, item_event};
 use crate::{Deps, Failure, notice, recovery, temporary};
@@ -35,7 +40,7 @@ pub(crate) async fn process(deps: &Deps, record: EventRecord) -> Result<(), Fail
         Err(failure) => Handled { accounts: Vec::new(), outcome: Err(failure) },
     };
     let events = match handled.outcome {
-        Err(failure) if failure.is_final() => park(deps, &written, &handled.accounts, &failure)?,
+        Err(failure) if failure.is_final() => park(deps, &written, &handled.accounts, &failure).await?,
         outcome => outcome?,
     };
     deps.store.record_done(&written, &events, deps.ambient.now()).await?;
@@ -76,6 +81,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::PasswordChanged { account }
+        | OutboxKind::MailRestored { account }
         | OutboxKind::Frozen { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
@@ -106,20 +112,85 @@ async fn run(deps: &Deps, item: &OutboxItem, accounts: &[Account]) -> Result<Vec
         OutboxKind::TemporaryPassword { .. } => temporary::send_temporary(delivery, accounts).await,
         OutboxKind::PasswordChanged { .. } => notice::confirm_change(delivery, accounts).await,
         OutboxKind::Frozen { .. } => notice::tell_practice(delivery, accounts).await,
+        OutboxKind::MailRestored { .. } => unsuppress(deps, accounts).await,
     }
 }
 
 /// Gives an item up when no mail can ever come of it. Returns the events that are to be recorded.
-fn park(
+async fn park(
     deps: &Deps,
     item: &OutboxItem,
     accounts: &[Account],
     failure: &Failure,
 ) -> Result<Vec<Event>, Failure> {
     tracing::error!(event = "mail_parked", outbox = item.id.to_string(), cause = chain(failure));
-    let not_sent = |account: &Account| {
-        let event = item_event(deps, item, Action::MailNotSent, Actor::System)?;
-        Ok(event.of(account.id, account.portal).because(Reason::MailRejected))
+    let mut events = Vec::new();
+    let refused = match failure {
+        Failure::NotTaken { to, addressed, cause } => {
+            let address = matches!(cause, MailError::Refused { address: true, .. });
+            Some((addressed, address.then_some(to)))
+        }
+        _ => None,
     };
-    accounts.iter().map(not_sent).collect()
+    for account in accounts {
+        let ticket = refused.and_then(|(addressed, _)| {
+            addressed.iter().find(|addressed| addressed.account == account.id)?.ticket
+        });
+        let at_fault = refused.and_then(|(_, to)| to).filter(|to| account.email.as_ref() == Some(*to));
+        if ticket.is_none() && at_fault.is_none() {
+            events.push(not_sent(deps, item, account)?);
+        } else {
+            record_refused(deps, item, account.id, (ticket, at_fault)).await?;
+        }
+    }
+    Ok(events)
+}
+
+fn not_sent(deps: &Deps, item: &OutboxItem, account: &Account) -> Result<Event, Failure> {
+    let event = item_event(deps, item, Action::MailNotSent, Actor::System)?;
+    Ok(event.of(account.id, account.portal).because(Reason::MailRejected))
+}
+
+/// Records that SES refused a mail: with its ticket, and with the account, if its address is at fault. What is known already is
+/// not recorded again.
+async fn record_refused(
+    deps: &Deps,
+    item: &OutboxItem,
+    account: AccountId,
+    (ticket, at_fault): (Option<TicketId>, Option<&Email>),
+) -> Result<(), Failure> {
+    let found = match ticket {
+        Some(ticket) => deps.store.find_ticket_with_account(account, ticket).await?,
+        None => None,
+    };
+    let (ticket, account) = match found {
+        Some(found) => (Some(found.ticket), Some(found.account)),
+        None => (None, deps.store.find_account(account).await?),
+    };
+    let Some(account) = account else { return Ok(()) };
+    let is_marked = account.mail != MailStatus::Ok || account.email.as_ref() != at_fault;
+    let marked =
+        (at_fault.is_some() && !is_marked).then(|| account.with_failed_mail(MailStatus::Bounced, item.at));
+    let unknown = ticket.filter(|ticket| ticket.mail.is_none());
+    if unknown.is_none() && marked.is_none() {
+        return Ok(());
+    }
+    let mut event = not_sent(deps, item, &account)?;
+    event.ticket = unknown.as_ref().map(|ticket| ticket.id);
+    let undelivered = Undelivered {
+        fate: MailFate::NotSent,
+        account: marked.as_ref().map(|new| Changed { old: &account, new }),
+        ticket: unknown.as_ref(),
+        event: &event,
+    };
+    let written = deps.store.record_undelivered(&undelivered).await?.is_written();
+    if written { Ok(()) } else { Err(outrun("recording a refused mail").into()) }
+}
+
+/// Takes the address of an account off SES's list of those that it does not mail.
+async fn unsuppress(deps: &Deps, accounts: &[Account]) -> Result<Vec<Event>, Failure> {
+    for address in accounts.iter().filter_map(|account| account.email.as_ref()) {
+        deps.postbox.unsuppress(address).await?;
+    }
+    Ok(Vec::new())
 }

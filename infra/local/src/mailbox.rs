@@ -3,7 +3,7 @@
 //! This module owns the mails and the failures that a test has ordered. It keeps the mails in memory, and in a file if it
 //! is given one. No mail ever leaves this machine.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,8 +64,10 @@ pub enum Failure {
     Throttled,
     /// 500 `InternalServiceErrorException`. The SDK retries it by itself.
     Unavailable,
-    /// 400 `MessageRejected`.
+    /// 400 `MessageRejected`, for a reason of the address.
     Rejected,
+    /// 400 `MessageRejected`, because the deployment's own sender is not verified.
+    Unverified,
     /// 400 `SendingPausedException`: the account may not send at present.
     AccountPaused,
 }
@@ -103,6 +105,8 @@ struct State {
     attempts: usize,
     next_failures: VecDeque<Failure>,
     failures_by_address: HashMap<String, Failure>,
+    /// The addresses that SES does not mail.
+    suppressed: BTreeSet<String>,
 }
 
 impl Default for Mailbox {
@@ -202,6 +206,16 @@ impl Mailbox {
         self.lock().failures_by_address.insert(address.to_lowercase(), failure);
     }
 
+    /// Puts an address on the list of those that SES does not mail: a mail to it comes back at once.
+    pub fn suppress(&self, address: &str) {
+        self.lock().suppressed.insert(address.to_lowercase());
+    }
+
+    /// Takes an address off that list. Returns whether it was on it.
+    pub(crate) fn unsuppress(&self, address: &str) -> bool {
+        self.lock().suppressed.remove(&address.to_lowercase())
+    }
+
     /// Removes all failures that were ordered.
     pub fn clear_failures(&self) {
         let mut state = self.lock();
@@ -229,7 +243,8 @@ impl Mailbox {
         if let Some(file) = &mut state.file {
             file.append(&message)?;
         }
-        state.events.extend(outcome::events(&message));
+        let events = outcome::events(&message, &state.suppressed);
+        state.events.extend(events);
         state.messages.push(message);
         drop(state);
         self.0.changed.send_replace(());

@@ -65,8 +65,8 @@ pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'stat
     }
 }
 
-/// The state of mail to an account's address: `ok` if no failure is known, `bounced` if the address does not accept
-/// mail, and `complained` if its owner marked a mail as spam. A later value of this list is worse than an earlier one.
+/// The state of mail to an account's address: `ok` if no failure is known, `bounced` if the address or the mail service does not
+/// accept mail, and `complained` if its owner marked a mail as spam. A later value of this list is worse than an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailStatus {
@@ -77,6 +77,17 @@ pub enum MailStatus {
     Bounced,
     /// The owner of the address marked a mail as spam.
     Complained,
+}
+
+impl MailStatus {
+    /// The name of the status in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
 }
 
 /// The assignment of a client to a member of staff.
@@ -164,6 +175,10 @@ pub struct Account {
     /// The state of mail to the account's address.
     #[serde(default)]
     pub mail: MailStatus,
+    /// The time at which the mail was asked for that failed; absent while `mail` is `ok`. A delivery of a later mail shows that the
+    /// address accepts mail again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail_failed_at: Option<Timestamp>,
     /// The members of staff who look after the client; empty for accounts of the staff portal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caseload: Vec<Assignment>,
@@ -221,6 +236,7 @@ impl Account {
             session_epoch: 1,
             question: None,
             mail: MailStatus::Ok,
+            mail_failed_at: None,
             caseload: Vec::new(),
             associations: Vec::new(),
             revision: 0,

@@ -70,6 +70,8 @@ pub enum Action {
     MailBounced,
     /// The owner of the address marked a mail as spam.
     MailComplained,
+    /// The mark of an address to which mails had failed was lifted: a later mail arrived, or staff lifted it.
+    MailRestored,
     /// A password was set.
     AuthnPasswordChange,
     /// A password was not set; `reason` says why.

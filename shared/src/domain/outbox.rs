@@ -55,6 +55,12 @@ pub enum OutboxKind {
         /// The id of the account.
         account: AccountId,
     },
+    /// Staff have lifted the mark of an account's address. SES may have the address on its list of those that it does not mail,
+    /// and takes it off. No mail follows.
+    MailRestored {
+        /// The id of the account.
+        account: AccountId,
+    },
     /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
     /// the API uses.
     #[serde(rename = "repudiated")]

@@ -87,12 +87,14 @@ impl State {
     }
 }
 
-/// The outcome of the mail that carried a ticket: it was `returned` for a reason that may pass, was `delivered` to the
+/// The outcome of the mail that carried a ticket: the mail service refused it (`not_sent`), it was `returned` for a reason that may pass, was `delivered` to the
 /// server of the mailbox, `bounced` permanently, or was marked as spam (`complained`). A later value of this list tells
 /// more than an earlier one, so it replaces the earlier one. The order in which SES reports them does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailFate {
+    /// The mail service refused the mail: nothing was sent.
+    NotSent,
     /// The mail was not delivered, for a reason that may pass: the mailbox was full, its server did not answer in time,
     /// or an answering machine replied. SES also reports this when it does not pass the mail on.
     Returned,
@@ -108,6 +110,7 @@ impl MailFate {
     /// The name of the value, as it is stored.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NotSent => "not_sent",
             Self::Returned => "returned",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",

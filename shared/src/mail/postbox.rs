@@ -18,8 +18,13 @@ use crate::platform::config::{ConfigError, Lookup, required};
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// SES will never accept this mail. Another attempt is useless and delays other mails.
-    #[error("SES refused the mail: {0}")]
-    Refused(String),
+    #[error("SES refused the mail: {code}")]
+    Refused {
+        /// The code of SES's error.
+        code: String,
+        /// Whether the address is at fault, and not the deployment or its sender.
+        address: bool,
+    },
     /// SES could not accept the mail now.
     #[error("SES did not take the mail: {0}")]
     Unavailable(String),
@@ -60,6 +65,24 @@ impl Postbox {
         let call =
             self.call(to, sender, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
         call.send().await.map(|_| ()).map_err(|error| classify(&error, sender.is_some()))
+    }
+
+    /// Takes an address off SES's list of those that it does not mail. It need not be on it.
+    ///
+    /// # Errors
+    /// [`MailError::Unavailable`]: SES did not answer.
+    pub async fn unsuppress(&self, address: &Email) -> Result<(), MailError> {
+        let call = self.client.delete_suppressed_destination().email_address(address.mailbox());
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(error) if error.is_not_found_exception() => Ok(()),
+                error => {
+                    let code = error.and_then(|error| error.code().map(str::to_owned));
+                    Err(MailError::Unavailable(code.unwrap_or_else(|| "no answer".to_owned())))
+                }
+            },
+        }
     }
 
     fn call(
@@ -107,13 +130,16 @@ fn classify<R>(error: &SdkError<SendEmailError, R>, own_sender: bool) -> MailErr
     let code = error.as_service_error().and_then(|e| e.code().map(str::to_owned));
     match error.as_service_error() {
         Some(error) if own_sender && error.code() == Some("AccessDeniedException") => {
-            MailError::Refused("AccessDeniedException".to_owned())
+            MailError::Refused { code: "AccessDeniedException".to_owned(), address: false }
         }
-        Some(
-            SendEmailError::MessageRejected(_)
-            | SendEmailError::BadRequestException(_)
-            | SendEmailError::MailFromDomainNotVerifiedException(_),
-        ) => MailError::Refused(code.unwrap_or_default()),
+        Some(SendEmailError::MailFromDomainNotVerifiedException(_)) => {
+            MailError::Refused { code: code.unwrap_or_default(), address: false }
+        }
+        Some(error @ (SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_))) => {
+            // In the sandbox and without a verified sender, SES takes no mail to anybody.
+            let unverified = error.message().is_some_and(|message| message.contains("not verified"));
+            MailError::Refused { code: code.unwrap_or_default(), address: !unverified }
+        }
         // SES quotes addresses in its messages, but not in its codes.
         _ => MailError::Unavailable(code.unwrap_or_else(|| "no answer".to_owned())),
     }

@@ -5,7 +5,7 @@
 //! of order. As states, the two would be in each other's way, and a late bounce could seem to revive a ticket that was used. So
 //! `mail` and `opened_at` stand beside `state`, and nothing that decides reads them.
 //!
-//! A fate has a rank: `returned` (a bounce that is not permanent, or a rejection), `delivered`, `bounced` for good, `complained`.
+//! A fate has a rank: `not_sent`, `returned` (a bounce that is not permanent, or a rejection), `delivered`, `bounced` for good, `complained`.
 //! A higher one replaces a lower one, and never the reverse. So the result is the same in whatever order the reports come, and
 //! however often. None of them voids a ticket.
 //!
@@ -17,17 +17,21 @@
 //! shut a person out in silence, after one report that may be wrong. Staff are told with the answer to their call, and can
 //! correct the address or hand a link over. SES's suppression list protects the sender's name.
 
+use crate::domain::account::Account;
 use crate::domain::event::Event;
+use crate::domain::outbox::OutboxItem;
 use crate::domain::ticket::{MailFate, Ticket};
 use crate::platform::ids::{AccountId, TicketId};
 use crate::store::accounts::{Changed, Guard, account_writes};
+use crate::store::conditions::actor;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
+use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
-use crate::store::write::{Write, equals, lacks, present};
+use crate::store::write::{Write, equals, lacks, one_of, present};
 
-/// A report that a mail was returned, bounced or called spam, and the changes that follow from it.
+/// A report that a mail was not sent, was returned, bounced or called spam, and the changes that follow from it.
 pub struct Undelivered<'a> {
     /// The fate of the mail.
     pub fate: MailFate,
@@ -43,25 +47,56 @@ impl Store {
     /// Records that a ticket's mail has arrived.
     ///
     /// One update by itself: the ticket's `mail` becomes `delivered`. Condition: the ticket exists, and its `mail` is absent or
-    /// `returned`.
+    /// of a lower rank.
     ///
     /// When the condition fails, as much is known already, or the ticket is gone; nothing is written, and that is no error. One
     /// round trip.
     pub async fn record_delivered(&self, account: AccountId, ticket: TicketId) -> Result<(), StoreError> {
-        let nothing_worse = lacks("mail").or(equals("mail", MailFate::Returned));
+        let nothing_worse = lacks("mail").or(one_of("mail", [MailFate::NotSent, MailFate::Returned]));
         let write = Write::update(&keys::ticket(account, ticket))
             .set("mail", MailFate::Delivered)
             .only_if(present().and(nothing_worse));
         self.update_alone(write).await.map(|_| ())
     }
 
-    /// Records that a mail was returned, bounced or was called spam.
+    /// Lifts the mark of an account's address.
+    ///
+    /// One transaction:
+    ///
+    /// - The account's `mail` becomes `ok`. Condition: it and the address are as read; if staff have asked for it, everything that
+    ///   decides anything.
+    /// - The event is put. Condition: it does not exist.
+    /// - If staff have asked for it, the account of the member of staff is checked, unless it is the same one. Condition: it is
+    ///   open, and its role and its session epoch are as read. And the outbox item by which SES learns of it is put. Condition: it
+    ///   does not exist.
+    ///
+    /// A refusal means that the account, or the rights of the member of staff, have changed since they were read; nothing is
+    /// written. One round trip.
+    pub async fn restore_mail(
+        &self,
+        changed: Changed<'_>,
+        event: &Event,
+        by_staff: Option<(&Account, &OutboxItem)>,
+    ) -> Result<Outcome, StoreError> {
+        let guard = if by_staff.is_some() { Guard::Unchanged } else { Guard::Address };
+        let mut writes = account_writes(changed, guard);
+        writes.push(put_event(event));
+        if let Some((staff, item)) = by_staff {
+            if staff.id != changed.old.id {
+                writes.push(Write::check(&keys::account(staff.id)).only_if(actor(staff)));
+            }
+            writes.push(put_outbox_item(item));
+        }
+        self.transact(writes).await
+    }
+
+    /// Records that a mail was not sent, was returned, bounced or was called spam.
     ///
     /// One transaction:
     ///
     /// - The event is put. Condition: it does not exist.
     /// - The ticket's `mail` becomes the fate of the mail, if a ticket is given. Condition: it is as read.
-    /// - The account's `mail` becomes `bounced` or `complained`, if an account is given. Condition: it and the address are as
+    /// - The account's `mail` becomes `bounced` or `complained`, or `ok` again, if an account is given. Condition: it and the address are as
     ///   read.
     ///
     /// A refusal means that the ticket or the account has changed since it was read; nothing is written. One round trip.

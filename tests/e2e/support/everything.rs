@@ -1,6 +1,7 @@
 //! Everything that Rekey does, done once. Tests of permissions and of reads use it.
 
 use rekey::domain::practice::Portal;
+use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
 use super::event::HttpEvent;
@@ -24,6 +25,7 @@ pub async fn everything(app: &TestApp) {
     app.operate(invite).await.unwrap();
     app.put_former_entry(&app.account_of("pediatrics", Portal::Client, "jane").await).await;
     app.operate(json!({"action": "rebuild_directory", "practice": "pediatrics"})).await.unwrap();
+    app.operate(json!({"action": "review_hashes", "practice": "pediatrics"})).await.unwrap();
     app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
     for known in routes::all() {
         let preflight = HttpEvent::new("OPTIONS", &known.pattern.replace(['{', '}'], ""));
@@ -107,6 +109,7 @@ async fn staff_work(app: &TestApp) {
         let reply = app.send(event.bearer(&session)).await;
         assert!(reply.status.is_success(), "{reply:?}");
     }
+    refused_mail(app, &session).await;
     help(app, &session).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -118,6 +121,19 @@ async fn staff_work(app: &TestApp) {
         let reply = app.send(HttpEvent::new("GET", path).query(query).bearer(&session)).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
     }
+}
+
+/// A mail that SES refuses, and the mark that it leaves.
+async fn refused_mail(app: &TestApp, session: &str) {
+    let lily = app.account("lily").await;
+    app.mailbox.fail_for("family@agency.test", Failure::Rejected);
+    app.forgot("lily").await;
+    app.deliver().await;
+    app.mailbox.clear_failures();
+    let event = HttpEvent::new("POST", &format!("/v1/admin/accounts/{}/mail", lily.id));
+    let reply = app.send(event.json(&json!({"status": "ok"})).bearer(session)).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    app.deliver().await;
 }
 
 /// Everything that staff do to help an account's owner get back in.

@@ -3,6 +3,8 @@
 //! Every mail arrives, except those to the addresses of SES's mailbox simulator, which behave as they do in AWS:
 //! `bounce@`, `complaint@`, `ooto@` and `suppressionlist@simulator.amazonses.com`, each with any `+label`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Message, address};
@@ -10,7 +12,7 @@ use super::{Message, address};
 const SIMULATOR: &str = "simulator.amazonses.com";
 
 /// The events of a mail, in the order in which they happen.
-pub(super) fn events(message: &Message) -> Vec<Value> {
+pub(super) fn events(message: &Message, suppressed: &BTreeSet<String>) -> Vec<Value> {
     let to: Vec<&str> = message.to.iter().map(|to| address::bare(to).unwrap_or(to)).collect();
     let bounce = |kind: &str, sub_type: &str| {
         let recipients: Vec<Value> = to.iter().map(|to| json!({"emailAddress": to})).collect();
@@ -25,6 +27,9 @@ pub(super) fn events(message: &Message) -> Vec<Value> {
     };
     match to.iter().find_map(|to| simulated(to)) {
         Some("bounce") => vec![bounce("Permanent", "General")],
+        None if to.iter().any(|to| suppressed.contains(&to.to_lowercase())) => {
+            vec![bounce("Permanent", "Suppressed")]
+        }
         Some("suppressionlist") => vec![bounce("Permanent", "Suppressed")],
         Some("complaint") => vec![delivered(), complained()],
         Some("ooto") => vec![delivered(), bounce("Transient", "General")],

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
@@ -28,6 +28,19 @@ pub(crate) async fn send_email(State(mailbox): State<Mailbox>, body: Bytes) -> R
     }
 }
 
+/// `DELETE /v2/email/suppression/addresses/{address}` answers 200, or 404 for an address that is not on the list.
+pub(crate) async fn unsuppress(State(mailbox): State<Mailbox>, Path(address): Path<String>) -> Response {
+    if mailbox.unsuppress(&address) {
+        Json(json!({})).into_response()
+    } else {
+        error(
+            StatusCode::NOT_FOUND,
+            "NotFoundException",
+            "Email address does not exist on your suppression list.",
+        )
+    }
+}
+
 const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) {
     match failure {
         Failure::Throttled => {
@@ -36,7 +49,8 @@ const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) 
         Failure::Unavailable => {
             (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Try again later.")
         }
-        Failure::Rejected => (StatusCode::BAD_REQUEST, "MessageRejected", "Email address is not verified."),
+        Failure::Rejected => (StatusCode::BAD_REQUEST, "MessageRejected", "Address blacklisted."),
+        Failure::Unverified => (StatusCode::BAD_REQUEST, "MessageRejected", "Email address is not verified."),
         Failure::AccountPaused => {
             (StatusCode::BAD_REQUEST, "SendingPausedException", "Email sending is disabled for this account.")
         }

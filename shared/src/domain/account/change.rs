@@ -189,6 +189,7 @@ impl Account {
         let closed = self.is_open() && !new.is_open();
         Ok(Self {
             mail: if readdressed { MailStatus::Ok } else { self.mail },
+            mail_failed_at: self.mail_failed_at.filter(|_| !readdressed),
             temporary: self.temporary.clone().filter(|_| !moved && !closed),
             credential_version: self.credential_version + u64::from(moved || closed),
             session_epoch: self.session_epoch + u64::from(closed),
@@ -209,10 +210,16 @@ impl Account {
         Self { associations, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// Records the state of mail to the account's address.
+    /// Records that a mail to the account's address has failed, which was asked for at this time.
     #[must_use]
-    pub fn with_mail(&self, mail: MailStatus) -> Self {
-        Self { mail, ..self.clone() }
+    pub fn with_failed_mail(&self, mail: MailStatus, asked_at: Timestamp) -> Self {
+        Self { mail, mail_failed_at: Some(asked_at), ..self.clone() }
+    }
+
+    /// Records that the account's address accepts mail again.
+    #[must_use]
+    pub fn with_mail_restored(&self) -> Self {
+        Self { mail: MailStatus::Ok, mail_failed_at: None, ..self.clone() }
     }
 }
 

@@ -113,7 +113,7 @@ fn a_wrong_setting_is_named() {
         "time_zone: must be an IANA time zone such as America/New_York"
     );
     assert_eq!(broken("support", json!({})), "support: must have an email, a phone or a url");
-    assert_eq!(broken("name", json!("a\nb")), "name: must not contain control characters");
+    assert_eq!(broken("name", json!("a\nb")), "name: must not contain control characters or be invisible");
     assert!(broken("slug", json!("Not A Slug")).starts_with("slug: "));
 }
 

@@ -208,7 +208,12 @@ fn edits() -> Vec<Row> {
         row("another role", full(), edit(json!({"role": "admin"})), ([0, 0, 1], &["role"])),
         row("caseload", full(), |a| a.with_caseload(Vec::new()), ([0, 0, 1], &["caseload"])),
         row("associations", full(), |a| a.with_associations(Vec::new()), ([0, 0, 1], &["associations"])),
-        row("mail", full(), |a| a.with_mail(MailStatus::Complained), ([0, 0, 0], &["mail"])),
+        row(
+            "mail",
+            full(),
+            |a| a.with_failed_mail(MailStatus::Complained, Timestamp::from_millis(7)),
+            ([0, 0, 0], &["mail", "mail_failed_at"]),
+        ),
     ]
 }
 

@@ -1,0 +1,75 @@
+//! This module serves `POST /v1/admin/accounts/{id}/mail`, which lifts the mark of an address.
+
+use lambda_http::http::StatusCode;
+use rekey::domain::account::MailStatus;
+use rekey::domain::event::{Action, Change};
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::http::call::Call;
+use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::reply::Reply;
+use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::platform::ids::AccountId;
+use rekey::store::accounts::Changed;
+use rekey::store::race::until_written;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::Deps;
+use crate::facts::{AdminAccount, account_reply};
+
+/// The state of mail from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMailStatus {
+    /// Only `ok` can be set.
+    pub status: Restored,
+}
+
+/// The state to which staff can set an address: `ok`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Restored {
+    /// No failure is known.
+    Ok,
+}
+
+/// The operation `POST /v1/admin/accounts/{id}/mail`.
+pub struct RestoreMail;
+
+impl Operation for RestoreMail {
+    const CALLER: Caller = Caller::Staff;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::NotFound]];
+}
+
+/// Lifts the mark of a bounced or complained address
+///
+/// The account's `mail` becomes `ok`, and SES takes the address off its list of addresses that it does not mail. The act is recorded.
+/// When there is no mark, nothing changes. A mail that comes back marks the address again.
+#[utoipa::path(post, path = "/v1/admin/accounts/{id}/mail", impl_for = RestoreMail, operation_id = "restoreMail", tag = "staff",
+    params(("id" = AccountId, Path, description = "The id of the account")),
+    request_body = NewMailStatus,
+    responses(
+        (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
+pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    until_written("lifting the mark of an address", || async {
+        let staff = deps.staff(call).await?;
+        let NewMailStatus { status: Restored::Ok } = call.json()?;
+        let old = deps.find_account(&staff, call.parameter("id")).await?;
+        staff.must_manage(old.portal)?;
+        if old.mail == MailStatus::Ok {
+            return account_reply(StatusCode::OK, &old).map(Some);
+        }
+        let new = old.with_mail_restored();
+        let kind = OutboxKind::MailRestored { account: old.id };
+        let item = OutboxItem::new(&deps.ambient, &old.practice, kind, Some(call.address))?;
+        let event = deps.event(&staff, call, Action::MailRestored)?.of(old.id, old.portal);
+        let was = Some(old.mail.as_str().to_owned());
+        let change = Change { member: "mail".to_owned(), from: was, to: Some("ok".to_owned()) };
+        let event = event.with_outbox(item.id).with_changes(vec![change]);
+        let changed = Changed { old: &old, new: &new };
+        let written =
+            deps.store.restore_mail(changed, &event, Some((&staff.account, &item))).await?.is_written();
+        written.then(|| account_reply(StatusCode::OK, &new)).transpose()
+    })
+    .await
+}
