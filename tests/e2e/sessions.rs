@@ -45,8 +45,8 @@ async fn sign_in_answers_who_signed_in_and_takes_two_round_trips() {
     });
     assert_eq!(answer, expected);
     let counts = app.seam.counts("sessions");
-    // The count and the login go out together, then the session and the account.
-    assert_eq!(counts, [("TransactWriteItems", 2), ("GetItem", 2)].map(|(o, n)| (o.to_owned(), n)).into());
+    // The count, the practice and the login go out together, then the session and the account.
+    assert_eq!(counts, [("TransactWriteItems", 2), ("GetItem", 3)].map(|(o, n)| (o.to_owned(), n)).into());
 }
 
 #[tokio::test]

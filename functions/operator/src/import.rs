@@ -207,7 +207,8 @@ impl Import<'_> {
     }
 
     async fn create(&self, line: Line) -> Result<(Status, Vec<&'static str>), String> {
-        let own = line.address().is_some_and(|address| !self.shared.contains(&(line.portal(), address)));
+        let shared = |address| self.shared.contains(&(line.portal(), address));
+        let own = line.signs_in_by_email() && !line.address().is_some_and(shared);
         let account = line.into_account(self.deps, self.practice).await?.signing_in_by_email(own);
         let registered = if self.dry_run {
             self.deps.store.would_register(account).await.map_err(|error| error.to_string())?

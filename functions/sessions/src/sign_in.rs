@@ -117,20 +117,12 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     };
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
-    let attempt = Attempt {
-        deps,
-        call,
-        practice: &practice,
-        portal: asked.portal,
-        limit: &limit,
-        origin,
-        typed: &password,
-    };
-
-    // One round trip counts the attempt and finds the account that signs in by the name.
+    // One round trip counts the attempt and finds the account that signs in by the name. The practice is read anew: a failure that
+    // did not know of an import that has just begun would show by its time who came with it (F1).
     let verbatim = Identifier::verbatim(&asked.identifier);
-    let (counted, login, named_verbatim) = tokio::join!(
+    let (counted, current, login, named_verbatim) = tokio::join!(
         deps.store.count_sign_in(&limit, now),
+        deps.store.find_practice(&practice.slug),
         deps.store.find_login(&practice.slug, asked.portal, &identifier),
         async {
             match &verbatim {
@@ -140,6 +132,16 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         }
     );
     let login = named_verbatim?.or(login?);
+    let practice = current?.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
+    let attempt = Attempt {
+        deps,
+        call,
+        practice: &practice,
+        portal: asked.portal,
+        limit: &limit,
+        origin,
+        typed: &password,
+    };
     match counted? {
         Decision::Allowed => attempt.sign_in(login).await,
         Decision::Refused { retry_after, since } => {

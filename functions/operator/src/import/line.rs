@@ -27,6 +27,9 @@ pub(super) struct Line {
     #[serde(default, deserialize_with = "blank_is_absent")]
     email: Option<Email>,
     display_name: String,
+    /// Whether the owner is to sign in by the address too, if nobody else has it.
+    #[serde(default = "yes")]
+    signs_in_by_email: bool,
     #[serde(default, deserialize_with = "blank_is_absent")]
     record_email: Option<Email>,
     #[serde(default, deserialize_with = "blank_is_absent")]
@@ -114,6 +117,10 @@ impl Line {
     /// The work of the password's hash.
     pub(super) fn imported_work(&self) -> Option<Work> {
         PasswordHash::import(self.password_hash.as_deref()?).ok()?.imported_work()
+    }
+
+    pub(super) const fn signs_in_by_email(&self) -> bool {
+        self.signs_in_by_email
     }
 
     pub(super) const fn has_caseload(&self) -> bool {

@@ -163,11 +163,13 @@ fn cells<'a>(cells: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Map<Stri
             continue;
         }
         let value = match name {
-            "active" | "representative" | "refused" | "invited" => match cell.to_lowercase().as_str() {
-                "true" | "t" | "yes" | "y" | "1" => Value::Bool(true),
-                "false" | "f" | "no" | "n" | "0" => Value::Bool(false),
-                _ => return Err(format!("{name}: must be true or false")),
-            },
+            "active" | "representative" | "refused" | "invited" | "signs_in_by_email" => {
+                match cell.to_lowercase().as_str() {
+                    "true" | "t" | "yes" | "y" | "1" => Value::Bool(true),
+                    "false" | "f" | "no" | "n" | "0" => Value::Bool(false),
+                    _ => return Err(format!("{name}: must be true or false")),
+                }
+            }
             "caseload" => cell
                 .split(';')
                 .map(str::trim)

@@ -1,0 +1,95 @@
+//! Invocations of a function, once each: an answer that takes long is waited for, and never asked for again.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+/// Where the functions are.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// `cargo dev`.
+    Laptop {
+        /// The address of the API.
+        url: String,
+    },
+    /// A stack, by way of the AWS CLI and the credentials that it has.
+    Aws {
+        /// The name of the stack, with which the names of its functions begin.
+        stack: String,
+        /// The CLI's profile.
+        profile: Option<String>,
+        /// The stack's region.
+        region: Option<String>,
+    },
+}
+
+/// The reason why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// An argument cannot be read.
+    #[error("{0}")]
+    Argument(String),
+    /// A file cannot be read or written.
+    #[error("{path}: {error}")]
+    File { path: String, error: String },
+    /// The function did not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The function has refused the invocation.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Target {
+    /// Invokes a function and waits for its answer, however long it takes.
+    pub(crate) async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Failure> {
+        let answer = match self {
+            Self::Laptop { url } => invoke_laptop(url, function, payload).await?,
+            Self::Aws { stack, profile, region } => {
+                let mut command = Command::new("aws");
+                command.args(["lambda", "invoke", "--function-name", &format!("{stack}-{function}")]);
+                command.args(["--cli-binary-format", "raw-in-base64-out", "--payload", "file:///dev/stdin"]);
+                // A second attempt would be a second run beside the first.
+                command.args(["--cli-read-timeout", "0"]).env("AWS_MAX_ATTEMPTS", "1");
+                for (option, value) in [("--profile", profile), ("--region", region)] {
+                    command.args(value.iter().flat_map(|value| [option, value]));
+                }
+                invoke_aws(command, payload).await?
+            }
+        };
+        // Lambda answers an error of a function with its type and its text.
+        match answer.get("errorMessage").and_then(Value::as_str) {
+            Some(message) if answer.get("errorType").is_some() => Err(Failure::Refused(message.to_owned())),
+            _ => Ok(answer),
+        }
+    }
+}
+
+async fn invoke_laptop(url: &str, function: &str, payload: &Value) -> Result<Value, Failure> {
+    let url = format!("{}/2015-03-31/functions/{function}/invocations", url.trim_end_matches('/'));
+    let unreachable = |error: reqwest::Error| {
+        Failure::Unreachable(format!("no answer from {url} ({error}). Is `cargo dev` running?"))
+    };
+    let reply = reqwest::Client::new().post(&url).json(payload).send().await.map_err(unreachable)?;
+    let (status, text) = (reply.status(), reply.text().await.map_err(unreachable)?);
+    serde_json::from_str(&text).map_err(|_| Failure::Unreachable(format!("{url} answered {status}")))
+}
+
+async fn invoke_aws(mut command: Command, payload: &Value) -> Result<Value, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::Unreachable(format!("the AWS CLI could not be run: {error}"));
+    let answer = tempfile::NamedTempFile::new().map_err(failed)?;
+    command.arg(answer.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(payload.to_string().as_bytes()).await.map_err(failed)?;
+    }
+    let output = child.wait_with_output().await.map_err(failed)?;
+    if !output.status.success() {
+        return Err(Failure::Unreachable(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let text = tokio::fs::read_to_string(answer.path()).await.map_err(failed)?;
+    serde_json::from_str(&text).map_err(|_| Failure::Unreachable("the function answered no JSON".to_owned()))
+}
