@@ -28,7 +28,7 @@ async fn the_store_failing_anywhere_is_a_503_and_nothing_is_half_done() {
         ("sessions", "GetItem"),
         ("sessions", "TransactWriteItems"),
     ] {
-        app.seam.inject(function, operation, 3, Fault::Down);
+        app.seam.inject(function, operation, 9, Fault::Down);
         let reply = match function {
             "forgot-password" => app.forgot("jane").await,
             "reset-password" => app.reset(&token, NEW_PASSWORD).await,

@@ -89,7 +89,7 @@ async fn every_failed_sign_in_does_the_work_of_the_hashes_that_are_left() {
     let app = TestApp::start().await;
     let slug = Slug::parse("agency").unwrap();
     let settings = app.store.find_settings(&slug).await.unwrap().unwrap();
-    let impossible = json!([{"family": "argon2", "memory": 100_000, "passes": 4, "lanes": 0}]);
+    let impossible = json!([{"family": "scrypt", "log_n": 63, "r": 8, "p": 1}]);
     let impossible = serde_json::from_value(impossible).unwrap();
     assert!(app.store.set_imported_work(&settings, impossible).await.unwrap().is_written());
     for name in ["jane", "nobody", "jane@agency.test", "dora", "ruth", "ivan", "lily"] {
@@ -199,7 +199,7 @@ async fn the_exports_of_other_systems_are_read_as_they_are() {
         {"localId": "u3", "phoneNumber": "+15550100", "providerUserInfo": []}]})
     .to_string();
     let project = json!({"base64_signer_key": "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==",
-        "base64_salt_separator": "Bw==", "rounds": 8, "mem_cost": 14});
+        "base64_salt_separator": "Bw==", "algorithm": "SCRYPT", "rounds": 8, "mem_cost": 14});
     for (name, file, more, names) in [
         ("auth0", auth0.clone(), json!({}), ["ann@x.test", "bea", "cleo@x.test"]),
         ("auth0", format!("[{}]", auth0.replace('\n', ",")), json!({}), ["ann@x.test", "bea", "cleo@x.test"]),
@@ -235,6 +235,19 @@ async fn the_exports_of_other_systems_are_read_as_they_are() {
             );
         }
     }
+    let own = json!({"username": "eva", "display_name": "Eva", "active": false, "user_id": 7, "email_verified": true});
+    let told = import(&empty().await, &own.to_string(), json!({})).await;
+    assert!(
+        told["results"][0]["error"].as_str().unwrap().contains("unknown field"),
+        "nothing is lost: {told}"
+    );
+    let csv = "user_id,email,passwordHash\n1,ann@x.test,plain\n";
+    let told = import(&empty().await, csv, json!({})).await;
+    assert!(told["results"][0]["error"].as_str().unwrap().starts_with("password_hash: "), "{told}");
+    let service =
+        json!({"username": "service-account-x", "serviceAccountClientId": "x", "createdTimestamp": 1});
+    let told = import(&empty().await, &service.to_string(), json!({})).await;
+    assert_eq!(told["results"][0]["error"], "username: is the account of a client, and of no person");
     let refused =
         import(&empty().await, &json!({"localId": "u", "passwordHash": "AAAA"}).to_string(), json!({})).await;
     assert_eq!(

@@ -145,6 +145,13 @@ async fn an_address_is_a_username_of_the_one_who_has_it() {
     assert_eq!(admin.create(jane).await.outcome(), taken, "jane signs in by it");
     assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.json()["account"]["username"], "jane");
 
+    let jane = json!({"username": "jane@agency.test", "email": "jane@agency.test", "display_name": "J"});
+    let told = import(&app, &[jane]).await;
+    assert_eq!(
+        told[0]["error"], "username: is the address by which another account signs in",
+        "it is not there already"
+    );
+
     // Whoever is known by an address goes by the new one, and nobody keeps an address as a name that is not theirs.
     let id = app.account("ann@x.test").await.id;
     let moved = admin.patch(id, json!({"email": "ann@y.test"})).await.json();
@@ -220,15 +227,25 @@ async fn a_colleague_cannot_switch_off_a_strangers_sign_in_by_address() {
     assert_eq!(app.sign_in("jane@agency.test", NEW_PASSWORD).await.status, 201);
     assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.status, 401, "and never as sam");
 
+    // Whoever shares an address opens no lock of the one whose sign-in it is.
+    for _ in 0..6 {
+        app.sign_in("jane@agency.test", "wrong").await;
+    }
+    let token = app.token_for("sam").await;
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.sign_in("jane@agency.test", NEW_PASSWORD).await.status, 429);
+    app.clock.advance(std::time::Duration::from_mins(2));
+
     // When the first has another address, the address is free for the one for whom it is saved again, once it is nobody else's.
     let jane = app.account("jane").await.id;
     assert_eq!(admin.patch(jane, json!({"email": "j@agency.test"})).await.status, 200);
     assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.status, 401);
+    app.clock.advance(std::time::Duration::from_mins(5));
     let newcomer = app.account("newcomer").await.id;
     assert_eq!(admin.patch(newcomer, json!({"email": null})).await.status, 200);
     let saved = admin.patch(sam, json!({"email": "jane@agency.test"})).await.json();
     assert_eq!(saved["signs_in_by_email"], true);
-    assert_eq!(app.sign_in("jane@agency.test", PASSWORD).await.json()["account"]["username"], "sam");
+    assert_eq!(app.sign_in("jane@agency.test", NEW_PASSWORD).await.json()["account"]["username"], "sam");
 }
 
 #[tokio::test]

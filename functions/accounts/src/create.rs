@@ -84,7 +84,7 @@ pub async fn create_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     let records = Records { event: &event, invitation: invitation.as_ref() };
     match deps.store.register(account, records, Twins::Refused).await? {
         Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account),
-        Registered::Taken => Err(Problem::new(ErrorCode::UsernameTaken)),
+        Registered::Taken | Registered::AddressTaken => Err(Problem::new(ErrorCode::UsernameTaken)),
     }
 }
 

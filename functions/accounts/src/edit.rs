@@ -99,8 +99,14 @@ async fn with_names(deps: &Deps, old: &Account, new: Account) -> Result<Account,
     let same = old.signs_in_by_email && old.address() == new.address();
     let alone = same || !deps.store.shares_address(&new).await?;
     let named = new.signing_in_by_email(alone);
-    let renamed = named.signs_in_by_email != old.signs_in_by_email && named.revision == old.revision;
-    let named = Account { revision: named.revision + u64::from(renamed), ..named };
+    let renamed = named.sign_in_names() != old.sign_in_names();
+    // Whoever writes to the account meanwhile knows its former names alone, and must lose.
+    let named = Account {
+        revision: named.revision + u64::from(renamed && named.revision == old.revision),
+        credential_version: named.credential_version
+            + u64::from(renamed && named.credential_version == old.credential_version),
+        ..named
+    };
     if deps.store.is_taken(old, &named).await? {
         return Err(Problem::new(ErrorCode::UsernameTaken));
     }

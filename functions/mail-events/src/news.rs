@@ -104,7 +104,11 @@ impl News {
                 return Ok(Some(()));
             }
             // An address that staff have corrected since must not be blamed for the former one.
-            let status = self.status.filter(|status| report.went_to(&account) && *status > account.mail);
+            let is_later = account.mail_failed_at.is_none_or(|failed_at| failed_at < report.asked_at());
+            let status = self.status.filter(|status| {
+                let is_worse = *status > account.mail && account.mail != MailStatus::Ok;
+                report.went_to(&account) && (is_worse || *status >= account.mail && is_later)
+            });
             if ticket.is_none() && status.is_none() {
                 return Ok(Some(()));
             }
@@ -138,7 +142,7 @@ async fn restore(deps: &Deps, report: &Report, id: AccountId) -> Result<(), Fail
             account.practice == report.tags.practice
                 && account.mail == MailStatus::Bounced
                 && report.went_to(account)
-                && account.mail_failed_at < Some(report.asked_at())
+                && account.mail_failed_at.is_some_and(|failed_at| failed_at < report.asked_at())
         });
         let Some(old) = marked else { return Ok::<_, Failure>(Some(())) };
         let new = old.with_mail_restored();

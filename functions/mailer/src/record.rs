@@ -168,9 +168,10 @@ async fn record_refused(
         None => (None, deps.store.find_account(account).await?),
     };
     let Some(account) = account else { return Ok(()) };
-    let is_marked = account.mail != MailStatus::Ok || account.email.as_ref() != at_fault;
+    let is_later = account.mail_failed_at.is_none_or(|failed_at| failed_at < item.at);
+    let is_news = is_later && account.mail != MailStatus::Complained && account.email.as_ref() == at_fault;
     let marked =
-        (at_fault.is_some() && !is_marked).then(|| account.with_failed_mail(MailStatus::Bounced, item.at));
+        (at_fault.is_some() && is_news).then(|| account.with_failed_mail(MailStatus::Bounced, item.at));
     let unknown = ticket.filter(|ticket| ticket.mail.is_none());
     if unknown.is_none() && marked.is_none() {
         return Ok(());
@@ -190,7 +191,13 @@ async fn record_refused(
 /// Takes the address of an account off SES's list of those that it does not mail.
 async fn unsuppress(deps: &Deps, accounts: &[Account]) -> Result<Vec<Event>, Failure> {
     for address in accounts.iter().filter_map(|account| account.email.as_ref()) {
-        deps.postbox.unsuppress(address).await?;
+        match deps.postbox.unsuppress(address).await {
+            // Another attempt is useless, and would delay the mails behind it.
+            Err(refused @ MailError::Refused { .. }) => {
+                tracing::error!(event = "suppression_kept", cause = chain(&refused));
+            }
+            outcome => outcome?,
+        }
     }
     Ok(Vec::new())
 }

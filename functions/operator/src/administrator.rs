@@ -63,6 +63,8 @@ pub(crate) async fn create_administrator(
         Registered::Created { account, .. } => {
             AdministratorCreated { status: Created::Created, account: Some(account.id) }
         }
-        Registered::Taken => AdministratorCreated { status: Created::Exists, account: None },
+        Registered::Taken | Registered::AddressTaken => {
+            AdministratorCreated { status: Created::Exists, account: None }
+        }
     })
 }

@@ -84,6 +84,8 @@ const TWIN: &str = "the username looks like another one";
 /// The address is on several accounts.
 const SHARED: &str = "the email is shared, so the owner signs in by username";
 
+const ADDRESS_TAKEN: &str = "username: is the address by which another account signs in";
+
 /// The status of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +224,7 @@ impl Import<'_> {
                 (Status::Created, notes.filter_map(|(holds, note)| holds.then_some(note)).collect())
             }
             Registered::Taken => (Status::Existing, Vec::new()),
+            Registered::AddressTaken => return Err(ADDRESS_TAKEN.to_owned()),
         })
     }
 

@@ -159,6 +159,11 @@ impl Import {
             "dry_run": self.dry_run, "lines": lines.join("\n")});
         let answer = target.invoke("operator", &payload).await?;
         let number = |member: &str| answer.get(member).and_then(Value::as_u64).unwrap_or_default();
+        let done = number("created") + number("existing") + number("failed");
+        if usize::try_from(done) != Ok(lines.len()) {
+            let text = format!("the function answered for {done} of {} accounts", lines.len());
+            return Err(Failure::Unreachable(text));
+        }
         counts.created += number("created");
         counts.existing += number("existing");
         counts.failed += number("failed");

@@ -61,8 +61,8 @@ impl Target {
         };
         // Lambda answers an error of a function with its type and its text.
         match answer.get("errorMessage").and_then(Value::as_str) {
-            Some(message) if answer.get("errorType").is_some() => Err(Failure::Refused(message.to_owned())),
-            _ => Ok(answer),
+            Some(message) => Err(Failure::Refused(message.to_owned())),
+            None => Ok(answer),
         }
     }
 }

@@ -175,8 +175,9 @@ pub struct Account {
     /// The state of mail to the account's address.
     #[serde(default)]
     pub mail: MailStatus,
-    /// The time at which the mail was asked for that failed; absent while `mail` is `ok`. A delivery of a later mail shows that the
-    /// address accepts mail again.
+    /// The time at which the latest mail to the address was asked for that failed; absent when none has. It stays when the mark is
+    /// lifted: reports of mails that are no later are no news. A delivery of a later mail shows that the address accepts mail
+    /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail_failed_at: Option<Timestamp>,
     /// The members of staff who look after the client; empty for accounts of the staff portal.
@@ -288,10 +289,11 @@ impl Account {
         Self { signs_in_by_email: does, ..self.clone() }
     }
 
-    /// The counters of sign-in failures, one for each identifier of the account.
+    /// The counters of sign-in failures, one for each name by which the owner signs in. The address of somebody else's sign-in is
+    /// none of them.
     pub fn sign_in_subjects(&self, key: &[u8]) -> Vec<Subject> {
         let subject = |identifier| Subject::identifier(key, &self.practice, self.portal, identifier);
-        self.identifiers().iter().map(subject).collect()
+        self.sign_in_names().iter().map(subject).collect()
     }
 
     /// The account as one that shares its address.

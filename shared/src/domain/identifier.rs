@@ -132,9 +132,14 @@ fn fold(text: &str) -> Result<String, IdentifierError> {
     if text.chars().any(imitates_ascii) {
         return Err(IdentifierError::Imitation);
     }
-    let folded: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
+    let folded: String = text.nfc().flat_map(char::to_lowercase).map(medial).nfc().collect();
     // Folding can turn one character into several, so the length is checked again.
     if folded.chars().count() > LONGEST { Err(IdentifierError::TooLong) } else { Ok(folded) }
+}
+
+/// The final sigma as the one within a word: in capitals they are one letter.
+const fn medial(c: char) -> char {
+    if c == 'ς' { 'σ' } else { c }
 }
 
 fn imitates_ascii(c: char) -> bool {

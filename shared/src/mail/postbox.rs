@@ -70,7 +70,7 @@ impl Postbox {
     /// Takes an address off SES's list of those that it does not mail. It need not be on it.
     ///
     /// # Errors
-    /// [`MailError::Unavailable`]: SES did not answer.
+    /// [`MailError`] says whether another attempt can help.
     pub async fn unsuppress(&self, address: &Email) -> Result<(), MailError> {
         let call = self.client.delete_suppressed_destination().email_address(address.mailbox());
         match call.send().await {
@@ -79,7 +79,15 @@ impl Postbox {
                 Some(error) if error.is_not_found_exception() => Ok(()),
                 error => {
                     let code = error.and_then(|error| error.code().map(str::to_owned));
-                    Err(MailError::Unavailable(code.unwrap_or_else(|| "no answer".to_owned())))
+                    let is_refusal = error.is_some_and(|error| {
+                        error.is_bad_request_exception() || error.code() == Some("AccessDeniedException")
+                    });
+                    let code = code.unwrap_or_else(|| "no answer".to_owned());
+                    Err(if is_refusal {
+                        MailError::Refused { code, address: false }
+                    } else {
+                        MailError::Unavailable(code)
+                    })
                 }
             },
         }

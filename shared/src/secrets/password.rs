@@ -89,7 +89,7 @@ impl fmt::Debug for Password {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a hash that another system has made, in one of the forms of [`imported`]. The text is kept as it is.
+    /// Takes a hash that another system has made, in one of the forms of `imported`. The text is kept as it is.
     ///
     /// # Errors
     /// The rule that the text breaks: it is no hash of a known form, names a pepper, or asks for more work than a sign-in may cost.

@@ -48,6 +48,8 @@ pub enum Registered {
     },
     /// Another account of the portal has the username, or one that looks like it.
     Taken,
+    /// The username is the address by which another account signs in.
+    AddressTaken,
 }
 
 impl Store {
@@ -68,8 +70,8 @@ impl Store {
             if self.create_account(&account, records, twin).await?.is_written() {
                 return Ok(Round::Written(Registered::Created { account: Box::new(account), twin }));
             }
-            if self.has_username(&account).await? {
-                return Ok(Round::Written(Registered::Taken));
+            if let Some(taken) = self.taken(&account).await? {
+                return Ok(Round::Written(taken));
             }
             let twin = twin || self.has_twin(None, &account).await?;
             if twin && twins == Twins::Refused {
@@ -86,8 +88,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn would_register(&self, account: Account) -> Result<Registered, StoreError> {
-        if self.has_username(&account).await? {
-            return Ok(Registered::Taken);
+        if let Some(taken) = self.taken(&account).await? {
+            return Ok(taken);
         }
         let alone = account.signs_in_by_email && !self.shares_address(&account).await?;
         let twin = self.has_twin(None, &account).await?;
@@ -99,6 +101,19 @@ impl Store {
     pub async fn is_taken(&self, old: &Account, new: &Account) -> Result<bool, StoreError> {
         Ok(old.username != new.username
             && (self.has_username(new).await? || self.has_twin(Some(old), new).await?))
+    }
+
+    /// Why the username cannot be had, if another account signs in by it.
+    async fn taken(&self, account: &Account) -> Result<Option<Registered>, StoreError> {
+        let Some(name) = account.username.identifier() else { return Ok(None) };
+        let login = self.find_login(&account.practice, account.portal, &name).await?;
+        let Some(login) = login.filter(|login| login.account != account.id) else { return Ok(None) };
+        if !account.username.is_address() {
+            return Ok(Some(Registered::Taken));
+        }
+        let other = self.find_account(login.account).await?;
+        let same = other.is_some_and(|other| other.username.identifier().as_ref() == Some(&name));
+        Ok(Some(if same { Registered::Taken } else { Registered::AddressTaken }))
     }
 
     /// Whether another account has the username.

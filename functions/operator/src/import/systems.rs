@@ -29,6 +29,9 @@ pub(super) enum System {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FirebaseHash {
+    /// `SCRYPT`, in a copy of what the console shows.
+    #[serde(default, rename = "algorithm")]
+    _algorithm: Option<String>,
     base64_signer_key: String,
     base64_salt_separator: String,
     rounds: u32,
@@ -37,17 +40,41 @@ pub struct FirebaseHash {
 
 type Account = Map<String, Value>;
 
+/// Members that only Rekey has.
+const OWN: [&str; 9] = [
+    "display_name",
+    "portal",
+    "role",
+    "caseload",
+    "refused",
+    "representative",
+    "record_email",
+    "password_hash",
+    "signs_in_by_email",
+];
+
 impl System {
     /// The system that wrote a record, by members that no other one writes.
     pub(super) fn of(record: &Account) -> Option<Self> {
         let has = |members: &[&str]| members.iter().any(|member| record.contains_key(*member));
-        if has(&["localId"]) {
+        // A record of Rekey's own members with one that it does not know is told so, and loses nothing.
+        if has(&OWN) {
+            None
+        } else if has(&["localId"]) {
             Some(Self::Firebase)
         } else if has(&["Attributes", "UserStatus", "cognito:username"]) {
             Some(Self::Cognito)
         } else if has(&["credentials", "firstName", "lastName", "createdTimestamp", "requiredActions"]) {
             Some(Self::Keycloak)
-        } else if has(&["user_id", "_id", "passwordHash", "identities", "connection", "email_verified"]) {
+        } else if has(&[
+            "user_id",
+            "_id",
+            "passwordHash",
+            "passwordhash",
+            "identities",
+            "connection",
+            "email_verified",
+        ]) {
             Some(Self::Auth0)
         } else {
             None
@@ -113,7 +140,8 @@ fn auth0(record: &Account) -> Account {
         ("display_name", name.or_else(|| of("nickname"))),
         ("locale", of("locale")),
         ("active", truth(record, "blocked").map(|blocked| Value::Bool(!blocked))),
-        ("password_hash", of("passwordHash").or_else(|| of("password_hash"))),
+        // The header of a table has no capitals.
+        ("password_hash", of("passwordHash").or_else(|| of("passwordhash"))),
     ])
 }
 
@@ -160,6 +188,9 @@ struct CredentialData {
 }
 
 fn keycloak(record: &Account) -> Result<Account, String> {
+    if record.get("serviceAccountClientId").is_some_and(Value::is_string) {
+        return Err("username: is the account of a client, and of no person".to_owned());
+    }
     let of = |member| text(record, member).map(string);
     let credentials = record.get("credentials").and_then(Value::as_array);
     let password = credentials
@@ -214,7 +245,7 @@ fn firebase(record: &Account, project: Option<&FirebaseHash>) -> Result<Account,
         (Some(hash), Some(project)) => {
             let salt = plain(text(record, "salt").unwrap_or_default());
             let (salt, hash) = salt.zip(plain(hash)).ok_or("password_hash: salt and hash must be base64")?;
-            let FirebaseHash { base64_signer_key, base64_salt_separator, rounds, mem_cost } = project;
+            let FirebaseHash { base64_signer_key, base64_salt_separator, rounds, mem_cost, .. } = project;
             Some(format!(
                 "$fbscrypt$v=1,n={mem_cost},r={rounds},p=1,ss={base64_salt_separator},sk={base64_signer_key}${salt}${hash}"
             ))

@@ -213,13 +213,13 @@ impl Account {
     /// Records that a mail to the account's address has failed, which was asked for at this time.
     #[must_use]
     pub fn with_failed_mail(&self, mail: MailStatus, asked_at: Timestamp) -> Self {
-        Self { mail, mail_failed_at: Some(asked_at), ..self.clone() }
+        Self { mail, mail_failed_at: self.mail_failed_at.max(Some(asked_at)), ..self.clone() }
     }
 
     /// Records that the account's address accepts mail again.
     #[must_use]
     pub fn with_mail_restored(&self) -> Self {
-        Self { mail: MailStatus::Ok, mail_failed_at: None, ..self.clone() }
+        Self { mail: MailStatus::Ok, ..self.clone() }
     }
 }
 

@@ -65,6 +65,8 @@ fn marks_that_nobody_means_do_not_count() {
         ("\u{ff2a}\u{ff41}ne", "jane"),
         ("jane\u{ff20}example.org", "jane@example.org"),
         ("o\u{fb03}ce", "office"),
+        ("\u{39d}\u{399}\u{39a}\u{39f}\u{3a3}", "\u{3bd}\u{3b9}\u{3ba}\u{3bf}\u{3c3}"),
+        ("\u{3bd}\u{3b9}\u{3ba}\u{3bf}\u{3c2}", "\u{3bd}\u{3b9}\u{3ba}\u{3bf}\u{3c3}"),
         ("\u{1e9e}traus", "\u{df}traus"),
     ] {
         assert_eq!(canonical(typed), form, "{typed:?}");

@@ -87,7 +87,7 @@ impl Imported {
         match &self.scheme {
             Scheme::Argon2(argon2) => argon2.work(),
             Scheme::Bcrypt { cost, .. } => Work::Bcrypt { cost: *cost },
-            Scheme::Pbkdf2 { digest, rounds, expected, .. } => digest.work(*rounds, expected.len()),
+            Scheme::Pbkdf2 { digest, rounds, .. } => digest.work(*rounds),
             Scheme::Scrypt { log_n, r, p, .. } => Work::Scrypt { log_n: *log_n, r: *r, p: *p },
             Scheme::Firebase { log_n, r, .. } => Work::Scrypt { log_n: *log_n, r: *r, p: 1 },
             Scheme::Phpass { digest, log_rounds, .. } => digest.work(*log_rounds),

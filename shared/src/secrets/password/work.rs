@@ -32,7 +32,7 @@ pub enum Work {
     Pbkdf2 {
         /// The hash function.
         digest: pbkdf2::Digest,
-        /// The rounds, times the blocks of output.
+        /// The rounds.
         rounds: u32,
     },
     /// scrypt.
@@ -92,7 +92,9 @@ impl Work {
         let rounds = u32::try_from(amount).unwrap_or(u32::MAX);
         match *self {
             Self::Argon2 { memory, passes, lanes } => {
+                // A rest has one lane: they are no work of their own, and each asks for memory.
                 let (memory, passes) = if whole { (memory, passes) } else { rest_of(memory, rounds) };
+                let lanes = if whole { lanes } else { 1 };
                 if passes == 0 {
                     return Ok(());
                 }

@@ -6,8 +6,8 @@ use super::encoding::{base64, unhex};
 use super::{Before, Imported, Parsed, Scheme};
 use crate::secrets::password::work::Work;
 
-/// The most rounds that an imported hash may ask for, times the blocks of its output. OWASP's highest advice is 1,300,000.
-const MOST_ROUNDS: u64 = 2_000_000;
+/// The most rounds that an imported hash may ask for. OWASP's highest advice is 1,300,000.
+const MOST_ROUNDS: u32 = 2_000_000;
 /// The bytes of an output.
 const OUTPUT: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -38,9 +38,8 @@ impl Digest {
         }
     }
 
-    pub(super) fn work(self, rounds: u32, output: usize) -> Work {
-        let blocks = u32::try_from(output.div_ceil(self.bytes())).unwrap_or(u32::MAX);
-        Work::Pbkdf2 { digest: self, rounds: rounds.saturating_mul(blocks) }
+    pub(super) const fn work(self, rounds: u32) -> Work {
+        Work::Pbkdf2 { digest: self, rounds }
     }
 
     pub(in crate::secrets::password) fn derive(
@@ -75,12 +74,13 @@ pub(super) fn parse(text: &str) -> Option<Parsed> {
 
 const BROKEN: &str = "is not a complete PBKDF2 hash with SHA-1, SHA-256 or SHA-512";
 
-fn imported(digest: Digest, rounds: u32, salt: Vec<u8>, expected: Vec<u8>) -> Parsed {
+/// A hash of which the first block is compared: 160 bits or more. Some systems keep several, each of which costs all the rounds.
+fn imported(digest: Digest, rounds: u32, salt: Vec<u8>, mut expected: Vec<u8>) -> Parsed {
     if !OUTPUT.contains(&expected.len()) {
         return Err(BROKEN);
     }
-    let Work::Pbkdf2 { rounds: work, .. } = digest.work(rounds, expected.len()) else { return Err(BROKEN) };
-    if rounds == 0 || u64::from(work) > MOST_ROUNDS {
+    expected.truncate(digest.bytes());
+    if rounds == 0 || rounds > MOST_ROUNDS {
         return Err("must ask for 1 to 2,000,000 rounds of PBKDF2");
     }
     Ok(Imported::new(Before::Nothing, Scheme::Pbkdf2 { digest, rounds, salt, expected }))

@@ -43,13 +43,12 @@ pub(in crate::secrets::password) fn derive(
 }
 
 fn check(log_n: u8, r: u32, p: u32) -> Result<(), &'static str> {
-    Params::new(log_n, r, p).map_err(|_| BROKEN)?;
+    // The bounds first: the library multiplies what it is given.
     let memory = 128_u64.saturating_mul(1 << log_n.min(62)).saturating_mul(u64::from(r));
-    if memory <= MOST_MEMORY && memory.saturating_mul(u64::from(p)) <= MOST_WORK {
-        Ok(())
-    } else {
-        Err("asks for more than 128 MiB of scrypt, or for 256 MiB of memory times p")
+    if memory > MOST_MEMORY || memory.saturating_mul(u64::from(p)) > MOST_WORK {
+        return Err("asks for more than 128 MiB of scrypt, or for 256 MiB of memory times p");
     }
+    Params::new(log_n, r, p).map(drop).map_err(|_| BROKEN)
 }
 
 fn imported(log_n: u8, [r, p]: [u32; 2], salt: Vec<u8>, expected: Vec<u8>) -> Parsed {

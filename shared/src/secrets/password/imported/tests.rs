@@ -98,7 +98,7 @@ fn what_cannot_be_taken_says_what_can() {
         ("pbkdf2_sha256$0$salt$z9DKufv6frbJi0oCO6A2mwCF9HJiTdFvSZn058lL77c=", "rounds"),
         ("pbkdf2_sha256$3000000$salt$z9DKufv6frbJi0oCO6A2mwCF9HJiTdFvSZn058lL77c=", "rounds"),
         (
-            "$pbkdf2-sha256$1500000$c2FsdA$PndiZiB+fcvybsnvQc1Lrpi3opGOlexe0o6ca5YAP7vM48sBs7y+L3moogAByjNF5pOsEbyYuvtgKauwXeZ5sQ",
+            "$pbkdf2-sha256$2500000$c2FsdA$PndiZiB+fcvybsnvQc1Lrpi3opGOlexe0o6ca5YAP7vM48sBs7y+L3moogAByjNF5pOsEbyYuvtgKauwXeZ5sQ",
             "rounds",
         ),
         ("pbkdf2_md5$1000$salt$AAAA", "PBKDF2"),
@@ -109,6 +109,12 @@ fn what_cannot_be_taken_says_what_can() {
         ("$scrypt$ln=14,r=8,p=200$c2FsdA$sxw6owoBhbeHwPbNd6WKLlLMHsjUxy3tiZOYT1nQ9iU", "scrypt"),
         ("$scrypt$ln=255,r=8,p=1$c2FsdA$sxw6owoBhbeHwPbNd6WKLlLMHsjUxy3tiZOYT1nQ9iU", "scrypt"),
         ("scrypt$1000$salt$8$1$AAAA", "scrypt"),
+        ("$scrypt$ln=1,r=65536,p=65536$c2FsdA$sxw6owoBhbeHwPbNd6WKLlLMHsjUxy3tiZOYT1nQ9iU", "scrypt"),
+        (
+            "$scrypt$ln=1,r=4294967295,p=4294967295$c2FsdA$sxw6owoBhbeHwPbNd6WKLlLMHsjUxy3tiZOYT1nQ9iU",
+            "scrypt",
+        ),
+        ("$scrypt$ln=4,r=0,p=0$c2FsdA$sxw6owoBhbeHwPbNd6WKLlLMHsjUxy3tiZOYT1nQ9iU", "scrypt"),
         ("$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=AAAA$42xEC+ixf3L2lw==$lSrf", "scrypt"),
         ("$P$Z84478476IagS59wHZvyQMArzfx58u.", "phpass"),
         ("$P$984478476Iag", "WordPress"),
@@ -133,7 +139,7 @@ fn a_failed_sign_in_computes_the_same_for_every_account_and_for_none() {
     let key32 = "A".repeat(43);
     let hashes: Vec<PasswordHash> = [
         format!("$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ${key32}"),
-        format!("$argon2i$v=19$m=128,t=2,p=1$c2FsdHNhbHQ${key32}"),
+        format!("$argon2i$v=19$m=128,t=2,p=8$c2FsdHNhbHQ${key32}"),
         bcrypt::hash("other", 4).expect("a hash"),
         format!("bcrypt_sha256${}", bcrypt::hash("other", 5).expect("a hash")),
         format!("pbkdf2_sha256$100$salt${key32}="),
