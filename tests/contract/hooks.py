@@ -15,7 +15,7 @@ NOBODYS = "01KAKZ2Y00000000000000000K"
 RULES = [
     re.compile(rule)
     for rule in (
-        r"identifier: must not (be empty|contain control characters or spaces|contain characters that imitate others)",
+        r"identifier: must not (be empty|contain control characters, and an address no spaces|contain characters that imitate others)",
         r"(username|email|record_email): ",
         r"code: must have 6 to 10 digits",
         r"(security_question\.)?(answer: must have 1 to 256 letters or digits|question: .* no control characters)",

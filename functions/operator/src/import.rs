@@ -2,12 +2,14 @@
 //! username the portal already has is left as it is.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 
 use futures::stream::{self, StreamExt as _};
 use rekey::domain::account::Account;
-use rekey::domain::event::Action;
+use rekey::domain::event::{Action, Event};
 use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Practice, Slug};
+use rekey::platform::clock::NoRandomness;
 use rekey::secrets::password::ImportedWork;
 use rekey::store::error::StoreError;
 use rekey::store::names::{Records, Registered, Twins};
@@ -23,8 +25,10 @@ use line::Line;
 use read::{Format, Record};
 pub use systems::FirebaseHash;
 
-/// The number of accounts that are written at the same time.
-const AT_ONCE: usize = 16;
+/// The number of accounts that are written together, in as few transactions as have room for them.
+const GROUP: usize = 16;
+/// The number of such groups at the same time.
+const AT_ONCE: usize = 4;
 
 /// The accounts to be imported.
 #[derive(Debug, Deserialize)]
@@ -120,10 +124,12 @@ pub(crate) async fn import_accounts(deps: &Deps, asked: ImportAccounts) -> Resul
     let import = Import { deps, practice: &practice, shared, dry_run: asked.dry_run };
     // A caseload names members of staff who may be in the file. Of two lines with one name, the first counts.
     for wave in waves(lines) {
-        let done = wave.into_iter().map(|(number, line)| import.line(number, line));
-        let mut done = stream::iter(done).buffer_unordered(AT_ONCE);
-        while let Some(result) = done.next().await {
-            imported.add(result);
+        let groups = stream::iter(wave).chunks(GROUP).map(|group| import.group(group));
+        let mut done = pin!(groups.buffer_unordered(AT_ONCE));
+        while let Some(results) = done.next().await {
+            for result in results {
+                imported.add(result);
+            }
         }
     }
     if !asked.dry_run {
@@ -198,41 +204,103 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn line(&self, number: usize, line: Line) -> LineResult {
-        let username = line.username().to_owned();
-        match self.create(line).await {
-            Ok((status, notes)) => {
-                LineResult { line: number, username: Some(username), status, error: None, notes }
+    /// Imports a group of lines. Their accounts are written together; where one of them cannot be, each by itself.
+    async fn group(&self, group: Vec<(usize, Line)>) -> Vec<LineResult> {
+        let mut results = Vec::with_capacity(group.len());
+        let mut new = Vec::with_capacity(group.len());
+        for (number, line) in group {
+            let username = line.username().to_owned();
+            match self.prepare(line).await {
+                Ok(account) => new.push(New { number, username, account }),
+                Err(error) => results.push(LineResult::failed(number, Some(username), error)),
             }
-            Err(error) => LineResult::failed(number, Some(username), error),
         }
+        while !new.is_empty() {
+            let (number, written) = self.together(&new).await;
+            for one in new.drain(..number) {
+                results.push(if written { one.created(false) } else { self.alone(one).await });
+            }
+        }
+        results
     }
 
-    async fn create(&self, line: Line) -> Result<(Status, Vec<&'static str>), String> {
+    /// The account of a line. Its address becomes a name for sign-in, if no other account and no other line has it.
+    async fn prepare(&self, line: Line) -> Result<Account, String> {
         let shared = |address| self.shared.contains(&(line.portal(), address));
         let own = line.signs_in_by_email() && !line.address().is_some_and(shared);
         let account = line.into_account(self.deps, self.practice).await?.signing_in_by_email(own);
-        let registered = if self.dry_run {
-            self.deps.store.would_register(account).await.map_err(|error| error.to_string())?
-        } else {
-            self.register(account).await?
+        let is_shared = account.signs_in_by_email && self.shares(&account).await?;
+        Ok(if is_shared { account.signing_in_by_email(false) } else { account })
+    }
+
+    async fn shares(&self, account: &Account) -> Result<bool, String> {
+        self.deps.store.shares_address(account).await.map_err(|error| error.to_string())
+    }
+
+    /// Writes the first accounts together. Returns their number, and whether they are written.
+    async fn together(&self, new: &[New]) -> (usize, bool) {
+        let with_event = |new: &New| Ok((new.account.clone(), self.event(&new.account)?));
+        let records: Result<Vec<_>, NoRandomness> = new.iter().map(with_event).collect();
+        let records = records.ok().filter(|_| !self.dry_run);
+        let written = match &records {
+            Some(records) => self.deps.store.create_accounts(records).await.ok(),
+            None => None,
         };
-        Ok(match registered {
-            Registered::Created { account, twin } => {
-                let is_shared = account.email.is_some() && !account.signs_in_by_email;
-                let notes = [(twin, TWIN), (is_shared, SHARED)].into_iter();
-                (Status::Created, notes.filter_map(|(holds, note)| holds.then_some(note)).collect())
+        // What fails here is met again by each of them, and then told.
+        written.map_or((new.len(), false), |(number, outcome)| (number, outcome.is_written()))
+    }
+
+    async fn alone(&self, new: New) -> LineResult {
+        let account = new.account.clone();
+        let registered = if self.dry_run {
+            self.deps.store.would_register(account).await.map_err(|error| error.to_string())
+        } else {
+            self.register(account).await
+        };
+        match registered {
+            Ok(Registered::Created { account, twin }) => New { account: *account, ..new }.created(twin),
+            Ok(Registered::Taken) => new.result(Status::Existing),
+            Ok(Registered::AddressTaken) => {
+                LineResult::failed(new.number, Some(new.username), ADDRESS_TAKEN.to_owned())
             }
-            Registered::Taken => (Status::Existing, Vec::new()),
-            Registered::AddressTaken => return Err(ADDRESS_TAKEN.to_owned()),
-        })
+            Err(error) => LineResult::failed(new.number, Some(new.username), error),
+        }
     }
 
     async fn register(&self, account: Account) -> Result<Registered, String> {
-        let event = self.deps.event(&self.practice.slug, Action::UserCreated);
-        let event = event.map_err(|error| error.to_string())?.of(account.id, account.portal);
+        let event = self.event(&account).map_err(|error| error.to_string())?;
         let records = Records { event: &event, invitation: None };
         let registered = self.deps.store.register(account, records, Twins::Kept).await;
         registered.map_err(|error: StoreError| error.to_string())
+    }
+
+    fn event(&self, account: &Account) -> Result<Event, NoRandomness> {
+        Ok(self.deps.event(&self.practice.slug, Action::UserCreated)?.of(account.id, account.portal))
+    }
+}
+
+/// An account that is not written yet.
+struct New {
+    number: usize,
+    username: String,
+    account: Account,
+}
+
+impl New {
+    fn result(self, status: Status) -> LineResult {
+        LineResult {
+            line: self.number,
+            username: Some(self.username),
+            status,
+            error: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn created(self, twin: bool) -> LineResult {
+        let is_shared = self.account.email.is_some() && !self.account.signs_in_by_email;
+        let notes = [(twin, TWIN), (is_shared, SHARED)].into_iter();
+        let notes = notes.filter_map(|(holds, note)| holds.then_some(note)).collect();
+        LineResult { notes, ..self.result(Status::Created) }
     }
 }

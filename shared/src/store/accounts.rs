@@ -10,6 +10,8 @@
 //! trusted alone: the transaction of a sign-in checks the account against the version and the epoch of the copy. When they
 //! differ, the password is compared with the account's own hash.
 
+use std::collections::HashSet;
+
 use crate::domain::account::{Account, Login, Recipient, Setup};
 use crate::domain::event::Event;
 use crate::domain::identifier::Identifier;
@@ -120,6 +122,25 @@ fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
     writes
 }
 
+/// The most writes of one transaction.
+const MOST_WRITES: usize = 100;
+
+/// The writes of a new account.
+fn creation(account: &Account, Records { event, invitation }: Records<'_>, twin: bool) -> Vec<Write> {
+    let mut writes = vec![Write::create(&keys::account(account.id), account, None)];
+    let login = account.login();
+    let names = account.sign_in_names();
+    let logins = names.iter().map(|name| keys::login(&account.practice, account.portal, name));
+    writes.extend(logins.map(|key| Write::create(&key, &login, None)));
+    writes.extend(recipient_writes(None, account));
+    writes.extend(looks_writes(None, account, twin));
+    writes.extend(directory_writes(None, account));
+    writes.extend(caseload_writes(None, account));
+    writes.push(put_event(event));
+    writes.extend(invitation.map(put_outbox_item));
+    writes
+}
+
 /// The writes that keep the account among those that share its address. `old` is `None` for a new account.
 fn recipient_writes(old: Option<&Account>, new: &Account) -> Vec<Write> {
     let known = |account: &Account| account.address().map(|address| (address, account.recipient()));
@@ -201,21 +222,34 @@ impl Store {
     pub(super) async fn create_account(
         &self,
         account: &Account,
-        Records { event, invitation }: Records<'_>,
+        records: Records<'_>,
         twin: bool,
     ) -> Result<Outcome, StoreError> {
-        let mut writes = vec![Write::create(&keys::account(account.id), account, None)];
-        let login = account.login();
-        let names = account.sign_in_names();
-        let logins = names.iter().map(|name| keys::login(&account.practice, account.portal, name));
-        writes.extend(logins.map(|key| Write::create(&key, &login, None)));
-        writes.extend(recipient_writes(None, account));
-        writes.extend(looks_writes(None, account, twin));
-        writes.extend(directory_writes(None, account));
-        writes.extend(caseload_writes(None, account));
-        writes.push(put_event(event));
-        writes.extend(invitation.map(put_outbox_item));
-        self.transact(writes).await
+        self.transact(creation(account, records, twin)).await
+    }
+
+    /// Creates the first of several accounts, as many as one transaction has room for. Returns their number, and whether they were
+    /// written.
+    ///
+    /// One transaction: for each account, the writes and conditions of `create_account`.
+    ///
+    /// A refusal means that one of them cannot be created as it is; nothing is written, and each is to be tried by itself. One round
+    /// trip.
+    pub async fn create_accounts(&self, new: &[(Account, Event)]) -> Result<(usize, Outcome), StoreError> {
+        let (mut writes, mut items, mut number) = (Vec::new(), HashSet::new(), 0);
+        for (account, event) in new {
+            let more = creation(account, Records { event, invitation: None }, false);
+            // A transaction writes an item once.
+            let fits = writes.len() + more.len() <= MOST_WRITES
+                && more.iter().all(|write| !items.contains(write.key()));
+            if number > 0 && !fits {
+                break;
+            }
+            items.extend(more.iter().map(|write| write.key().clone()));
+            writes.extend(more);
+            number += 1;
+        }
+        Ok((number, self.transact(writes).await?))
     }
 
     /// Writes the changes of a member of staff to one account or to several.

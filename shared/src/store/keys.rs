@@ -39,7 +39,7 @@ use crate::domain::practice::{Portal, PortalOrigin, Slug};
 use crate::platform::ids::{AccountId, OutboxId, SessionId, TicketId};
 
 /// The key of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// The partition key.
     pub pk: String,

@@ -134,6 +134,11 @@ impl Write {
         Self::new(key, Action::Check)
     }
 
+    /// The item that is written.
+    pub(super) const fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Gives the write a condition on the item as it is when it is written. When the condition fails, nothing of its transaction
     /// is done.
     pub(super) fn only_if(self, condition: Condition) -> Self {
