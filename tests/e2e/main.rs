@@ -40,6 +40,7 @@ mod imports;
 mod large_log;
 mod limits;
 mod mail_events;
+mod mail_marks;
 mod names;
 mod operator;
 mod outbox;

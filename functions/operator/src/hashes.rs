@@ -30,6 +30,9 @@ pub struct Reviewed {
 
 /// Takes hashes into account before they are imported. It never forgets any.
 pub(crate) async fn include(deps: &Deps, slug: &Slug, work: &ImportedWork) -> Result<(), OperatorError> {
+    if work.is_empty() {
+        return Ok(());
+    }
     until_written("keeping the work of imported hashes", || async {
         let settings = settings(deps, slug).await?;
         let known = &settings.practice.imported_work;

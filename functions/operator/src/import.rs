@@ -229,7 +229,8 @@ impl Import<'_> {
         let shared = |address| self.shared.contains(&(line.portal(), address));
         let own = line.signs_in_by_email() && !line.address().is_some_and(shared);
         let account = line.into_account(self.deps, self.practice).await?.signing_in_by_email(own);
-        let is_shared = account.signs_in_by_email && self.shares(&account).await?;
+        // A dry run looks for itself.
+        let is_shared = !self.dry_run && account.signs_in_by_email && self.shares(&account).await?;
         Ok(if is_shared { account.signing_in_by_email(false) } else { account })
     }
 

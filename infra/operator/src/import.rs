@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::import::FirebaseHash;
-use operator::import::read::{self, Record};
+use operator::import::read::{self, Format, Record};
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -31,8 +32,8 @@ pub(crate) struct Import {
     /// The practice to which the accounts are to belong
     #[arg(long)]
     practice: String,
-    /// How the file is written. Without it, that is seen from the file
-    #[arg(long, value_enum)]
+    /// How the file is written: json-lines, csv, auth0, cognito, keycloak or firebase. Without it, that is seen from the file
+    #[arg(long, value_parser = format)]
     format: Option<Format>,
     /// A JSON file with the project's hash parameters, as the console shows them: `base64_signer_key`,
     /// `base64_salt_separator`, `rounds`, `mem_cost`
@@ -46,27 +47,9 @@ pub(crate) struct Import {
     restart: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    JsonLines,
-    Csv,
-    Auth0,
-    Cognito,
-    Keycloak,
-    Firebase,
-}
-
-impl From<Format> for read::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::JsonLines => Self::JsonLines,
-            Format::Csv => Self::Csv,
-            Format::Auth0 => Self::Auth0,
-            Format::Cognito => Self::Cognito,
-            Format::Keycloak => Self::Keycloak,
-            Format::Firebase => Self::Firebase,
-        }
-    }
+/// Reads the name of a format, which the function's own invocation has too.
+fn format(name: &str) -> Result<Format, serde::de::value::Error> {
+    Format::deserialize(name.replace('-', "_").into_deserializer())
 }
 
 /// How far an import of a file has come. It is kept beside the file until the import is done.
@@ -97,7 +80,7 @@ impl Import {
             }
             None => None,
         };
-        let records = read::records(&text, self.format.map(Into::into), firebase.as_ref());
+        let records = read::records(&text, self.format, firebase.as_ref());
         let records = in_order(records.map_err(Failure::Argument)?);
         let kept = kept_beside(&self.file);
         let digest = format!("{:?} {:?} {text}", self.format, self.firebase);

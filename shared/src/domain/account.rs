@@ -209,8 +209,8 @@ pub struct NewAccount {
 }
 
 impl Account {
-    /// Creates an account of the present time with only the required members. It is open, and has not been invited. Its address is no name for
-    /// sign-in, unless it is the username.
+    /// Creates an account of the present time with only the required members. It is open, and has not been invited. Its address is
+    /// no name for sign-in, unless it is the username.
     ///
     /// # Errors
     /// [`NoRandomness`] when no id can be drawn.

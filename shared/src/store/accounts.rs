@@ -267,8 +267,9 @@ impl Store {
     /// - The event is put. Condition: it does not exist.
     ///
     /// A refusal means that one of the accounts has changed since it was read, that another account has a new name, or that the
-    /// member of staff has been closed, signed out or given another role; nothing is written. So two administrators cannot undo each other at once. Members that
-    /// do not differ are not written: a security question that was set meanwhile stays. One round trip.
+    /// member of staff has been closed, signed out or given another role; nothing is written. So two administrators cannot undo
+    /// each other at once. Members that do not differ are not written: a security question that was set meanwhile stays. One round
+    /// trip.
     pub async fn update_accounts(
         &self,
         staff: &Account,

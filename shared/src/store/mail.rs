@@ -96,7 +96,7 @@ impl Store {
     ///
     /// - The event is put. Condition: it does not exist.
     /// - The ticket's `mail` becomes the fate of the mail, if a ticket is given. Condition: it is as read.
-    /// - The account's `mail` becomes `bounced` or `complained`, or `ok` again, if an account is given. Condition: it and the address are as
+    /// - The account's `mail` becomes `bounced` or `complained`, if an account is given. Condition: it and the address are as
     ///   read.
     ///
     /// A refusal means that the ticket or the account has changed since it was read; nothing is written. One round trip.

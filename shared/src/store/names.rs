@@ -100,7 +100,7 @@ impl Store {
     /// none when the username stays the same.
     pub async fn is_taken(&self, old: &Account, new: &Account) -> Result<bool, StoreError> {
         Ok(old.username != new.username
-            && (self.has_username(new).await? || self.has_twin(Some(old), new).await?))
+            && (self.taken(new).await?.is_some() || self.has_twin(Some(old), new).await?))
     }
 
     /// Why the username cannot be had, if another account signs in by it.
@@ -114,13 +114,6 @@ impl Store {
         let other = self.find_account(login.account).await?;
         let same = other.is_some_and(|other| other.username.identifier().as_ref() == Some(&name));
         Ok(Some(if same { Registered::Taken } else { Registered::AddressTaken }))
-    }
-
-    /// Whether another account has the username.
-    async fn has_username(&self, account: &Account) -> Result<bool, StoreError> {
-        let Some(name) = account.username.identifier() else { return Ok(false) };
-        let login = self.find_login(&account.practice, account.portal, &name).await?;
-        Ok(login.is_some_and(|login| login.account != account.id))
     }
 
     /// Whether another username has the look, and one of the two goes beyond ASCII.

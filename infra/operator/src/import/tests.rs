@@ -96,6 +96,14 @@ fn staff_come_before_those_who_name_them_and_a_shared_address_is_nobodys_name() 
 }
 
 #[test]
+fn a_format_has_the_name_that_the_invocation_has() {
+    assert_eq!(format("json-lines"), Ok(Format::JsonLines));
+    assert_eq!(format("json_lines"), Ok(Format::JsonLines));
+    assert_eq!(format("auth0"), Ok(Format::Auth0));
+    assert!(format("xml").expect_err("no format").to_string().contains("`keycloak`"));
+}
+
+#[test]
 fn a_part_is_no_larger_than_an_invocation() {
     let record = |size: usize| Record { line: 1, account: Ok("x".repeat(size)) };
     assert_eq!(part(&vec![record(10); 1_200]).len(), PART);

@@ -27,8 +27,8 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub username: Option<NewUsername>,
-    /// The address that mail is sent to. A username that is the address becomes the new one too. `null` removes it. A change voids every link, code and temporary password that
-    /// has been issued.
+    /// The address that mail is sent to. A username that is the address becomes the new one too. `null` removes it. A change voids
+    /// every link, code and temporary password that has been issued.
     #[serde(deserialize_with = "given")]
     pub email: Option<Option<Email>>,
     /// The address in the clinical record. `null` removes it.

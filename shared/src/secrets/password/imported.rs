@@ -8,7 +8,6 @@
 //! | scrypt | PHC (`$scrypt$…`), Django's `scrypt$…`, Werkzeug's `scrypt:…`, Firebase's `$fbscrypt$…` with its project's key |
 //! | phpass | WordPress's `$P$…`, phpBB's `$H$…`, Drupal 7's `$S$…` and `U$S$…` |
 
-use bcrypt::HashParts;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -102,7 +101,7 @@ impl Imported {
             #[cfg(test)]
             self.work().note(hasher, self.work().amount());
             if self.scheme.matches(hasher, &prepared)? {
-                found = found.or(self.whole(form));
+                found = found.max(self.whole(form));
             }
         }
         Ok(found)
@@ -125,12 +124,6 @@ pub(super) enum Match {
     /// As much as that system compared is right.
     InPart,
     Whole,
-}
-
-impl Match {
-    fn or(self, other: Self) -> Self {
-        self.max(other)
-    }
 }
 
 impl Before {
@@ -173,12 +166,6 @@ impl Scheme {
             }
         })
     }
-}
-
-/// The cost of a bcrypt hash. `$2x$` marks hashes of a broken implementation, which compare otherwise.
-fn bcrypt_cost(text: &str) -> Option<u32> {
-    let parts: HashParts = text.parse().ok()?;
-    (!text.starts_with("$2x$")).then(|| parts.get_cost())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! bcrypt, of the password or of its digest.
 
-use super::{Before, Imported, Parsed, Scheme, bcrypt_cost};
+use bcrypt::HashParts;
+
+use super::{Before, Imported, Parsed, Scheme};
 
 /// The number of bytes that bcrypt compares.
 pub(super) const BYTES: usize = 72;
@@ -19,7 +21,7 @@ pub(super) fn parse(text: &str) -> Option<Parsed> {
     } else {
         (Before::Nothing, text.to_owned())
     };
-    let cost = bcrypt_cost(&hash)?;
+    let cost = cost_of(&hash)?;
     let fits = (4..=MOST_COST).contains(&cost);
     Some(if fits {
         Ok(Imported::new(before, Scheme::Bcrypt { cost, hash }))
@@ -41,4 +43,10 @@ fn passlib(rest: &str) -> Option<(Before, String)> {
     }
     let cost: u32 = params.next()?.parse().ok()?;
     Some((Before::Sha256Base64, format!("${first}${cost:02}${salt}{digest}")))
+}
+
+/// The cost of a bcrypt hash. `$2x$` marks hashes of a broken implementation, which compare otherwise.
+fn cost_of(text: &str) -> Option<u32> {
+    let parts: HashParts = text.parse().ok()?;
+    (!text.starts_with("$2x$")).then(|| parts.get_cost())
 }
