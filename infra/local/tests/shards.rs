@@ -27,6 +27,8 @@ struct Shard {
 #[derive(Default)]
 struct Script {
     arn: &'static str,
+    /// The stream that there was before.
+    gone: Option<&'static str>,
     shards: BTreeMap<&'static str, Shard>,
     /// The number of iterators that were given so far. Those before `valid_from` have expired.
     given: usize,
@@ -46,19 +48,25 @@ impl Script {
     fn answer(&mut self, call: &str, request: &Value) -> Result<Value, &'static str> {
         match call {
             "DescribeTable" => Ok(json!({"Table": {"LatestStreamArn": self.arn}})),
-            "DescribeStream" => Ok(self.describe(request["ExclusiveStartShardId"].as_str())),
+            "DescribeStream" if self.gone == request["StreamArn"].as_str() => {
+                Err("ResourceNotFoundException")
+            }
+            "DescribeStream" => Ok(self.describe(request)),
             "GetShardIterator" => self.iterator(request),
             _ => self.records(request["ShardIterator"].as_str().expect("an iterator")),
         }
     }
 
     /// Answers one shard per page, children first, so that the order of the list is of no help.
-    fn describe(&self, after: Option<&str>) -> Value {
+    fn describe(&self, request: &Value) -> Value {
+        let (arn, after) = (&request["StreamArn"], request["ExclusiveStartShardId"].as_str());
+        let status = if *arn == self.arn { "ENABLED" } else { "DISABLED" };
         let ids: Vec<&str> = self.shards.keys().rev().copied().collect();
         let index = after.map_or(0, |id| ids.iter().position(|each| *each == id).expect("listed") + 1);
         let shard = json!({"ShardId": ids[index], "ParentShardId": self.shards[ids[index]].parent});
         let last = (index + 1 < ids.len()).then_some(ids[index]);
-        json!({"StreamDescription": {"StreamArn": self.arn, "Shards": [shard], "LastEvaluatedShardId": last}})
+        json!({"StreamDescription": {"StreamArn": arn, "StreamStatus": status, "Shards": [shard],
+            "LastEvaluatedShardId": last}})
     }
 
     fn iterator(&mut self, request: &Value) -> Result<Value, &'static str> {
@@ -224,7 +232,14 @@ async fn a_place_that_is_gone_is_the_oldest_that_is_left() {
 async fn another_stream_is_read_from_its_beginning() {
     let (script, mut pump, delivered) = stack(BTreeMap::from([("a", open(&["OUTBOX#1"]))])).await;
     pump.drain().await.expect("read");
+    // AWS keeps a stream for a day after the table has another.
     script.lock().expect("a lock").arn = "arn:2";
     pump.drain().await.expect("read");
     assert_eq!(take(&delivered), ["OUTBOX#1", "OUTBOX#1"]);
+    {
+        let mut script = script.lock().expect("a lock");
+        (script.arn, script.gone) = ("arn:3", Some("arn:2"));
+    }
+    pump.drain().await.expect("read");
+    assert_eq!(take(&delivered), ["OUTBOX#1"]);
 }

@@ -1,24 +1,30 @@
 //! A front of a DynamoDB that tells of writes.
 //!
-//! It passes requests and answers on as they are, and never reads an item. After the engine has answered a request that
+//! It passes bytes on as they are, and reads no more of a request than its head. When the engine answers a request that
 //! may have changed something, everybody who waits for [`Front::writes`] wakes up. Who writes to the engine itself is
 //! not noticed.
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, TRANSFER_ENCODING};
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use crate::server::Server;
+use crate::server::{Server, listen};
 
-/// The largest body of a request that DynamoDB accepts.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// The number of bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+/// The number of bytes of a request that are looked at. A longer head counts as a write.
+const LARGEST_HEAD: usize = 16 * 1024;
+/// The time that a write whose client has hung up may take.
+const LONGEST_WRITE: Duration = Duration::from_mins(1);
+/// The time until the next connection is accepted after the system could not accept one.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The beginnings of the names of all operations that change nothing. An operation that is not known here counts as a
 /// write: to wake up in vain costs little, and to miss a write costs a mail.
 const READS: [&str; 7] = ["BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet"];
@@ -31,16 +37,20 @@ pub struct Front {
 }
 
 impl Front {
-    /// Starts a front on `address` for the DynamoDB at `engine`. Port 0 stands for any free port.
+    /// Starts a front on `address` for the DynamoDB at `engine`, `http://ADDRESS:PORT`. Port 0 stands for any free port.
     ///
     /// # Errors
-    /// The port is in use, or the HTTP client cannot be created.
+    /// The port is in use.
     pub async fn start(address: SocketAddr, engine: &str) -> io::Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().build().map_err(io::Error::other)?;
+        let engine = engine.trim_start_matches("http://").to_owned();
         let writes = watch::Sender::new(());
-        let passage = Passage { http, engine: engine.to_owned(), writes: writes.clone() };
-        let router = Router::new().fallback(pass_on).with_state(passage);
-        let server = Server::serve(address, router).await?;
+        let told = writes.clone();
+        let server = Server::spawn(listen(address).await?, |listener, stopped| async move {
+            tokio::select! {
+                () = stopped.wait() => {}
+                () = accept(&listener, &engine, &told) => {}
+            }
+        })?;
         Ok(Self { server, writes })
     }
 
@@ -54,89 +64,106 @@ impl Front {
         self.writes.subscribe()
     }
 
-    /// Stops the front, and waits for requests that are still running.
+    /// Stops the front and closes its connections.
     pub async fn stop(self) {
         self.server.stop().await;
     }
 }
 
-/// What it takes to pass a request on.
-#[derive(Clone)]
-struct Passage {
-    http: reqwest::Client,
-    engine: String,
-    writes: watch::Sender<()>,
-}
-
-/// A request that has been read.
-struct Call {
-    method: Method,
-    /// The path with the query.
-    target: String,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-/// Passes a request on, and its answer back. A task of its own does so, because a caller that hangs up does not undo a
-/// write that the engine has begun.
-async fn pass_on(State(passage): State<Passage>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-    let call = Call { method: parts.method, target, headers: parts.headers, body };
-    let passed = tokio::spawn(async move {
-        let is_write = is_write(&call.headers);
-        let answer = passage.ask(call).await;
-        if is_write {
-            passage.writes.send_replace(());
+/// Accepts connections without end. When this is dropped they are closed.
+async fn accept(listener: &TcpListener, engine: &str, writes: &watch::Sender<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    let (engine, writes) = (engine.to_owned(), writes.clone());
+                    connections.spawn(async move { connect(client, &engine, &writes).await });
+                }
+                Err(_) => tokio::time::sleep(PATIENCE).await,
+            },
+            Some(_) = connections.join_next() => {}
         }
-        answer
-    });
-    match passed.await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => unavailable(&error.to_string()),
-        Err(error) => unavailable(&error.to_string()),
     }
 }
 
-impl Passage {
-    async fn ask(&self, call: Call) -> reqwest::Result<Response> {
-        let Call { method, target, headers, body } = call;
-        let request = self.http.request(method, format!("{}{target}", self.engine));
-        let answer = request.headers(without_connection(headers)).body(body).send().await?;
-        let (status, headers) = (answer.status(), without_connection(answer.headers().clone()));
-        let mut response = Response::new(Body::from(answer.bytes().await?));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(response)
+/// Passes everything on between a client and the engine, until one of them closes the connection. A client that hangs up
+/// does not undo a write that the engine has begun, so its answer is waited for.
+async fn connect(mut client: TcpStream, engine: &str, writes: &watch::Sender<()>) -> io::Result<()> {
+    let mut engine = TcpStream::connect(engine).await?;
+    client.set_nodelay(true)?;
+    engine.set_nodelay(true)?;
+    let ((from_client, to_client), (from_engine, to_engine)) = (client.split(), engine.split());
+    let (asked, mut unanswered) = watch::channel(Vec::new());
+    {
+        let mut asking = pin!(ask(from_client, to_engine, &asked));
+        let mut answering = pin!(answer(from_engine, to_client, &asked, writes));
+        tokio::select! {
+            _ = &mut answering => {}
+            _ = &mut asking => tokio::select! {
+                _ = &mut answering => {}
+                // It fails only without a sender.
+                _ = unanswered.wait_for(|request| !is_write(request)) => {}
+                // The request was cut off, and the engine waits for the rest.
+                () = tokio::time::sleep(LONGEST_WRITE) => {}
+            },
+        }
+    }
+    if is_write(&asked.borrow()) {
+        writes.send_replace(());
+    }
+    Ok(())
+}
+
+/// Passes requests on. `asked` is the beginning of the one that has no answer yet.
+async fn ask(
+    mut client: ReadHalf<'_>,
+    mut engine: WriteHalf<'_>,
+    asked: &watch::Sender<Vec<u8>>,
+) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = match client.read(&mut chunk).await? {
+            0 => return Ok(()),
+            length => &chunk[..length],
+        };
+        asked.send_modify(|head| {
+            let room = LARGEST_HEAD.saturating_sub(head.len());
+            head.extend(read.iter().take(room));
+        });
+        engine.write_all(read).await?;
     }
 }
 
-/// Whether a request may change something. DynamoDB names the operation in a header: `DynamoDB_20120810.PutItem`.
-fn is_write(headers: &HeaderMap) -> bool {
-    let operation = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = operation.and_then(|target| target.split_once('.')).map(|(_, operation)| operation);
-    operation.is_some_and(|operation| !READS.iter().any(|read| operation.starts_with(read)))
-}
-
-/// The headers but those of one connection, which each side writes for itself.
-fn without_connection(mut headers: HeaderMap) -> HeaderMap {
-    for name in [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
-        headers.remove(name);
+/// Passes answers on, and tells of those to a write. They go on being read when the client is gone.
+async fn answer(
+    mut engine: ReadHalf<'_>,
+    mut client: WriteHalf<'_>,
+    asked: &watch::Sender<Vec<u8>>,
+    writes: &watch::Sender<()>,
+) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = match engine.read(&mut chunk).await? {
+            0 => return Ok(()),
+            length => &chunk[..length],
+        };
+        // The engine only asks for the rest of the request.
+        if !read.starts_with(b"HTTP/1.1 100") && is_write(&asked.send_replace(Vec::new())) {
+            writes.send_replace(());
+        }
+        client.write_all(read).await?;
     }
-    headers
 }
 
-/// The answer when the engine does not answer. It has DynamoDB's form, so that an SDK tries again.
-fn unavailable(reason: &str) -> Response {
-    let body = serde_json::json!({
-        "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError",
-        "message": format!("the engine does not answer: {reason}"),
-    });
-    let headers = [(CONTENT_TYPE, "application/x-amz-json-1.0")];
-    (StatusCode::INTERNAL_SERVER_ERROR, headers, body.to_string()).into_response()
+/// Whether a request may change something. DynamoDB names the operation in a header, `DynamoDB_20120810.PutItem`.
+fn is_write(request: &[u8]) -> bool {
+    let request = String::from_utf8_lossy(request);
+    let Some((head, _)) = request.split_once("\r\n\r\n") else { return request.len() >= LARGEST_HEAD };
+    let headers = head.lines().filter_map(|line| line.split_once(':'));
+    let mut targets = headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-amz-target"));
+    let operation = targets.next().and_then(|(_, target)| target.split_once('.'));
+    operation.is_some_and(|(_, operation)| !READS.iter().any(|read| operation.starts_with(read)))
 }
 
 #[cfg(test)]
@@ -146,8 +173,10 @@ mod tests {
     #[test]
     fn only_known_reads_wake_nobody() {
         let is_write_named = |operation: &str| {
-            let target = format!("DynamoDB_20120810.{operation}").parse().expect("a header");
-            is_write(&HeaderMap::from_iter([("x-amz-target".parse().expect("a name"), target)]))
+            ["x-amz-target", "X-Amz-Target"].map(|name| {
+                let head = format!("POST / HTTP/1.1\r\nhost: here\r\n{name}: DynamoDB_20120810.{operation}");
+                is_write(format!("{head}\r\n\r\n{{}}").as_bytes())
+            })
         };
         for read in [
             "BatchGetItem",
@@ -161,7 +190,7 @@ mod tests {
             "Scan",
             "TransactGetItems",
         ] {
-            assert!(!is_write_named(read), "{read}");
+            assert_eq!(is_write_named(read), [false; 2], "{read}");
         }
         for write in [
             "BatchExecuteStatement",
@@ -176,8 +205,14 @@ mod tests {
             "UpdateItem",
             "UpdateTable",
         ] {
-            assert!(is_write_named(write), "{write}");
+            assert_eq!(is_write_named(write), [true; 2], "{write}");
         }
-        assert!(!is_write(&HeaderMap::new()), "a look at whether it is well");
+        let said_in_the_body = "POST / HTTP/1.1\r\nhost: here\r\n\r\nx-amz-target: DynamoDB_20120810.PutItem";
+        for nothing in
+            ["", "POST / HTTP/1.1\r\nx-amz-target: D.PutI", "GET / HTTP/1.1\r\n\r\n", said_in_the_body]
+        {
+            assert!(!is_write(nothing.as_bytes()), "{nothing}");
+        }
+        assert!(is_write(&[b'x'; LARGEST_HEAD]), "a head without an end");
     }
 }

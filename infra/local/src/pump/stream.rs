@@ -6,9 +6,10 @@
 //! that is left.
 
 use aws_sdk_dynamodbstreams::error::SdkError;
+use aws_sdk_dynamodbstreams::operation::describe_stream::DescribeStreamError;
 use aws_sdk_dynamodbstreams::operation::get_records::{GetRecordsError, GetRecordsOutput};
 use aws_sdk_dynamodbstreams::operation::get_shard_iterator::GetShardIteratorError;
-use aws_sdk_dynamodbstreams::types::ShardIteratorType;
+use aws_sdk_dynamodbstreams::types::{ShardIteratorType, StreamStatus};
 
 use super::event;
 use super::lane::{Lane, Read};
@@ -54,24 +55,44 @@ impl Reader {
     }
 
     /// The table's stream as it is now, with its shards in the order in which the API lists them.
+    ///
+    /// Which stream the table has is asked for only when the one that is known is over: to describe a table, dynoxide
+    /// counts every item of it.
     pub(super) async fn shards(&mut self) -> Result<Found, Error> {
+        if !self.stream.is_empty()
+            && let Some(shards) = self.shards_of(&self.stream).await?
+        {
+            return Ok(Found { stream: self.stream.clone(), is_another_stream: false, shards });
+        }
         let stream = self.find_stream().await?;
+        let shards = self.shards_of(&stream).await?.ok_or_else(|| Error::NoStream(self.table.clone()))?;
         let is_another_stream = self.stream != stream;
         self.stream.clone_from(&stream);
+        Ok(Found { stream, is_another_stream, shards })
+    }
+
+    /// The shards of a stream. `None` when the stream is gone or nothing is written to it any more.
+    async fn shards_of(&self, stream: &str) -> Result<Option<Vec<Shard>>, Error> {
         let mut shards = Vec::new();
         let mut last = None;
         loop {
             let request =
-                self.streams.describe_stream().stream_arn(&stream).set_exclusive_start_shard_id(last);
-            let answer = request.send().await.map_err(|error| Error::aws("DescribeStream", error))?;
+                self.streams.describe_stream().stream_arn(stream).set_exclusive_start_shard_id(last);
+            let answer = match request.send().await {
+                Err(error) if is_no_stream(&error) => return Ok(None),
+                answer => answer.map_err(|error| Error::aws("DescribeStream", error))?,
+            };
             let page = answer.stream_description.ok_or_else(|| Error::NoStream(self.table.clone()))?;
+            if page.stream_status == Some(StreamStatus::Disabled) {
+                return Ok(None);
+            }
             shards.extend(page.shards().iter().filter_map(|shard| {
                 let parent = shard.parent_shard_id().map(str::to_owned);
                 Some(Shard { id: shard.shard_id()?.to_owned(), parent })
             }));
             last = page.last_evaluated_shard_id;
             if last.is_none() {
-                return Ok(Found { stream, is_another_stream, shards });
+                return Ok(Some(shards));
             }
         }
     }
@@ -127,6 +148,10 @@ impl Reader {
         let iterator = answer.map_err(|error| Error::aws("GetShardIterator", error))?.shard_iterator;
         iterator.ok_or_else(|| Error::NoStream(self.table.clone()))
     }
+}
+
+fn is_no_stream(error: &SdkError<DescribeStreamError>) -> bool {
+    error.as_service_error().is_some_and(DescribeStreamError::is_resource_not_found_exception)
 }
 
 /// Whether the record to start after is no longer in the stream.
