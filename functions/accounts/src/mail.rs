@@ -10,6 +10,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
+use rekey::store::mail::Restoration;
 use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -67,8 +68,8 @@ pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let change = Change { member: "mail".to_owned(), from: was, to: Some("ok".to_owned()) };
         let event = event.with_outbox(item.id).with_changes(vec![change]);
         let changed = Changed { old: &old, new: &new };
-        let written =
-            deps.store.restore_mail(changed, &event, Some((&staff.account, &item))).await?.is_written();
+        let restoration = Restoration { staff: &staff.account, item: &item };
+        let written = deps.store.restore_mail(changed, &event, Some(restoration)).await?.is_written();
         written.then(|| account_reply(StatusCode::OK, &new)).transpose()
     })
     .await

@@ -140,7 +140,7 @@ async fn park(
         if ticket.is_none() && at_fault.is_none() {
             events.push(not_sent(deps, item, account)?);
         } else {
-            record_refused(deps, item, account.id, (ticket, at_fault)).await?;
+            record_refused(deps, item, account.id, Refused { ticket, at_fault }).await?;
         }
     }
     Ok(events)
@@ -151,13 +151,21 @@ fn not_sent(deps: &Deps, item: &OutboxItem, account: &Account) -> Result<Event, 
     Ok(event.of(account.id, account.portal).because(Reason::MailRejected))
 }
 
+/// A mail that SES refused.
+struct Refused<'a> {
+    /// Its ticket, if it had one.
+    ticket: Option<TicketId>,
+    /// The account's address, if that is why.
+    at_fault: Option<&'a Email>,
+}
+
 /// Records that SES refused a mail: with its ticket, and with the account, if its address is at fault. What is known already is
 /// not recorded again.
 async fn record_refused(
     deps: &Deps,
     item: &OutboxItem,
     account: AccountId,
-    (ticket, at_fault): (Option<TicketId>, Option<&Email>),
+    Refused { ticket, at_fault }: Refused<'_>,
 ) -> Result<(), Failure> {
     let found = match ticket {
         Some(ticket) => deps.store.find_ticket_with_account(account, ticket).await?,

@@ -11,6 +11,7 @@ use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::platform::clock::NoRandomness;
 use rekey::secrets::password::ImportedWork;
+use rekey::store::accounts::{Created, Creation};
 use rekey::store::error::StoreError;
 use rekey::store::names::{Records, Registered, Twins};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use read::{Format, Record};
 pub use systems::FirebaseHash;
 
 /// The number of accounts that are written together, in as few transactions as have room for them.
-const GROUP: usize = 16;
+const GROUP: usize = 27;
 /// The number of such groups at the same time.
 const AT_ONCE: usize = 4;
 
@@ -211,68 +212,61 @@ impl Import<'_> {
         for (number, line) in group {
             let username = line.username().to_owned();
             match self.prepare(line).await {
-                Ok(account) => new.push(New { number, username, account }),
+                Ok(creation) => new.push(New { number, username, creation }),
                 Err(error) => results.push(LineResult::failed(number, Some(username), error)),
             }
         }
         while !new.is_empty() {
-            let (number, written) = self.together(&new).await;
+            // What fails here is met again by each of them, and then told.
+            let created = if self.dry_run { None } else { self.together(&new).await.ok() };
+            let number = created.as_ref().map_or(new.len(), |created| created.number);
+            let is_written = created.is_some_and(|created| created.outcome.is_written());
             for one in new.drain(..number) {
-                results.push(if written { one.created(false) } else { self.alone(one).await });
+                results.push(if is_written { one.created(false) } else { self.alone(one).await });
             }
         }
         results
     }
 
+    async fn together(&self, new: &[New]) -> Result<Created, StoreError> {
+        self.deps.store.create_accounts(new.iter().map(|new| &new.creation)).await
+    }
+
     /// The account of a line. Its address becomes a name for sign-in, if no other account and no other line has it.
-    async fn prepare(&self, line: Line) -> Result<Account, String> {
+    async fn prepare(&self, line: Line) -> Result<Creation, String> {
         let shared = |address| self.shared.contains(&(line.portal(), address));
         let own = line.signs_in_by_email() && !line.address().is_some_and(shared);
         let account = line.into_account(self.deps, self.practice).await?.signing_in_by_email(own);
         // A dry run looks for itself.
         let is_shared = !self.dry_run && account.signs_in_by_email && self.shares(&account).await?;
-        Ok(if is_shared { account.signing_in_by_email(false) } else { account })
+        let account = if is_shared { account.signing_in_by_email(false) } else { account };
+        let event = self.event(&account).map_err(|error| error.to_string())?;
+        Ok(Creation { account, event })
     }
 
     async fn shares(&self, account: &Account) -> Result<bool, String> {
         self.deps.store.shares_address(account).await.map_err(|error| error.to_string())
     }
 
-    /// Writes the first accounts together. Returns their number, and whether they are written.
-    async fn together(&self, new: &[New]) -> (usize, bool) {
-        let with_event = |new: &New| Ok((new.account.clone(), self.event(&new.account)?));
-        let records: Result<Vec<_>, NoRandomness> = new.iter().map(with_event).collect();
-        let records = records.ok().filter(|_| !self.dry_run);
-        let written = match &records {
-            Some(records) => self.deps.store.create_accounts(records).await.ok(),
-            None => None,
-        };
-        // What fails here is met again by each of them, and then told.
-        written.map_or((new.len(), false), |(number, outcome)| (number, outcome.is_written()))
-    }
-
-    async fn alone(&self, new: New) -> LineResult {
-        let account = new.account.clone();
+    async fn alone(&self, mut new: New) -> LineResult {
+        let Creation { account, event } = &new.creation;
+        let (store, account) = (&self.deps.store, account.clone());
         let registered = if self.dry_run {
-            self.deps.store.would_register(account).await.map_err(|error| error.to_string())
+            store.would_register(account).await
         } else {
-            self.register(account).await
+            store.register(account, Records { event, invitation: None }, Twins::Kept).await
         };
         match registered {
-            Ok(Registered::Created { account, twin }) => New { account: *account, ..new }.created(twin),
+            Ok(Registered::Created { account, twin }) => {
+                new.creation.account = *account;
+                new.created(twin)
+            }
             Ok(Registered::Taken) => new.result(Status::Existing),
             Ok(Registered::AddressTaken) => {
                 LineResult::failed(new.number, Some(new.username), ADDRESS_TAKEN.to_owned())
             }
-            Err(error) => LineResult::failed(new.number, Some(new.username), error),
+            Err(error) => LineResult::failed(new.number, Some(new.username), error.to_string()),
         }
-    }
-
-    async fn register(&self, account: Account) -> Result<Registered, String> {
-        let event = self.event(&account).map_err(|error| error.to_string())?;
-        let records = Records { event: &event, invitation: None };
-        let registered = self.deps.store.register(account, records, Twins::Kept).await;
-        registered.map_err(|error: StoreError| error.to_string())
     }
 
     fn event(&self, account: &Account) -> Result<Event, NoRandomness> {
@@ -284,7 +278,7 @@ impl Import<'_> {
 struct New {
     number: usize,
     username: String,
-    account: Account,
+    creation: Creation,
 }
 
 impl New {
@@ -299,7 +293,8 @@ impl New {
     }
 
     fn created(self, twin: bool) -> LineResult {
-        let is_shared = self.account.email.is_some() && !self.account.signs_in_by_email;
+        let account = &self.creation.account;
+        let is_shared = account.email.is_some() && !account.signs_in_by_email;
         let notes = [(twin, TWIN), (is_shared, SHARED)].into_iter();
         let notes = notes.filter_map(|(holds, note)| holds.then_some(note)).collect();
         LineResult { notes, ..self.result(Status::Created) }

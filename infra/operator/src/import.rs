@@ -20,7 +20,7 @@ use crate::invoke::{Failure, Target};
 use crate::{file, say};
 
 /// The most accounts of one invocation: a few seconds of work.
-const PART: usize = 500;
+const PART: usize = 1000;
 /// The most characters of one invocation. Lambda takes 6 MB, and JSON in a text is longer than it is by itself.
 const LARGEST: usize = 2_000_000;
 

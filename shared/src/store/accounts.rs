@@ -39,6 +39,24 @@ pub struct Changed<'a> {
     pub new: &'a Account,
 }
 
+/// An account that is to be made among others.
+#[derive(Debug)]
+pub struct Creation {
+    /// The account.
+    pub account: Account,
+    /// The event that records it.
+    pub event: Event,
+}
+
+/// What became of the first of several accounts.
+#[derive(Debug)]
+pub struct Created {
+    /// Their number.
+    pub number: usize,
+    /// Whether they were written.
+    pub outcome: Outcome,
+}
+
 /// The condition under which an account's change is written.
 #[derive(Clone, Copy)]
 pub(super) enum Guard {
@@ -228,16 +246,15 @@ impl Store {
         self.transact(creation(account, records, twin)).await
     }
 
-    /// Creates the first of several accounts, as many as one transaction has room for. Returns their number, and whether they were
-    /// written.
+    /// Creates the first of several accounts, as many as one transaction has room for.
     ///
     /// One transaction: for each account, the writes and conditions of `create_account`.
     ///
     /// A refusal means that one of them cannot be created as it is; nothing is written, and each is to be tried by itself. One round
     /// trip.
-    pub async fn create_accounts(&self, new: &[(Account, Event)]) -> Result<(usize, Outcome), StoreError> {
+    pub async fn create_accounts(&self, new: impl Iterator<Item = &Creation>) -> Result<Created, StoreError> {
         let (mut writes, mut items, mut number) = (Vec::new(), HashSet::new(), 0);
-        for (account, event) in new {
+        for Creation { account, event } in new {
             let more = creation(account, Records { event, invitation: None }, false);
             // A transaction writes an item once.
             let fits = writes.len() + more.len() <= MOST_WRITES
@@ -249,7 +266,7 @@ impl Store {
             writes.extend(more);
             number += 1;
         }
-        Ok((number, self.transact(writes).await?))
+        Ok(Created { number, outcome: self.transact(writes).await? })
     }
 
     /// Writes the changes of a member of staff to one account or to several.

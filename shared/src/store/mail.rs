@@ -31,6 +31,15 @@ use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, one_of, present};
 
+/// A mark that staff have lifted.
+#[derive(Clone, Copy)]
+pub struct Restoration<'a> {
+    /// The account of the member of staff.
+    pub staff: &'a Account,
+    /// The outbox item by which SES learns of it.
+    pub item: &'a OutboxItem,
+}
+
 /// A report that a mail was not sent, was returned, bounced or called spam, and the changes that follow from it.
 pub struct Undelivered<'a> {
     /// The fate of the mail.
@@ -76,12 +85,12 @@ impl Store {
         &self,
         changed: Changed<'_>,
         event: &Event,
-        by_staff: Option<(&Account, &OutboxItem)>,
+        by_staff: Option<Restoration<'_>>,
     ) -> Result<Outcome, StoreError> {
         let guard = if by_staff.is_some() { Guard::Unchanged } else { Guard::Address };
         let mut writes = account_writes(changed, guard);
         writes.push(put_event(event));
-        if let Some((staff, item)) = by_staff {
+        if let Some(Restoration { staff, item }) = by_staff {
             if staff.id != changed.old.id {
                 writes.push(Write::check(&keys::account(staff.id)).only_if(actor(staff)));
             }

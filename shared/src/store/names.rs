@@ -153,11 +153,10 @@ impl Look {
 /// The writes that count an account's username among those of its look. `old` is `None` for a new account. Condition: no other
 /// username has the look, if one of the two goes beyond ASCII; `twin` lifts it.
 pub(super) fn looks_writes(old: Option<&Account>, new: &Account, twin: bool) -> Vec<Write> {
-    let before =
-        old.and_then(|old| Some((keys::looks(old, &old.username.looks()?.skeleton), old.username.looks()?)));
-    let look = Look::of(old, new);
+    let before = old.and_then(|old| Some((old, old.username.looks()?)));
+    let before = before.map(|(old, looks)| (keys::looks(old, &looks.skeleton), looks));
     let gone = before.filter(|(_, before)| new.username.looks().as_ref() != Some(before));
-    let come = look.map(|look| {
+    let come = Look::of(old, new).map(|look| {
         let alone = look.most().map(|(member, most)| lacks(member).or(at_most(member, most)));
         let write = Write::update(&look.key).add(member(&look.new), 1);
         let alone = alone.reduce(Condition::and).filter(|_| !twin);

@@ -43,13 +43,23 @@ pub(super) struct Line {
     #[serde(default, deserialize_with = "word")]
     role: Option<Role>,
     #[serde(default, deserialize_with = "blank_is_absent")]
-    password_hash: Option<String>,
+    password_hash: Option<Hash>,
     #[serde(default)]
     invited: bool,
     security_question: Option<NewQuestion>,
     /// The members of staff who look after a client. They must exist, or their lines must come before this one.
     #[serde(default)]
     caseload: Vec<OnCaseload>,
+}
+
+/// A password's hash, or the rule that it breaks.
+#[derive(Debug)]
+struct Hash(Result<PasswordHash, &'static str>);
+
+impl From<String> for Hash {
+    fn from(text: String) -> Self {
+        Self(PasswordHash::import(&text))
+    }
 }
 
 /// Reads a member that exports write as `""` when there is none. Blanks and line ends around a text are none of it.
@@ -116,7 +126,7 @@ impl Line {
 
     /// The work of the password's hash.
     pub(super) fn imported_work(&self) -> Option<Work> {
-        PasswordHash::import(self.password_hash.as_deref()?).ok()?.imported_work()
+        self.password_hash.as_ref()?.0.as_ref().ok()?.imported_work()
     }
 
     pub(super) const fn signs_in_by_email(&self) -> bool {
@@ -136,7 +146,7 @@ impl Line {
         check_locale(line.locale.as_deref()).map_err(|rule| format!("locale: {rule}"))?;
         check_role(line.portal, line.role).map_err(|rule| format!("role: {rule}"))?;
         check_name(&line.display_name).map_err(|rule| format!("display_name: {rule}"))?;
-        let password = line.password_hash.as_deref().map(PasswordHash::import).transpose();
+        let password = line.password_hash.map(|Hash(hash)| hash).transpose();
         let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
         let question = match line.security_question {
             Some(asked) => Some(hash_answer(deps, asked).await?),

@@ -53,26 +53,26 @@ async fn a_file_is_sent_in_parts_and_an_interrupted_import_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("accounts.jsonl");
     let line = |n: usize| json!({"username": format!("u{n}"), "display_name": "U"}).to_string();
-    let text: Vec<String> = (0..1_200).map(line).collect();
+    let text: Vec<String> = (0..2 * PART + 200).map(line).collect();
     std::fs::write(&file, text.join("\n")).expect("a file");
     let failing = Function { fails_from: 3, ..Function::default() };
     let target = start(&failing).await;
     let failure = import(&file).run(&target).await.expect_err("the third part fails");
     assert_eq!(failure.to_string(), "the store is unavailable");
-    assert_eq!(failing.lines.lock().expect("unpoisoned").len(), 1_000);
+    assert_eq!(failing.lines.lock().expect("unpoisoned").len(), 2 * PART);
     let rest = Function { fails_from: usize::MAX, ..Function::default() };
     let target = start(&rest).await;
     assert_eq!(import(&file).run(&target).await.expect("done"), ExitCode::SUCCESS);
-    assert_eq!(*rest.lines.lock().expect("unpoisoned"), text[1_000..]);
+    assert_eq!(*rest.lines.lock().expect("unpoisoned"), text[2 * PART..]);
     assert!(!kept_beside(&file).exists(), "what is done leaves nothing behind");
 
     // Another file of the same name begins at its beginning, and so does one that is asked to.
     let again = Function { fails_from: 2, ..Function::default() };
     import(&file).run(&start(&again).await).await.expect_err("the second part fails");
-    std::fs::write(&file, format!("{}\n{}", text.join("\n"), line(1_200))).expect("a file");
+    std::fs::write(&file, format!("{}\n{}", text.join("\n"), line(2 * PART + 200))).expect("a file");
     let whole = Function { fails_from: usize::MAX, ..Function::default() };
     import(&file).run(&start(&whole).await).await.expect("done");
-    assert_eq!(whole.lines.lock().expect("unpoisoned").len(), 1_201);
+    assert_eq!(whole.lines.lock().expect("unpoisoned").len(), 2 * PART + 201);
 }
 
 #[test]
