@@ -95,19 +95,17 @@ async fn connect(mut client: TcpStream, engine: &str, writes: &watch::Sender<()>
     engine.set_nodelay(true)?;
     let ((from_client, to_client), (from_engine, to_engine)) = (client.split(), engine.split());
     let (asked, mut unanswered) = watch::channel(Vec::new());
-    {
-        let mut asking = pin!(ask(from_client, to_engine, &asked));
-        let mut answering = pin!(answer(from_engine, to_client, &asked, writes));
-        tokio::select! {
+    let mut asking = pin!(ask(from_client, to_engine, &asked));
+    let mut answering = pin!(answer(from_engine, to_client, &asked, writes));
+    tokio::select! {
+        _ = &mut answering => {}
+        _ = &mut asking => tokio::select! {
             _ = &mut answering => {}
-            _ = &mut asking => tokio::select! {
-                _ = &mut answering => {}
-                // It fails only without a sender.
-                _ = unanswered.wait_for(|request| !is_write(request)) => {}
-                // The request was cut off, and the engine waits for the rest.
-                () = tokio::time::sleep(LONGEST_WRITE) => {}
-            },
-        }
+            // It fails only without a sender.
+            _ = unanswered.wait_for(|request| !is_write(request)) => {}
+            // The request was cut off, and the engine waits for the rest.
+            () = tokio::time::sleep(LONGEST_WRITE) => {}
+        },
     }
     if is_write(&asked.borrow()) {
         writes.send_replace(());
