@@ -26,7 +26,8 @@ use line::Line;
 use read::{Format, Record};
 pub use systems::FirebaseHash;
 
-/// The number of accounts that are written together, in as few transactions as have room for them.
+/// The number of accounts that are written together, in as few transactions as have room for them. One has room for nine
+/// of a usual export.
 const GROUP: usize = 27;
 /// The number of such groups at the same time.
 const AT_ONCE: usize = 4;

@@ -193,10 +193,11 @@ impl Services {
             async move { api.invoke("mailer", &event).await }
         });
         let pump = pump.with_max_attempts(MAX_ATTEMPTS).with_trimming(self.engine.records());
-        match &options.data {
-            None => Ok(pump),
-            Some(folder) => pump.with_checkpoint(folder.join("pump.json")).map_err(|error| error.to_string()),
-        }
+        let pump = match &options.data {
+            None => pump,
+            Some(folder) => pump.and_then(|pump| pump.with_checkpoint(folder.join("pump.json"))),
+        };
+        pump.map_err(|error| error.to_string())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A DynamoDB in this process, and Rekey's table in it.
 //!
-//! [`front`] tells of its writes. [`records`] deletes what has been read from its streams.
+//! [`front`] tells of its writes. [`records`] deletes what nobody needs of its streams.
 //!
 //! This module owns the shape of the table on laptops and in tests. It must be the same as the table that
 //! `infra/template.yaml` creates in AWS.

@@ -135,12 +135,15 @@ impl Pump {
         Ok(self)
     }
 
-    /// Deletes records of an embedded DynamoDB once they are done with. AWS keeps them for a day, so that others can
-    /// read them too.
-    #[must_use]
-    pub fn with_trimming(mut self, records: Records) -> Self {
+    /// Deletes records of an embedded DynamoDB once they are done with, and those that the filter drops unread. AWS
+    /// keeps them all for a day, so that others can read them too.
+    ///
+    /// # Errors
+    /// [`Error::Records`]: the database does not answer.
+    pub fn with_trimming(mut self, records: Records) -> Result<Self, Error> {
+        records.keep_only_inserts_of(self.reader.table(), &event::PREFIXES)?;
         self.records = Some(records);
-        self
+        Ok(self)
     }
 
     /// The records that were given up, oldest first.

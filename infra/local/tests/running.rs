@@ -14,6 +14,7 @@ use rekey_local::dynamodb::front::Front;
 use rekey_local::dynamodb::{self, Dynamodb};
 use rekey_local::pump::{Notice, Pump};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{mpsc, watch};
 
 /// A DynamoDB with its front, and a client of the front.
@@ -145,18 +146,19 @@ async fn an_idle_pump_makes_no_calls_until_a_write_wakes_it() {
     counted.wait_for(|count| *count == 6).await.expect("a pump");
     stack.client.describe_table().table_name("rekey").send().await.expect("reads wake nobody");
     stack.client.scan().table_name("rekey").send().await.expect("reads wake nobody");
-    let_a_day_pass().await;
+    let_pass(Duration::from_hours(24)).await;
     assert_eq!(calls.count(), 6);
     stack.put("OUTBOX#2").await;
     assert_eq!(deliveries.recv().await.expect("a delivery"), ["OUTBOX#2"]);
     task.abort();
 }
 
-/// Whoever waits for a time is woken, so that nobody who looks at intervals goes unnoticed.
-async fn let_a_day_pass() {
+/// Whoever waits for a time is woken, so that nobody who looks at intervals goes unnoticed, and everybody gets their
+/// turn many times.
+async fn let_pass(time: Duration) {
     tokio::time::pause();
-    for _ in 0..24 * 60 {
-        tokio::time::advance(Duration::from_mins(1)).await;
+    for _ in 0..1440 {
+        tokio::time::advance(time / 1440).await;
     }
     tokio::time::resume();
 }
@@ -188,12 +190,28 @@ async fn what_has_been_delivered_is_deleted() {
         stack.put(&format!("OUTBOX#{number}")).await;
         stack.put(&format!("SESSION#{number}")).await;
     }
-    let mut pump = stack.pump(&Calls::new(), |_| Ok(Value::Null)).with_trimming(stack.engine.records());
+    let pump = stack.pump(&Calls::new(), |_| Ok(Value::Null)).with_trimming(stack.engine.records());
+    let mut pump = pump.expect("a trigger");
     assert_eq!(pump.drain().await.expect("read").delivered, 25);
     assert_eq!(stack.records(), 1, "the newest");
     stack.put("OUTBOX#26").await;
     assert_eq!(pump.drain().await.expect("read").delivered, 1);
     assert_eq!(stack.records(), 1);
+}
+
+#[tokio::test]
+async fn what_the_filter_drops_is_deleted_unread() {
+    let stack = stack().await;
+    let pump = stack.pump(&Calls::new(), |_| Ok(Value::Null)).with_trimming(stack.engine.records());
+    let mut pump = pump.expect("a trigger");
+    for number in 1..=5 {
+        stack.put(&format!("SESSION#{number}")).await;
+        stack.put(&format!("OUTBOX#{number}")).await;
+        stack.put(&format!("REQUEST#{number}")).await;
+        stack.put(&format!("REQUEST#{number}")).await;
+    }
+    assert_eq!(stack.records(), 11, "the inserts, and the newest, which is none");
+    assert_eq!(pump.drain().await.expect("read").delivered, 10);
 }
 
 #[tokio::test]
@@ -207,6 +225,7 @@ async fn what_has_not_been_delivered_stays() {
         _ => Err("not yet".to_owned()),
     };
     let pump = stack.pump(&Calls::new(), from_the_second_on).with_trimming(stack.engine.records());
+    let pump = pump.expect("a trigger");
     let (reports, mut notices) = mpsc::unbounded_channel();
     let run = pump.run(stack.front.writes(), move |notice| reports.send(notice).expect("a receiver"));
     let task = tokio::spawn(run);
@@ -229,7 +248,7 @@ async fn records_that_cannot_be_deleted_are_reported_and_the_rest_goes_on() {
         Ok(Value::Null)
     });
     let (reports, mut notices) = mpsc::unbounded_channel();
-    let pump = pump.with_trimming(another.records());
+    let pump = pump.with_trimming(another.records()).expect("a trigger");
     let run = pump.run(stack.front.writes(), move |notice| reports.send(notice).expect("a receiver"));
     let task = tokio::spawn(run);
     for key in ["OUTBOX#1", "OUTBOX#2"] {
@@ -283,10 +302,13 @@ async fn the_front_answers_as_the_engine_does() {
             tokio::join!(raw(stack.engine.url(), operation, body), raw(stack.front.url(), operation, body));
         assert_eq!(engine, front, "{operation}");
     }
-    let large = format!(r#"{{"TableName":"rekey","Item":{{"pk":{{"S":"{}"}}}}}}"#, "x".repeat(1024 * 1024));
-    let (engine, front) =
-        tokio::join!(raw(stack.engine.url(), "PutItem", &large), raw(stack.front.url(), "PutItem", &large));
-    assert_eq!(engine, front, "several chunks");
+    let large = "x".repeat(300 * 1024);
+    let key = r#""pk":{"S":"large"},"sk":{"S":"-"}"#;
+    let put = format!(r#"{{"TableName":"rekey","Item":{{{key},"text":{{"S":"{large}"}}}}}}"#);
+    assert_eq!(raw(stack.front.url(), "PutItem", &put).await.0, 200, "a request of several chunks");
+    let get = format!(r#"{{"TableName":"rekey","Key":{{{key}}}}}"#);
+    let (status, _, answer) = raw(stack.front.url(), "GetItem", &get).await;
+    assert!(status == 200 && answer.contains(&large), "an answer of several chunks");
     let too_large = "x".repeat(16 * 1024 * 1024 + 1);
     let (status, ..) = raw(stack.front.url(), "PutItem", &too_large).await;
     assert_eq!(status, 413);
@@ -303,11 +325,11 @@ async fn an_engine_that_is_gone_closes_the_connection() {
     front.stop().await;
 }
 
-#[tokio::test]
-async fn a_write_whose_caller_has_hung_up_is_told_of_too() {
-    let (asked, mut questions) = mpsc::unbounded_channel();
+/// A front of an engine that answers when it is let go on. The engine tells of each request that it has as a whole.
+async fn slow_engine() -> (Front, mpsc::UnboundedReceiver<()>, watch::Sender<()>) {
+    let (asked, questions) = mpsc::unbounded_channel();
     let (go, gone) = watch::channel(());
-    let engine = axum::Router::new().fallback(move || {
+    let engine = axum::Router::new().fallback(move |_: String| {
         let (asked, mut gone) = (asked.clone(), gone.clone());
         async move {
             asked.send(()).expect("a receiver");
@@ -318,13 +340,37 @@ async fn a_write_whose_caller_has_hung_up_is_told_of_too() {
     let listener = tokio::net::TcpListener::bind(any_port()).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, engine).await });
-    let front = Front::start(any_port(), &url).await.expect("a port");
+    (Front::start(any_port(), &url).await.expect("a port"), questions, go)
+}
+
+#[tokio::test]
+async fn a_write_whose_caller_has_hung_up_is_told_of_when_it_is_answered() {
+    let (front, mut questions, go) = slow_engine().await;
     let mut writes = front.writes();
     let url = front.url().to_owned();
     let caller = tokio::spawn(async move { raw(&url, "PutItem", "{}").await });
     questions.recv().await.expect("the engine is asked");
     caller.abort();
     caller.await.expect_err("it has hung up");
+    // The front sees it, and waits for the engine.
+    let_pass(Duration::from_secs(50)).await;
+    assert!(!writes.has_changed().expect("a front"), "nothing is written yet");
     go.send_replace(());
     writes.changed().await.expect("a write");
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_is_told_of_after_a_minute() {
+    let (front, mut questions, _go) = slow_engine().await;
+    let writes = front.writes();
+    let address = front.url().strip_prefix("http://").expect("an address");
+    let mut caller = tokio::net::TcpStream::connect(address).await.expect("a front");
+    let head = "POST / HTTP/1.1\r\nhost: here\r\nx-amz-target: D.PutItem\r\ncontent-length: 10\r\n\r\nhalf";
+    caller.write_all(head.as_bytes()).await.expect("a front");
+    drop(caller);
+    let_pass(Duration::from_secs(50)).await;
+    assert!(!writes.has_changed().expect("a front"), "the rest may come");
+    let_pass(Duration::from_secs(20)).await;
+    assert!(writes.has_changed().expect("a front"));
+    questions.try_recv().expect_err("the engine has half of it");
 }

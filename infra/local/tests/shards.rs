@@ -27,6 +27,8 @@ struct Shard {
 #[derive(Default)]
 struct Script {
     arn: &'static str,
+    /// Whether the table's stream has been disabled, and has no successor.
+    disabled: bool,
     /// The stream that there was before.
     gone: Option<&'static str>,
     shards: BTreeMap<&'static str, Shard>,
@@ -60,7 +62,7 @@ impl Script {
     /// Answers one shard per page, children first, so that the order of the list is of no help.
     fn describe(&self, request: &Value) -> Value {
         let (arn, after) = (&request["StreamArn"], request["ExclusiveStartShardId"].as_str());
-        let status = if *arn == self.arn { "ENABLED" } else { "DISABLED" };
+        let status = if *arn == self.arn && !self.disabled { "ENABLED" } else { "DISABLED" };
         let ids: Vec<&str> = self.shards.keys().rev().copied().collect();
         let index = after.map_or(0, |id| ids.iter().position(|each| *each == id).expect("listed") + 1);
         let shard = json!({"ShardId": ids[index], "ParentShardId": self.shards[ids[index]].parent});
@@ -226,6 +228,19 @@ async fn a_place_that_is_gone_is_the_oldest_that_is_left() {
     }
     pump.drain().await.expect("read");
     assert_eq!(take(&delivered), ["OUTBOX#1", "OUTBOX#3"]);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_over_is_read_to_its_end() {
+    let (script, mut pump, delivered) = stack(BTreeMap::from([("a", open(&["OUTBOX#1"]))])).await;
+    pump.drain().await.expect("read");
+    {
+        let mut script = script.lock().expect("a lock");
+        script.disabled = true;
+        script.shards.insert("a", open(&["OUTBOX#1", "OUTBOX#2"]));
+    }
+    pump.drain().await.expect("read");
+    assert_eq!(take(&delivered), ["OUTBOX#1", "OUTBOX#2"]);
 }
 
 #[tokio::test]

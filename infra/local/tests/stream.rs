@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeySchemaElement, StreamViewType, TimeToLiveStatus};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeySchemaElement, StreamSpecification, StreamViewType, TimeToLiveStatus,
+};
+use rekey_local::Error;
 use rekey_local::dynamodb::{self, Dynamodb};
 use rekey_local::pump::{Drained, Pump};
 use serde_json::{Value, json};
@@ -249,7 +252,7 @@ async fn a_pump_goes_on_where_the_last_one_stopped() {
     let before = stack(Some(&file)).await;
     before.put("OUTBOX#1").await;
     let (pump, log) = before.pump(all_good);
-    let pump = pump.with_trimming(before.server.records());
+    let pump = pump.with_trimming(before.server.records()).expect("a trigger");
     pump.with_checkpoint(place.clone()).expect("no file yet").drain().await.expect("read");
     assert_eq!(log.take(), [["OUTBOX#1"]]);
     before.server.stop().await;
@@ -270,4 +273,25 @@ async fn a_table_without_a_stream_is_an_error_that_says_so() {
         Pump::new(stack.client.clone(), streams, "another", |_| std::future::ready(Ok(Value::Null)));
     let error = pump.drain().await.expect_err("no such table").to_string();
     assert!(error.contains("DescribeTable") && error.contains("ResourceNotFoundException"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stream_that_was_replaced_is_found() {
+    let stack = stack(None).await;
+    let (mut pump, log) = stack.pump(all_good);
+    stack.put("OUTBOX#1").await;
+    pump.drain().await.expect("read");
+    let enable = |enabled: bool| {
+        let kind = enabled.then_some(StreamViewType::NewImage);
+        let stream =
+            StreamSpecification::builder().stream_enabled(enabled).set_stream_view_type(kind).build();
+        stack.client.update_table().table_name("rekey").stream_specification(stream.expect("a stream")).send()
+    };
+    enable(false).await.expect("no stream");
+    assert!(matches!(pump.drain().await, Err(Error::NoStream(table)) if table == "rekey"));
+    enable(true).await.expect("another stream");
+    stack.put("OUTBOX#2").await;
+    pump.drain().await.expect("read");
+    let events = log.take().concat();
+    assert_eq!(events, ["OUTBOX#1", "OUTBOX#1", "OUTBOX#2"], "dynoxide keeps its records");
 }

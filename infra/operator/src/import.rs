@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::invoke::{Failure, Target};
 use crate::{file, say};
 
-/// The most accounts of one invocation: a few seconds of work.
+/// The most accounts of one invocation: a few seconds of work, or minutes where each has a question's answer to be hashed.
 const PART: usize = 1000;
 /// The most characters of one invocation. Lambda takes 6 MB, and JSON in a text is longer than it is by itself.
 const LARGEST: usize = 2_000_000;

@@ -31,7 +31,7 @@ use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, one_of, present};
 
-/// A mark that staff have lifted.
+/// What is written when staff lift a mark.
 #[derive(Clone, Copy)]
 pub struct Restoration<'a> {
     /// The account of the member of staff.

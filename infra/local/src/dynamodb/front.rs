@@ -42,7 +42,7 @@ impl Front {
     /// # Errors
     /// The port is in use.
     pub async fn start(address: SocketAddr, engine: &str) -> io::Result<Self> {
-        let engine = engine.trim_start_matches("http://").to_owned();
+        let engine = engine.strip_prefix("http://").unwrap_or(engine).to_owned();
         let writes = watch::Sender::new(());
         let told = writes.clone();
         let server = Server::spawn(listen(address).await?, |listener, stopped| async move {
@@ -113,7 +113,8 @@ async fn connect(mut client: TcpStream, engine: &str, writes: &watch::Sender<()>
     Ok(())
 }
 
-/// Passes requests on. `asked` is the beginning of the one that has no answer yet.
+/// Passes requests on. `asked` is the beginning of the one that has no answer yet. A client of DynamoDB sends its next
+/// request when it has the answer.
 async fn ask(
     mut client: ReadHalf<'_>,
     mut engine: WriteHalf<'_>,
@@ -146,12 +147,20 @@ async fn answer(
             0 => return Ok(()),
             length => &chunk[..length],
         };
-        // The engine only asks for the rest of the request.
-        if !read.starts_with(b"HTTP/1.1 100") && is_write(&asked.send_replace(Vec::new())) {
+        if !after_continue(read).is_empty() && is_write(&asked.send_replace(Vec::new())) {
             writes.send_replace(());
         }
         client.write_all(read).await?;
     }
+}
+
+/// What an answer has beside `100 Continue`, by which the engine only asks for the rest of a request.
+fn after_continue(answer: &[u8]) -> &[u8] {
+    if !answer.starts_with(b"HTTP/1.1 100") {
+        return answer;
+    }
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    end.map_or(&[], |end| &answer[end + 4..])
 }
 
 /// Whether a request may change something. DynamoDB names the operation in a header, `DynamoDB_20120810.PutItem`.
@@ -167,6 +176,20 @@ fn is_write(request: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_may_come_with_the_question_for_the_rest() {
+        let (more, answer) = ("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n{}");
+        for (read, left) in [
+            (more.to_owned(), ""),
+            ("HTTP/1.1 100 Continue\r\ndate: now\r\n\r\n".to_owned(), ""),
+            ("HTTP/1.1 100 Con".to_owned(), ""),
+            (answer.to_owned(), answer),
+            (format!("{more}{answer}"), answer),
+        ] {
+            assert_eq!(after_continue(read.as_bytes()), left.as_bytes(), "{read}");
+        }
+    }
 
     #[test]
     fn only_known_reads_wake_nobody() {

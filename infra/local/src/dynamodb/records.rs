@@ -3,7 +3,8 @@
 //! The engine never deletes a record, and it has no index on them: each write looks at all records there are for the
 //! last number, and each read for those that it asks for. This module therefore opens the engine's `SQLite` database a
 //! second time. It adds the index, which the engine's own statements then use, and deletes records that have been
-//! delivered. It never writes anything else.
+//! delivered. Those that nobody needs, which are nearly all of an import's, a trigger deletes within the engine's own
+//! transactions. It never writes anything else.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,11 @@ const TRIM: &str = "DELETE FROM _stream_records WHERE id IN (
         AND CAST(sequence_number AS INTEGER) <
             (SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records WHERE table_name = ?1)
     ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?4)";
+/// The record before the one that is being inserted.
+const BEFORE: &str = "SELECT id FROM _stream_records
+    WHERE table_name = NEW.table_name
+        AND CAST(sequence_number AS INTEGER) < CAST(NEW.sequence_number AS INTEGER)
+    ORDER BY CAST(sequence_number AS INTEGER) DESC LIMIT 1";
 /// The largest number of records that are deleted at once, so that no request waits long for the database.
 const BATCH: usize = 500;
 /// The time to wait for the database while the engine writes.
@@ -75,6 +81,17 @@ impl Records {
         deleted.map_err(Error::records)?.map_err(Error::records)
     }
 
+    /// From now on the stream of a table keeps records only of inserted items whose `pk` begins with one of `prefixes`,
+    /// of which there is at least one. Every other record is deleted when the next one is written, because the engine
+    /// counts on from the newest. The last call for a table counts.
+    ///
+    /// # Errors
+    /// [`Error::Records`]: the database does not answer.
+    pub(crate) fn keep_only_inserts_of(&self, table: &str, prefixes: &[&str]) -> Result<(), Error> {
+        let connection = self.0.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.execute_batch(&trigger(table, prefixes)).map_err(Error::records)
+    }
+
     /// The number of records of a table that are stored.
     ///
     /// # Errors
@@ -98,6 +115,28 @@ impl Records {
         let (table, shard, last) = place.ok_or_else(|| Error::records("an iterator cannot be read"))?;
         Ok(Delivered { table, shard, last })
     }
+}
+
+/// The statements that set the trigger of a table. A trigger has no parameters.
+fn trigger(table: &str, prefixes: &[&str]) -> String {
+    let starts = prefixes.iter().map(|prefix| {
+        let length = prefix.chars().count();
+        format!("substr(json_extract(keys_json, '$.pk.S'), 1, {length}) = {}", literal(prefix))
+    });
+    let is_kept = starts.collect::<Vec<_>>().join(" OR ");
+    let of_the_table = literal(table);
+    format!(
+        "DROP TRIGGER IF EXISTS \"rekey_unread_{table}\";
+         CREATE TRIGGER \"rekey_unread_{table}\" AFTER INSERT ON _stream_records
+         WHEN NEW.table_name = {of_the_table} BEGIN
+             DELETE FROM _stream_records
+             WHERE id = ({BEFORE}) AND NOT (event_name = 'INSERT' AND ({is_kept}));
+         END;"
+    )
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 impl Shared {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::lane::Read;
 
 /// The key prefixes of the items that the mailer handles.
-const PREFIXES: [&str; 2] = ["REQUEST#", "OUTBOX#"];
+pub(super) const PREFIXES: [&str; 2] = ["REQUEST#", "OUTBOX#"];
 
 /// Reads a record of the stream `arn`. `None` when it has no sequence number, which the API never lets happen.
 pub(super) fn read(record: &Record, arn: &str) -> Option<Read> {

@@ -35,6 +35,13 @@ pub(super) struct Found {
     pub(super) shards: Vec<Shard>,
 }
 
+/// A stream as the API describes it.
+struct Described {
+    shards: Vec<Shard>,
+    /// Whether nothing is written to it any more. What it has can still be read.
+    is_over: bool,
+}
+
 pub(super) struct Shard {
     pub(super) id: String,
     pub(super) parent: Option<String>,
@@ -49,6 +56,10 @@ impl Reader {
         Self { dynamodb, streams, table, stream: String::new() }
     }
 
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
     /// The ARN of the stream that was found last.
     pub(super) fn stream(&self) -> &str {
         &self.stream
@@ -59,21 +70,26 @@ impl Reader {
     /// Which stream the table has is asked for only when the one that is known is over: to describe a table, dynoxide
     /// counts every item of it.
     pub(super) async fn shards(&mut self) -> Result<Found, Error> {
-        if !self.stream.is_empty()
-            && let Some(shards) = self.shards_of(&self.stream).await?
-        {
-            return Ok(Found { stream: self.stream.clone(), is_another_stream: false, shards });
-        }
-        let stream = self.find_stream().await?;
-        let shards = self.shards_of(&stream).await?.ok_or_else(|| Error::NoStream(self.table.clone()))?;
+        let known = if self.stream.is_empty() { None } else { self.describe(&self.stream).await? };
+        let (stream, described) = match known {
+            Some(described) if !described.is_over => (self.stream.clone(), Some(described)),
+            known => {
+                let latest = self.find_stream().await?;
+                let is_known = latest == self.stream;
+                let described =
+                    if is_known && known.is_some() { known } else { self.describe(&latest).await? };
+                (latest, described)
+            }
+        };
+        let Described { shards, .. } = described.ok_or_else(|| Error::NoStream(self.table.clone()))?;
         let is_another_stream = self.stream != stream;
         self.stream.clone_from(&stream);
         Ok(Found { stream, is_another_stream, shards })
     }
 
-    /// The shards of a stream. `None` when the stream is gone or nothing is written to it any more.
-    async fn shards_of(&self, stream: &str) -> Result<Option<Vec<Shard>>, Error> {
-        let mut shards = Vec::new();
+    /// `None` when the stream is gone.
+    async fn describe(&self, stream: &str) -> Result<Option<Described>, Error> {
+        let (mut shards, mut is_over) = (Vec::new(), false);
         let mut last = None;
         loop {
             let request =
@@ -83,16 +99,16 @@ impl Reader {
                 answer => answer.map_err(|error| Error::aws("DescribeStream", error))?,
             };
             let page = answer.stream_description.ok_or_else(|| Error::NoStream(self.table.clone()))?;
-            if page.stream_status == Some(StreamStatus::Disabled) {
-                return Ok(None);
-            }
+            // dynoxide answers for the table's stream, whichever was asked for. Its label is the end of its ARN.
+            let is_another = page.stream_label().is_some_and(|label| !stream.ends_with(label));
+            is_over |= is_another || page.stream_status == Some(StreamStatus::Disabled);
             shards.extend(page.shards().iter().filter_map(|shard| {
                 let parent = shard.parent_shard_id().map(str::to_owned);
                 Some(Shard { id: shard.shard_id()?.to_owned(), parent })
             }));
             last = page.last_evaluated_shard_id;
             if last.is_none() {
-                return Ok(Some(shards));
+                return Ok(Some(Described { shards, is_over }));
             }
         }
     }

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodbstreams::types::{ShardIteratorType, StreamRecord};
 
 use super::*;
 use crate::dynamodb::{self, Dynamodb};
@@ -28,15 +29,20 @@ async fn stream(dynamodb: &Dynamodb) -> String {
     answer.expect("a table").table.expect("a table").latest_stream_arn.expect("a stream")
 }
 
+/// The records that are left, oldest first.
+async fn changes(dynamodb: &Dynamodb) -> Vec<StreamRecord> {
+    let client = dynamodb::streams_client(dynamodb.url());
+    let request = client.get_shard_iterator().stream_arn(stream(dynamodb).await).shard_id(SHARD);
+    let request = request.shard_iterator_type(ShardIteratorType::TrimHorizon);
+    let iterator = request.send().await.expect("an iterator").shard_iterator;
+    let page = client.get_records().set_shard_iterator(iterator).send().await.expect("records");
+    page.records().iter().filter_map(|record| record.dynamodb().cloned()).collect()
+}
+
 /// The sequence numbers that are left, oldest first.
 async fn numbers(dynamodb: &Dynamodb) -> Vec<String> {
-    let client = dynamodb::streams_client(dynamodb.url());
-    let oldest = aws_sdk_dynamodbstreams::types::ShardIteratorType::TrimHorizon;
-    let request = client.get_shard_iterator().stream_arn(stream(dynamodb).await).shard_id(SHARD);
-    let iterator = request.shard_iterator_type(oldest).send().await.expect("an iterator").shard_iterator;
-    let page = client.get_records().set_shard_iterator(iterator).send().await.expect("records");
-    let numbers = page.records().iter().filter_map(|record| record.dynamodb()?.sequence_number());
-    numbers.map(str::to_owned).collect()
+    let changes = changes(dynamodb).await;
+    changes.iter().filter_map(StreamRecord::sequence_number).map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -99,6 +105,38 @@ async fn other_tables_keep_theirs() {
 }
 
 #[tokio::test]
+async fn only_inserts_of_what_is_read_keep_a_record() {
+    let dynamodb = start().await;
+    dynamodb::create_table(&dynamodb::client(dynamodb.url()), "another").await.expect("a table");
+    let records = dynamodb.records();
+    // The last call counts, and a prefix is no pattern.
+    for prefixes in [["SESSION#", "*"], ["OUTBOX#", "O'B_%*"]] {
+        records.keep_only_inserts_of(TABLE, &prefixes).expect("a trigger");
+    }
+    let client = dynamodb::client(dynamodb.url());
+    let put = |table: &str, key: &str| {
+        let put = client.put_item().table_name(table).item("pk", AttributeValue::S(key.to_owned()));
+        put.item("sk", AttributeValue::S("-".to_owned())).send()
+    };
+    let keys =
+        ["OUTBOX#1", "SESSION#1", "O'B_%*1", "OUTBOX#1", "XOUTBOX#2", "OUTBOX", "O'BxyZ", "OUTBOX#é", "-"];
+    for key in keys {
+        put(TABLE, key).await.expect("put");
+        put("another", key).await.expect("put");
+    }
+    let numbers = numbers(&dynamodb).await;
+    let delete = client.delete_item().table_name(TABLE).key("pk", AttributeValue::S("OUTBOX#1".to_owned()));
+    delete.key("sk", AttributeValue::S("-".to_owned())).send().await.expect("deleted");
+    put(TABLE, "SESSION#2").await.expect("put");
+    let changes = changes(&dynamodb).await;
+    let kept = changes.iter().map(|change| change.keys().expect("keys")["pk"].as_s().expect("text"));
+    assert_eq!(kept.collect::<Vec<_>>(), ["OUTBOX#1", "O'B_%*1", "OUTBOX#é", "SESSION#2"]);
+    let last = changes.last().and_then(StreamRecord::sequence_number).expect("a number");
+    assert!(numbers.iter().all(|number| number.as_str() < last), "{numbers:?} {last}");
+    assert_eq!(records.count("another").expect("a number"), keys.len());
+}
+
+#[tokio::test]
 async fn a_number_that_was_never_given_is_an_error() {
     let dynamodb = start().await;
     for (stream, last) in [(stream(&dynamodb).await, "5"), ("arn:none".to_owned(), "100000000000000000005")] {
@@ -118,11 +156,13 @@ async fn what_the_engine_asks_is_answered_by_the_index() {
                 ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT ?4";
     let range = "SELECT MIN(CAST(sequence_number AS INTEGER)), MAX(CAST(sequence_number AS INTEGER)) \
                  FROM _stream_records WHERE table_name = ?1 AND shard_id = ?2";
+    let before = BEFORE.replace("NEW.table_name", "?1").replace("NEW.sequence_number", "?2");
     for plan in [
         plan(&dynamodb, last, params![TABLE]),
         plan(&dynamodb, page, params![TABLE, SHARD, 1, 100]),
         plan(&dynamodb, range, params![TABLE, SHARD]),
         plan(&dynamodb, TRIM, params![TABLE, SHARD, 1, 100]),
+        plan(&dynamodb, &before, params![TABLE, 1]),
     ] {
         assert!(plan.iter().any(|step| step.contains("rekey_stream_records")), "{plan:?}");
         let looks_at_all = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
