@@ -7,6 +7,7 @@ pub mod auth;
 pub mod call;
 pub mod cors;
 mod document;
+mod gateway;
 mod headers;
 pub mod problem;
 pub mod reply;

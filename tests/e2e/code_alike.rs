@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lambda_http::http::HeaderMap;
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::support::codes::token_of;

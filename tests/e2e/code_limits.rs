@@ -71,8 +71,8 @@ async fn nothing_around_a_request_gains_another_code_or_guess() {
     let guess = json!({"request_id": request, "code": other_than(&code)});
     let event = || HttpEvent::new("POST", "/v1/password/verify-code").json(&guess);
     for (event, left) in [
-        (event().header("cookie", "a=1"), 4),
-        (event().header("cookie", "a=2").header("x-forwarded-for", "192.0.2.9"), 3),
+        (event().cookies("a=1"), 4),
+        (event().cookies("a=2").header("x-forwarded-for", "192.0.2.9"), 3),
         (event().header("forwarded", "for=192.0.2.10").header("user-agent", "other"), 2),
         (event().at_ip("192.0.2.11").query("x=1"), 1),
     ] {

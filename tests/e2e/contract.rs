@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde_json::{Value, json};
 
-use crate::support::event::{HttpEvent, request_from};
+use crate::support::event::HttpEvent;
 use crate::support::routes;
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, function_of};
 
@@ -173,7 +174,7 @@ pub fn root() -> PathBuf {
 }
 
 /// Every sample event of a function: name and content.
-fn samples(function: &str) -> Vec<(String, Value)> {
+pub fn samples(function: &str) -> Vec<(String, Value)> {
     let folder = root().join("events").join(function);
     let mut samples: Vec<(String, Value)> = std::fs::read_dir(folder)
         .unwrap()
@@ -193,7 +194,7 @@ fn is_request((_, event): &(String, Value)) -> bool {
     event.get("requestContext").is_some()
 }
 
-const HTTP_FUNCTIONS: [&str; 8] = [
+pub const HTTP_FUNCTIONS: [&str; 8] = [
     "accounts",
     "activity",
     "admin-link",
@@ -250,7 +251,7 @@ fn sample_events_have_the_shape_of_the_gateway() {
         for (_, event) in samples(function).into_iter().filter(is_request) {
             let ip = event["requestContext"]["http"]["sourceIp"].clone();
             assert_eq!(ip, "203.0.113.7");
-            request_from(event);
+            serde_json::from_value::<ApiGatewayV2httpRequest>(event).unwrap();
         }
     }
 }

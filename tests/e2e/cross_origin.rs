@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join;
-use lambda_http::http::HeaderMap;
+use http::HeaderMap;
 use serde_json::json;
 
 use crate::support::event::HttpEvent;

@@ -131,3 +131,28 @@ async fn a_broken_item_is_a_500_that_says_nothing() {
         "status": 500, "code": "internal"});
     assert_eq!(reply.json(), expected);
 }
+
+#[tokio::test]
+async fn a_hash_that_can_no_longer_be_compared_looks_like_no_account() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let app = TestApp::start().await;
+    assert_eq!(app.sign_in("jane", PASSWORD).await.status, 201, "her hash is Rekey's own from now on");
+    let jane = app.account("jane").await;
+    let hash = serde_json::to_value(&jane.password).unwrap().as_str().unwrap().to_owned();
+    let unknown = app.sign_in("nobody", PASSWORD).await;
+    assert!(hash.contains("keyid=azE"), "the key k1: {hash}");
+    for kept in [hash.replace("keyid=azE", "keyid=azk"), "$2b$10$short".to_owned(), String::new()] {
+        for name in jane.sign_in_names() {
+            let key = rekey::store::keys::login(&jane.practice, jane.portal, &name).attributes();
+            let update = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key));
+            let update = update.update_expression("SET password = :p");
+            update.expression_attribute_values(":p", AttributeValue::S(kept.clone())).send().await.unwrap();
+        }
+        let reply = app.sign_in("jane", PASSWORD).await;
+        assert_eq!((reply.status, &reply.body), (unknown.status, &unknown.body), "{kept}");
+        assert_eq!(reply.outcome(), (401, "invalid_credentials".to_owned()), "{kept}");
+    }
+    let token = app.token_for("jane").await;
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204, "a recovery helps");
+    assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201);
+}

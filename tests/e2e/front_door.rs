@@ -1,7 +1,7 @@
 //! F1 to F6: the public endpoints do not reveal whether an account exists, change nothing, and mail only to addresses
 //! that are stored on an account.
 
-use lambda_http::http::HeaderMap;
+use http::HeaderMap;
 use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 

@@ -35,6 +35,7 @@ mod failure;
 mod freezing;
 mod front_door;
 mod help;
+mod hostile_events;
 mod house;
 mod imports;
 mod large_log;

@@ -213,17 +213,17 @@ async fn a_portal_at_a_desk_has_its_mails_its_calls_and_its_cookie() {
     let reply = from_desk(HttpEvent::new("POST", "/v1/sessions").json(&body)).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     let cookie = reply.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let account = from_desk(HttpEvent::new("GET", "/v1/account").header("cookie", &cookie)).await;
+    let account = from_desk(HttpEvent::new("GET", "/v1/account").cookies(&cookie)).await;
     assert_eq!(account.json()["username"], "jane");
-    let elsewhere = HttpEvent::new("GET", "/v1/account").header("cookie", &cookie);
+    let elsewhere = HttpEvent::new("GET", "/v1/account").cookies(&cookie);
     let staff = app.send(elsewhere.header("origin", "https://staff.agency.test")).await;
     assert_eq!(
         staff.outcome(),
         (403, "origin_not_allowed".to_owned()),
         "another portal's page, which may call"
     );
-    let out = HttpEvent::new("DELETE", "/v1/sessions/current").header("cookie", &cookie);
+    let out = HttpEvent::new("DELETE", "/v1/sessions/current").cookies(&cookie);
     assert_eq!(from_desk(out).await.status, 204);
-    let after = from_desk(HttpEvent::new("GET", "/v1/account").header("cookie", &cookie)).await;
+    let after = from_desk(HttpEvent::new("GET", "/v1/account").cookies(&cookie)).await;
     assert_eq!(after.outcome(), (401, "invalid_session".to_owned()));
 }

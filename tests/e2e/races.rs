@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Held;
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
-use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, temporary_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, function_of, temporary_in};
 
 const TOMORROW: &str = "2026-11-22T18:00:00Z";
 
@@ -156,25 +156,69 @@ async fn help_goes_on_for_an_account_that_was_edited_and_not_for_one_that_was_cl
     assert_eq!(reply.outcome(), (409, "account_closed".to_owned()));
 }
 
+/// Every call by which staff write anything, on `jane` and one of her tickets.
+async fn staff_writes(app: &TestApp) -> Vec<(&'static str, String, Option<Value>)> {
+    let jane = path_of(app, "jane").await;
+    let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
+    let sam = app.account("sam").await.id;
+    drop(app.token_for("jane").await);
+    let ticket = app.store.list_tickets(app.account("jane").await.id).await.unwrap().tickets[0].id;
+    let new = json!({"portal": "client", "username": "noor", "display_name": "Noor"});
+    let link = |deliver: &str| json!({"expires_at": TOMORROW, "deliver": deliver});
+    vec![
+        ("POST", ACCOUNTS.to_owned(), Some(new)),
+        ("PATCH", jane.clone(), Some(json!({"display_name": "Janet"}))),
+        ("PUT", format!("{jane}/caseload/{casey}"), Some(json!({}))),
+        ("PUT", format!("{jane}/associations/{sam}"), Some(json!({"relationship": "parent"}))),
+        ("POST", format!("{jane}/links"), Some(link("copy"))),
+        ("POST", format!("{jane}/links"), Some(link("email"))),
+        ("POST", format!("{jane}/temporary-password"), None),
+        ("DELETE", format!("{jane}/tickets/{ticket}"), None),
+        ("DELETE", format!("{jane}/sessions"), None),
+        ("PATCH", "/v1/admin/practice".to_owned(), Some(json!({"name": "Another"}))),
+        ("PATCH", "/v1/admin/practice".to_owned(), Some(json!({}))),
+    ]
+}
+
+/// What lasts but sessions, which every call with one writes.
+async fn beside_sessions(app: &TestApp) -> Vec<String> {
+    let lines = app.lasting().await.into_iter();
+    lines.filter(|line| !line.contains("\"pk\":\"SESSION#")).collect()
+}
+
 #[tokio::test]
-async fn an_administrator_who_was_closed_meanwhile_does_nothing_more() {
+async fn whoever_was_closed_or_signed_out_meanwhile_writes_nothing() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
     let second = json!({"portal": "staff", "role": "admin", "username": "second", "display_name": "Second",
         "password_hash": crate::support::password_hash()});
     app.import("agency", &[second]).await;
-    let closed = StaffMember::of(&app, "agency", "staff", "second").await;
-    let (jane, casey) =
-        (app.account("jane").await.id, app.account_of("agency", Portal::Staff, "casey").await.id);
-    let held = app.seam.hold("accounts", "TransactWriteItems", 0);
-    let path = format!("{ACCOUNTS}/{jane}/caseload/{casey}");
-    let call = closed.put(&path, json!({}));
-    let close = async {
-        let id = app.account_of("agency", Portal::Staff, "second").await.id;
-        assert_eq!(member.patch(id, json!({"active": false})).await.status, 200);
-    };
-    assert_eq!(overtaken(held, call, close).await.outcome(), (401, "invalid_session".to_owned()));
-    assert!(app.account("jane").await.caseload.is_empty());
+    let id = app.account_of("agency", Portal::Staff, "second").await.id;
+    let jane = path_of(&app, "jane").await;
+    let tag = member.get(&jane).await.headers["etag"].to_str().unwrap().to_owned();
+    for (method, path, body) in staff_writes(&app).await {
+        for close in [true, false] {
+            let acting = StaffMember::of(&app, "agency", "staff", "second").await;
+            let event = HttpEvent::new(method, &path).header("if-match", &tag);
+            let event = body.iter().fold(event, HttpEvent::json);
+            let held = app.seam.hold(function_of(&path), "TransactWriteItems", 0);
+            let between = std::sync::Mutex::new(Vec::new());
+            let others = async {
+                if close {
+                    assert_eq!(member.patch(id, json!({"active": false})).await.status, 200);
+                } else {
+                    end_sessions(&member, &format!("{ACCOUNTS}/{id}")).await;
+                }
+                *between.lock().unwrap() = beside_sessions(&app).await;
+            };
+            let reply = overtaken(held, acting.send(event), others).await;
+            assert_eq!(reply.outcome(), (401, "invalid_session".to_owned()), "{method} {path}");
+            assert!(beside_sessions(&app).await == *between.lock().unwrap(), "{method} {path}");
+            if close {
+                assert_eq!(member.patch(id, json!({"active": true})).await.status, 200);
+            }
+        }
+    }
 }
 
 #[tokio::test]

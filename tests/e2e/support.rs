@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use lambda_http::http::{HeaderMap, StatusCode};
-use lambda_http::lambda_runtime::Diagnostic;
-use lambda_http::{Body, Context, LambdaEvent, Request, Response};
+use http::{HeaderMap, HeaderName, StatusCode};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, System};
 use rekey::store::transact::Store;
@@ -144,9 +143,9 @@ impl TestApp {
 
     /// Sends an event that is JSON to the function that its path belongs to.
     pub async fn send_value(&self, event: Value) -> Reply {
-        let request: Request = event::request_from(event);
-        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-        let reply = read(self.functions.answer(request).await);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (method, path) = (text(&event["requestContext"]["http"]["method"]), text(&event["rawPath"]));
+        let reply = read(&self.functions.answer(function_of(&path), event).await);
         routes::assert_documented(&method, &path, &reply);
         routes::assert_readable(&reply);
         reply
@@ -214,6 +213,17 @@ impl TestApp {
         mail_events::handler(&self.functions.mail_events, event).await
     }
 
+    /// Invokes a function with any event, as Lambda does. `None` when the invocation fails.
+    pub async fn invoke(&self, function: &str, event: Value) -> Option<Value> {
+        match function {
+            "mailer" => invoke_mailer(&self.functions.mailer, event).await.ok(),
+            "mail-events" => self.mail_event(event).await.ok().map(Value::from),
+            "operator" => self.operate(event).await.ok(),
+            "admin-link" => self.invoke_admin_link(event).await.ok(),
+            function => Some(self.functions.answer(function, event).await),
+        }
+    }
+
     /// Invokes `admin-link` with a request of the gateway or directly.
     pub async fn invoke_admin_link(&self, event: Value) -> Result<Value, Diagnostic> {
         admin_link::invoke(&self.functions.admin_link, LambdaEvent::new(event, Context::default())).await
@@ -236,8 +246,18 @@ impl TestApp {
     }
 }
 
-fn read(response: Response<Body>) -> Reply {
-    let (parts, body) = response.into_parts();
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    Reply { status: parts.status, headers: parts.headers, body }
+/// Reads an answer as the gateway does.
+fn read(answer: &Value) -> Reply {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let status = answer["statusCode"].as_u64().unwrap();
+    let headers =
+        answer["headers"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), text(value)));
+    let cookies =
+        answer["cookies"].as_array().unwrap().iter().map(|cookie| ("set-cookie".to_owned(), text(cookie)));
+    let mut read = HeaderMap::new();
+    for (name, value) in headers.chain(cookies) {
+        read.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    let status = StatusCode::from_u16(status.try_into().unwrap()).unwrap();
+    Reply { status, headers: read, body: answer["body"].as_str().unwrap_or_default().to_owned() }
 }

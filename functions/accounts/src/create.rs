@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/admin/accounts`, which creates an account.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{self, Account, Assignment, Role, Setup, check_role};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::identifier::{Email, IdentifierError, NewUsername};
@@ -13,6 +13,7 @@ use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::store::names::{Records, Registered, Twins};
+use rekey::store::race::until_written;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -68,23 +69,36 @@ impl Operation for CreateAccount {
     responses(
         (status = 201, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn create_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    let staff = deps.staff(call).await?;
-    let asked: NewAccount = call.json()?;
+    until_written("creating an account", || async {
+        let staff = deps.staff(call).await?;
+        create(deps, call, &staff, call.json()?).await
+    })
+    .await
+}
+
+/// `None` when the rights of the member of staff have changed meanwhile.
+async fn create(
+    deps: &Deps,
+    call: &Call,
+    staff: &Staff,
+    asked: NewAccount,
+) -> Result<Option<Reply>, Problem> {
     staff.must_manage(asked.portal)?;
     let invited = is_invited(&asked)?;
-    let account = new_account(deps, &staff, asked, invited)?;
+    let account = new_account(deps, staff, asked, invited)?;
     let kind = OutboxKind::Link { account: account.id, by: Some(staff.account.id) };
     let invitation =
         invited.then(|| OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address)));
     let invitation = invitation.transpose()?;
-    let mut event = deps.event(&staff, call, Action::UserCreated)?.of(account.id, account.portal);
+    let mut event = deps.event(staff, call, Action::UserCreated)?.of(account.id, account.portal);
     event.outbox = invitation.as_ref().map(|item| item.id);
     let role = account.role.map(|role| role.as_str().to_owned());
     event.changes.extend(role.map(|role| Change { member: "role".to_owned(), from: None, to: Some(role) }));
-    let records = Records { event: &event, invitation: invitation.as_ref() };
+    let records = Records { event: &event, invitation: invitation.as_ref(), staff: Some(&staff.account) };
     match deps.store.register(account, records, Twins::Refused).await? {
-        Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account),
+        Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
         Registered::Taken | Registered::AddressTaken => Err(Problem::new(ErrorCode::UsernameTaken)),
+        Registered::Disallowed => Ok(None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! This module serves `GET` and `PATCH /v1/admin/accounts/{id}`, which show and change an account.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{Account, AccountPatch, Role, check_role};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::identifier::Email;

@@ -1,7 +1,7 @@
 //! An account, as staff see it. It never shows the password, the answer to the security question, or anything else that opens the
 //! account.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{Account, Assignment, MailStatus, Role, Setup};
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::Portal;

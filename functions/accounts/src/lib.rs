@@ -6,13 +6,14 @@
 
 use std::ops::Deref;
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::domain::practice::PortalScheme;
 use rekey::http::auth::StaffDeps;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey::platform::config::{ConfigError, Lookup};
+use serde_json::Value;
 
 pub mod associations;
 pub mod caseload;
@@ -63,7 +64,7 @@ rekey::routes!(Deps:
     associations::Dissociate => associations::dissociate,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

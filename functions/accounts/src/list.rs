@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::directory::Search;
 use rekey::domain::permission::Staff;

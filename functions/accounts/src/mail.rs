@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/admin/accounts/{id}/mail`, which lifts the mark of an address.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::MailStatus;
 use rekey::domain::event::{Action, Change};
 use rekey::domain::outbox::{OutboxItem, OutboxKind};

@@ -1,6 +1,6 @@
 //! This module serves `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::event::{Action, Change};
 use rekey::domain::practice::{Practice, SettingError};
 use rekey::http::call::Call;
@@ -68,11 +68,11 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         }
         let changes = changes(&before, &settings(&new)?, "");
         let outcome = if changes.is_empty() {
-            deps.store.rewrite_origins(&was).await?
+            deps.store.rewrite_origins(&staff.account, &was).await?
         } else {
             let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
             let becomes = Practice { imported_work: was.practice.imported_work.clone(), ..new.clone() };
-            deps.store.update_practice(&was, &becomes, &event).await?
+            deps.store.update_practice(&staff.account, &was, &becomes, &event).await?
         };
         outcome.is_written().then(|| Reply::json(StatusCode::OK, &new)).transpose()
     })

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::event::{Action, Actor, Change, Event, Reason};
 use rekey::domain::permission::{Forbidden, Staff};
 use rekey::domain::practice::Portal;

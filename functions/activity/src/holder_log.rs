@@ -1,6 +1,6 @@
 //! This module serves `GET /v1/activity`, the log of an account as its owner reads it.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;

@@ -4,8 +4,9 @@
 //! The function reads events and writes none. The cost of a page depends on what the page shows and not on the number of events,
 //! because each log is a partition or an index that is read from its newest end.
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::http::route::respond;
+use serde_json::Value;
 
 pub mod change_log;
 mod describe;
@@ -21,7 +22,7 @@ rekey::routes!(Deps:
     change_log::ListChanges => change_log::list_changes,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/admin/accounts/{id}/invitation`: the first invitation of an account, or another one.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::ticket::Kind;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};

@@ -117,11 +117,15 @@ pub(crate) enum By<'a> {
 }
 
 impl By<'_> {
-    fn staff(&self) -> Option<AccountId> {
+    const fn staff(&self) -> Option<&Account> {
         match self {
-            Self::Staff { staff, .. } => Some(staff.account.id),
+            Self::Staff { staff, .. } => Some(&staff.account),
             Self::Operator => None,
         }
+    }
+
+    fn id(&self) -> Option<AccountId> {
+        self.staff().map(|staff| staff.id)
     }
 
     const fn address(&self) -> Option<IpAddr> {
@@ -164,7 +168,8 @@ pub(crate) struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    /// Issues a link and delivers it as asked. This method and those below return `None` when the account has changed meanwhile.
+    /// Issues a link and delivers it as asked. This method and those below return `None` when the account, or the rights of its
+    /// issuer, have changed meanwhile.
     pub(crate) async fn link(&self, deliver: Deliver) -> Result<Option<Issued>, Problem> {
         match deliver {
             Deliver::Copy => self.copied_link().await,
@@ -184,7 +189,7 @@ impl Issuing<'_> {
 
     pub(crate) async fn mailed_link(&self) -> Result<Option<Issued>, Problem> {
         let to = self.address()?;
-        let item = self.outbox_item(OutboxKind::Link { account: self.account.id, by: self.by.staff() })?;
+        let item = self.outbox_item(OutboxKind::Link { account: self.account.id, by: self.by.id() })?;
         let ticket = self.new_ticket(TicketId::from(item.id), Kind::of_link(self.account))?;
         let written = self.write(&ticket, self.newly_invited().as_ref(), Some(&item)).await?;
         Ok(written.then(|| self.mailed(ticket.id, to)))
@@ -221,7 +226,7 @@ impl Issuing<'_> {
         let (issued_at, valid_until) = (ambient.now(), self.terms.valid_until);
         let grant = Grant { kind, issuer: self.by.issuer(), issued_at, valid_until };
         let ticket = Ticket::new(id, self.account, grant, nonce);
-        Ok(Ticket { by: self.by.staff(), reason: self.terms.reason.clone(), ..ticket })
+        Ok(Ticket { by: self.by.id(), reason: self.terms.reason.clone(), ..ticket })
     }
 
     /// Writes the ticket and its event. Returns whether they were written.
@@ -234,7 +239,8 @@ impl Issuing<'_> {
         let event = self.by.event(self.deps, self.account)?.of(ticket.account, ticket.portal);
         let mut event = event.with_ticket(ticket.id).with_note(self.terms.reason.clone());
         event.outbox = outbox_item.map(|item| item.id);
-        let issue = Issue { ticket, account: self.account, changed, outbox_item, event: &event };
+        let staff = self.by.staff();
+        let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, event: &event };
         Ok(self.deps.store.issue_ticket(&issue).await?.is_written())
     }
 

@@ -4,11 +4,7 @@
 //! Staff start a recovery and never choose, see or set a password (A2). A copied link is shown once, and only its digest is kept.
 //! A mailed link gets its token from the mailer, so nothing here could open it.
 
-use std::convert::Infallible;
-
-use lambda_http::lambda_runtime::Diagnostic;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, LambdaEvent, Request, Response, Service as _, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use rekey::http::problem::Problem;
 use rekey::http::route::respond;
 use serde_json::Value;
@@ -41,21 +37,13 @@ pub async fn invoke(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Dia
     if event.payload.get("requestContext").is_none() {
         let issued =
             Box::pin(direct::create_link(deps, event.payload)).await.map_err(Problem::into_diagnostic)?;
-        return serde_json::to_value(issued).map_err(unwritable);
+        return serde_json::to_value(issued)
+            .map_err(|error| Problem::internal("writing an answer", error).into_diagnostic());
     }
-    let request: LambdaRequest = serde_json::from_value(event.payload).map_err(unwritable)?;
-    let answer = service_fn(async |request| Ok::<_, Infallible>(handler(deps, request).await));
-    let answered = Adapter::from(answer).call(LambdaEvent::new(request, event.context)).await;
-    match answered {
-        Ok(answer) => serde_json::to_value(answer).map_err(unwritable),
-    }
+    Ok(handler(deps, event).await)
 }
 
-fn unwritable(error: serde_json::Error) -> Diagnostic {
-    Problem::internal("reading or writing an invocation", error).into_diagnostic()
-}
-
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::practice::Practice;
 use rekey::domain::text::is_line;
 use rekey::http::call::Call;

@@ -1,8 +1,7 @@
 //! The entry point of the function `admin-link`: it reads the configuration, makes the clients and starts the runtime.
 
 use admin_link::{Deps, invoke};
-use lambda_http::lambda_runtime::run;
-use lambda_http::{Error, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey::platform::config::environment;

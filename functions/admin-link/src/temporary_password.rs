@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/admin/accounts/{id}/temporary-password`: a password by mail that is good for one sign-in.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;

@@ -1,6 +1,6 @@
 //! The tickets of an account: the list of what has been issued, and how a ticket is revoked.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::Account;
 use rekey::domain::event::Action;
 use rekey::domain::issuer::Issuer;
@@ -12,6 +12,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, Operation};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
+use rekey::store::race::until_written;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -155,20 +156,24 @@ impl Operation for RevokeTicket {
     responses(
         (status = 204, description = "The ticket no longer works")))]
 pub async fn revoke_ticket(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    let staff = deps.staff(call).await?;
-    let account = deps.find_account(&staff, call.parameter("id")).await?;
-    staff.must_manage(account.portal)?;
-    let not_found = || Problem::new(ErrorCode::NotFound);
-    let ticket: TicketId = call.parameter("ticket_id").parse().map_err(|_| not_found())?;
-    let event = deps.event(&staff, call, Action::AuthnTokenRevoked)?;
-    let event = event.of(account.id, account.portal).with_ticket(ticket);
-    if deps.store.revoke_ticket(account.id, ticket, &event).await?.is_written() {
-        return Ok(Reply::empty());
-    }
-    let found = deps.store.find_ticket_with_account(account.id, ticket).await?.ok_or_else(not_found)?;
-    if found.ticket.state == State::Used {
-        Err(Problem::new(ErrorCode::UsedToken))
-    } else {
-        Ok(Reply::empty())
-    }
+    until_written("revoking a ticket", || async {
+        let staff = deps.staff(call).await?;
+        let account = deps.find_account(&staff, call.parameter("id")).await?;
+        staff.must_manage(account.portal)?;
+        let not_found = || Problem::new(ErrorCode::NotFound);
+        let ticket: TicketId = call.parameter("ticket_id").parse().map_err(|_| not_found())?;
+        let event = deps.event(&staff, call, Action::AuthnTokenRevoked)?;
+        let event = event.of(account.id, account.portal).with_ticket(ticket);
+        if deps.store.revoke_ticket(&staff.account, account.id, ticket, &event).await?.is_written() {
+            return Ok(Some(Reply::empty()));
+        }
+        let found = deps.store.find_ticket_with_account(account.id, ticket).await?.ok_or_else(not_found)?;
+        match found.ticket.state {
+            State::Used => Err(Problem::new(ErrorCode::UsedToken)),
+            State::Revoked => Ok(Some(Reply::empty())),
+            // The member of staff has changed meanwhile.
+            State::Issued | State::Sent => Ok(None),
+        }
+    })
+    .await
 }

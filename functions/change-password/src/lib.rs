@@ -4,7 +4,7 @@
 //! Both calls need the current password. A session alone is not enough, because a person who finds a browser signed in must not
 //! be able to take the account over. Each attempt is counted like a failed sign-in before the password is compared (L2).
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::http::call::Call;
@@ -18,6 +18,7 @@ use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
 use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
+use serde_json::Value;
 
 pub mod change;
 mod current_password;
@@ -63,7 +64,7 @@ rekey::routes!(Deps:
     question::SetSecurityQuestion => question::set_question,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/password/forgot`, which takes a request for a recovery link or code.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::challenge::{Challenge, label_of};
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;

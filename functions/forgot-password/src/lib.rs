@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::domain::limit::ForgotLimits;
 use rekey::domain::practice::Practice;
 use rekey::http::cors::Origins;
@@ -19,6 +19,7 @@ use rekey::platform::config::{ConfigError, Lookup};
 use rekey::secrets::keyring::LazyKeyring;
 use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
+use serde_json::Value;
 
 pub mod change_page;
 pub mod forgot;
@@ -63,7 +64,7 @@ rekey::routes!(Deps:
     change_page::GetChangePasswordPage => change_page::get_change_page,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,7 +1,7 @@
 //! The entry point of the function `forgot-password`: it reads the configuration, makes the clients and starts the runtime.
 
 use forgot_password::{Deps, handler};
-use lambda_http::{Error, run, service_fn};
+use lambda_runtime::{Error, run, service_fn};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey::platform::config::environment;
@@ -10,5 +10,5 @@ use rekey::platform::config::environment;
 async fn main() -> Result<(), Error> {
     rekey::platform::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
-    run(service_fn(async |request| Ok::<_, Error>(handler(&deps, request).await))).await
+    run(service_fn(async |event| Ok::<_, Error>(handler(&deps, event).await))).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `GET /v1/practices/{slug}`, the public facts of a practice.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::practice::{
     LOCALES, PasswordPolicy, Portals, RecoveryMethod, SecurityQuestion, Slug, Support,
 };

@@ -68,7 +68,7 @@ pub(crate) async fn ticket_for(
         let now = delivery.deps.ambient.now();
         let seen = store.list_tickets(account.id).await?;
         let is_open = |ticket: &Ticket| ticket.standing(account, now) == Standing::Open;
-        let newest_or_own = || newest(&seen, wanted, is_open);
+        let newest_or_own = || newest(&seen, wanted, now, is_open);
         if let Some(ticket) = issued_for(&seen, wanted.id(delivery)).or_else(newest_or_own) {
             return match Some(ticket).filter(|ticket| is_open(ticket)) {
                 Some(ticket) if ticket.digest.is_none() && !wanted.is_code() => {
@@ -124,11 +124,18 @@ fn issued_for(seen: &TicketList, id: TicketId) -> Option<&Ticket> {
 }
 
 /// The newest ticket of the kind by self-service, when as many are open as are allowed. One more each time would let a flood of
-/// requests pile up tickets. The newest one lets the person in all the same.
-fn newest(seen: &TicketList, wanted: Wanted, is_open: impl Fn(&Ticket) -> bool) -> Option<&Ticket> {
+/// requests pile up tickets. The newest one lets the person in all the same. A link in the second half of its life does not count,
+/// because a mail may come late: with those, four are open at the most.
+fn newest(
+    seen: &TicketList,
+    wanted: Wanted,
+    now: Timestamp,
+    is_open: impl Fn(&Ticket) -> bool,
+) -> Option<&Ticket> {
     let counts = |ticket: &&Ticket| {
-        let alike = (ticket.kind == Kind::VerificationCode) == wanted.is_code();
-        alike && ticket.issuer == Issuer::SelfService && is_open(ticket)
+        let is_code = ticket.kind == Kind::VerificationCode;
+        let lasts = is_code || ticket.has_half_of_its_life(now);
+        is_code == wanted.is_code() && ticket.issuer == Issuer::SelfService && is_open(ticket) && lasts
     };
     let open: Vec<&Ticket> = seen.tickets.iter().filter(counts).collect();
     let most = if wanted.is_code() { MOST_CODES } else { MOST_LINKS };

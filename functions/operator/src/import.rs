@@ -255,14 +255,14 @@ impl Import<'_> {
         let registered = if self.dry_run {
             store.would_register(account).await
         } else {
-            store.register(account, Records { event, invitation: None }, Twins::Kept).await
+            store.register(account, Records { event, invitation: None, staff: None }, Twins::Kept).await
         };
         match registered {
             Ok(Registered::Created { account, twin }) => {
                 new.creation.account = *account;
                 new.created(twin)
             }
-            Ok(Registered::Taken) => new.result(Status::Existing),
+            Ok(Registered::Taken | Registered::Disallowed) => new.result(Status::Existing),
             Ok(Registered::AddressTaken) => {
                 LineResult::failed(new.number, Some(new.username), ADDRESS_TAKEN.to_owned())
             }

@@ -52,10 +52,12 @@ impl Attempt<'_> {
     pub(crate) async fn repeat(&self) -> Result<Reply, Problem> {
         let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
         let is_current = account.is_open() && account.credential_version == ticket.credential_version + 1;
-        if !is_current || ticket.answers >= question::ATTEMPTS {
+        let may_be_compared = is_current && ticket.answers < question::ATTEMPTS;
+        let peppers = deps.peppers.get().await?;
+        // Misses stop one guess after the other. What is counted before it is compared stops many at once.
+        if !may_be_compared || !deps.store.count_repeat(ticket).await? {
             return Err(Problem::new(ErrorCode::UsedToken));
         }
-        let peppers = deps.peppers.get().await?;
         match deps.hasher.verify(peppers, self.password, account.password.as_ref())? {
             Verdict::Wrong => {
                 deps.store.count_answer(ticket, None, deps.ambient.now()).await?;

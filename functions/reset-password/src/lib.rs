@@ -4,7 +4,7 @@
 //! Every check that can fail runs before the ticket is consumed (T5), and consuming the ticket is one transaction (T4). A reset
 //! signs nobody in. No token is taken from a path or a query, and no method other than POST does anything (T1).
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::http::cors::Origins;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -14,6 +14,7 @@ use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
 use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
+use serde_json::Value;
 
 mod answer;
 mod attempt;
@@ -58,7 +59,7 @@ rekey::routes!(Deps:
     freeze::RepudiatePassword => freeze::freeze,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/password/reset/preview`, which tells what a token is for.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::practice::{PasswordPolicy, Slug, Support};
 use rekey::domain::ticket::Purpose;
 use rekey::http::call::Call;

@@ -1,6 +1,6 @@
 //! This module serves `GET /v1/account`, which shows the caller's own account.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{Account, Role};
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::{Portal, Slug};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::account::{Account, Login};
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::limit::Subject;
@@ -135,11 +135,17 @@ impl Attempt<'_> {
     /// left, whatever there is to compare with (F1).
     async fn matched(&self, login: Option<&Login>) -> Result<Option<Matched>, Problem> {
         let peppers = self.deps.peppers.get().await?;
-        let kept = login.and_then(|login| login.password.as_ref());
         let hasher = &self.deps.hasher;
-        let verdict = hasher.verify(peppers, self.typed.password(), kept);
+        let mut kept = login.and_then(|login| login.password.as_ref());
+        let compared = hasher.verify(peppers, self.typed.password(), kept);
+        let verdict = compared.or_else(|error| {
+            // To the caller a hash whose key is lost is a wrong password, because a 503 would show that there is an account.
+            tracing::error!(event = "failure", doing = "comparing a password", cause = error.to_string());
+            kept = None;
+            hasher.verify(peppers, self.typed.password(), None)
+        })?;
         // A password that is right opens an account that is open; everything else is a failure, and costs what any other does.
-        let opens = !matches!(verdict, Ok(Verdict::Wrong)) && login.is_some_and(|login| login.open);
+        let opens = verdict != Verdict::Wrong && login.is_some_and(|login| login.open);
         if !opens {
             hasher.even_out(peppers, self.typed.password(), kept, &self.practice.imported_work)?;
         }
@@ -147,11 +153,9 @@ impl Attempt<'_> {
         // longer be verified does not keep out a person who has a temporary password.
         let temporary = self.matched_temporary(login);
         match verdict {
-            Ok(Verdict::Right | Verdict::RightInPart) => Ok(Some(Matched::Password { outdated: false })),
-            Ok(Verdict::RightButOutdated) => Ok(Some(Matched::Password { outdated: true })),
-            Ok(Verdict::Wrong) => Ok(temporary),
-            Err(_) if temporary.is_some() => Ok(temporary),
-            Err(error) => Err(error.into()),
+            Verdict::Right | Verdict::RightInPart => Ok(Some(Matched::Password { outdated: false })),
+            Verdict::RightButOutdated => Ok(Some(Matched::Password { outdated: true })),
+            Verdict::Wrong => Ok(temporary),
         }
     }
 

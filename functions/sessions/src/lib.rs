@@ -4,7 +4,7 @@
 //! not an account has the identifier (F1). It is counted as a
 //! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2). A success deletes the count.
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::http::call::Call;
@@ -18,6 +18,7 @@ use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
 use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
+use serde_json::Value;
 
 pub mod account;
 mod attempt;
@@ -70,7 +71,7 @@ rekey::routes!(Deps:
     account::GetAccount => account::get_account,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `GET /v1/sessions`, which lists where an account is signed in.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::session::Session;
 use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;

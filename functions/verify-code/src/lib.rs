@@ -4,7 +4,7 @@
 //! told. Each code is counted before it is compared (T2), and the call takes the same two round trips whether or not a code was
 //! mailed (F1).
 
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::LambdaEvent;
 use rekey::http::cors::Origins;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -12,6 +12,7 @@ use rekey::platform::clock::Ambient;
 use rekey::platform::config::{ConfigError, Lookup};
 use rekey::secrets::keyring::LazyKeyring;
 use rekey::store::transact::Store;
+use serde_json::Value;
 
 mod attempt;
 pub mod verify;
@@ -44,7 +45,7 @@ rekey::routes!(Deps:
     verify::VerifyCode => verify::verify_code,
 );
 
-/// Answers one request.
-pub async fn handler(deps: &Deps, request: Request) -> Response<Body> {
-    respond(&ROUTES, deps, &deps.origins, request).await
+/// Answers one event of the gateway.
+pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+    respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -1,6 +1,6 @@
 //! This module serves `POST /v1/password/verify-code`: it counts a code, compares it, and exchanges the right one for a token.
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use rekey::domain::challenge::Holder;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};

@@ -281,6 +281,11 @@ impl Ticket {
         if holds { Standing::Open } else { Standing::Revoked }
     }
 
+    /// Whether at least half of its time is left.
+    pub const fn has_half_of_its_life(&self, now: Timestamp) -> bool {
+        now.millis() - self.issued_at.millis() <= self.valid_until.millis() - now.millis()
+    }
+
     /// Whether this is a temporary password that is no longer the account's. An account has one: the one issued last.
     fn is_replaced(&self, account: &Account) -> bool {
         let current = account.temporary.as_ref().map(|temporary| temporary.ticket);

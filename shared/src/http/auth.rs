@@ -10,8 +10,8 @@
 
 use std::sync::Arc;
 
-use lambda_http::http::Method;
-use lambda_http::http::header::{AUTHORIZATION, COOKIE};
+use http::Method;
+use http::header::AUTHORIZATION;
 
 use crate::domain::account::Account;
 use crate::domain::event::{Action, Actor, Event};
@@ -83,10 +83,11 @@ fn carried_token(call: &Call) -> Result<Carried, Problem> {
         let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
         return token.map(|token| Carried { token, by_cookie: false }).ok_or_else(Problem::no_session);
     }
-    let cookies = call.header(COOKIE).unwrap_or_default();
-    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let pairs = call.cookies.iter().filter_map(|cookie| cookie.split_once('='));
     let mut tokens = pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token);
-    let token = tokens.next().and_then(Token::parse);
+    // Of two, one was planted.
+    let only = tokens.next().filter(|_| tokens.next().is_none());
+    let token = only.and_then(Token::parse);
     token.map(|token| Carried { token, by_cookie: true }).ok_or_else(Problem::no_session)
 }
 

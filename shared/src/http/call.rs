@@ -1,11 +1,9 @@
 //! A request as a handler sees it. It is parsed where it enters, and the words of a refusal repeat nothing of it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use lambda_http::http::header::{ACCEPT, AsHeaderName, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT};
-use lambda_http::http::{HeaderMap, Method};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _};
+use http::header::{ACCEPT, AsHeaderName, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT};
+use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
@@ -22,23 +20,16 @@ pub struct Call {
     pub(super) path: String,
     /// The parameters of the route's pattern, with the segments that the path has in their places.
     pub(super) parameters: Vec<(&'static str, String)>,
-    query: Vec<(String, String)>,
-    headers: HeaderMap,
-    body: Body,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
+    /// Each as its browser sent it: `name=value`.
+    pub(super) cookies: Vec<String>,
+    pub(super) body: Vec<u8>,
     /// The source address of the request, as the gateway saw it.
     pub address: IpAddr,
 }
 
 impl Call {
-    pub(super) fn new(request: Request) -> Self {
-        let address = source_address(&request);
-        let path = request.raw_http_path().to_owned();
-        let query = request.query_string_parameters_ref().map(pairs).unwrap_or_default();
-        let (parts, body) = request.into_parts();
-        let parameters = Vec::new();
-        Self { method: parts.method, path, parameters, query, headers: parts.headers, body, address }
-    }
-
     /// The segment that the path has in the place of a parameter. It is empty for a parameter that the pattern does not
     /// have.
     pub fn parameter(&self, name: &str) -> &str {
@@ -56,7 +47,7 @@ impl Call {
     /// 413 for a body that is too large, 415 for one that is not JSON by its `Content-Type`, and 400 with the member
     /// that is wrong.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let body: &[u8] = &self.body;
+        let body = self.body.as_slice();
         if body.len() > LARGEST_BODY {
             return Err(Problem::new(ErrorCode::BodyTooLarge));
         }
@@ -147,10 +138,6 @@ impl Call {
     }
 }
 
-fn pairs(query: &lambda_http::aws_lambda_events::query_map::QueryMap) -> Vec<(String, String)> {
-    query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
 /// Reads an invocation that is not a request as the given type.
 ///
 /// # Errors
@@ -215,15 +202,4 @@ fn without_values(error: &serde_json::Error) -> String {
         // What is left is said by the types of this system. They state a rule, and never the value.
         None => message.split(" at line").next().unwrap_or_default().to_owned(),
     }
-}
-
-/// Reads `requestContext.http.sourceIp`, and never a header. All requests without a readable address count as one
-/// address.
-fn source_address(request: &Request) -> IpAddr {
-    let context = request.request_context_ref();
-    let source = context.and_then(|context| match context {
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
-        _ => None,
-    });
-    source.and_then(|source| source.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

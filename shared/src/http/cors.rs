@@ -7,12 +7,12 @@
 //! An origin is looked up beside the work of the call, so that it adds no wait. When the store does not answer, the call
 //! goes on, and its answer has no CORS headers.
 
-use lambda_http::http::header::{
+use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, RETRY_AFTER, VARY,
 };
-use lambda_http::http::{HeaderMap, Method};
+use http::{HeaderMap, Method};
 
 use crate::domain::origin::Origin;
 use crate::http::call::Call;

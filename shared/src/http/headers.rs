@@ -1,11 +1,10 @@
 //! The headers that this crate sets: the ones of every reply (R2), and how a text becomes a header.
 
-use lambda_http::http::StatusCode;
-use lambda_http::http::header::{
+use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use lambda_http::{Body, Response};
+use http::{Response, StatusCode};
 
 /// Builds a response with the headers that every reply carries.
 pub(super) fn finish(
@@ -13,9 +12,9 @@ pub(super) fn finish(
     content_type: &'static str,
     body: Option<String>,
     extra: Vec<(HeaderName, HeaderValue)>,
-) -> Response<Body> {
+) -> Response<Option<String>> {
     let typed = body.is_some();
-    let mut response = Response::new(body.map_or(Body::Empty, Body::Text));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(extra);

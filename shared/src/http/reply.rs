@@ -1,8 +1,7 @@
 //! A reply: status, body, and the headers that every reply carries (R2).
 
-use lambda_http::http::StatusCode;
-use lambda_http::http::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION, SET_COOKIE};
-use lambda_http::{Body, Response};
+use http::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION, SET_COOKIE};
+use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::http::headers::{finish, header};
@@ -82,7 +81,7 @@ impl Reply {
     }
 
     /// The response, with the headers that every reply carries.
-    pub(super) fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self) -> Response<Option<String>> {
         finish(self.status, self.content_type, self.body, self.headers)
     }
 }

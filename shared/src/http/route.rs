@@ -8,10 +8,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use lambda_http::http::Method;
-use lambda_http::http::header::ALLOW;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use http::Method;
+use http::header::ALLOW;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
@@ -19,6 +19,7 @@ use utoipa::openapi::path::HttpMethod;
 use crate::http::call::Call;
 use crate::http::cors::{Origins, Page, is_preflight};
 use crate::http::document::{error_responses, problem_schemas};
+use crate::http::gateway;
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
 
@@ -171,38 +172,42 @@ macro_rules! routes {
     };
 }
 
-/// Turns a request into a response: runs its route or answers a preflight, sets the headers, logs one line.
+/// Answers an event of the gateway: runs its route or answers a preflight, sets the headers, logs one line.
 pub async fn respond<D>(
     routes: &[Route<D>],
     deps: &D,
     origins: &Origins,
-    request: Request,
-) -> Response<Body> {
-    let request_id = request_id(&request);
+    event: LambdaEvent<Value>,
+) -> Value {
+    let request_id = gateway::request_id(&event.payload, &event.context);
     let span = tracing::info_span!("request", request_id);
-    async move {
-        let mut call = Call::new(request);
-        let found = find(routes, &mut call);
-        let pattern = found.pattern();
-        let Answered { outcome, page } = found.answer(deps, origins, &call).await;
+    // Boxed, because the type of a future of futures may be too deep for the compiler.
+    Box::pin(async move {
+        let (method, pattern, answered) = match gateway::read(event.payload) {
+            Ok(mut call) => {
+                let found = find(routes, &mut call);
+                (call.method.to_string(), found.pattern(), found.answer(deps, origins, &call).await)
+            }
+            Err(problem) => {
+                (UNKNOWN.to_owned(), UNKNOWN, Answered { outcome: Err(problem), page: Page::None })
+            }
+        };
+        let Answered { outcome, page } = answered;
         let status = outcome.as_ref().map_or_else(Problem::status, |reply| reply.status);
         if let Err(problem) = &outcome {
             problem.log();
         }
-        tracing::info!(
-            event = "request",
-            method = call.method.as_str(),
-            path = pattern,
-            status = status.as_u16()
-        );
+        tracing::info!(event = "request", method, path = pattern, status = status.as_u16());
         let mut response = outcome.map_or_else(Problem::into_response, Reply::into_response);
         page.add_headers(response.headers_mut());
-        response
-    }
+        gateway::write(response)
+    })
     .instrument(span)
     .await
 }
 
+/// In the log, what is none of ours.
+const UNKNOWN: &str = "unknown";
 /// How long an answer that is ready waits for the origin of its page.
 const ORIGIN_GRACE: Duration = Duration::from_millis(300);
 
@@ -219,7 +224,7 @@ impl<D> Found<'_, D> {
         match self {
             Self::Route(route) => route.pattern,
             Self::OtherMethods { pattern, .. } => pattern,
-            Self::Nothing => "unknown",
+            Self::Nothing => UNKNOWN,
         }
     }
 
@@ -273,13 +278,4 @@ fn find<'a, D>(routes: &'a [Route<D>], call: &mut Call) -> Found<'a, D> {
     };
     call.parameters = parameters;
     Found::Route(route)
-}
-
-/// Lambda's id of the invocation; the gateway's where there is none.
-fn request_id(request: &Request) -> String {
-    let lambda = request.lambda_context_ref().map(|context| context.request_id.clone());
-    lambda.filter(|id| !id.is_empty()).unwrap_or_else(|| match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
-        _ => String::new(),
-    })
 }

@@ -18,7 +18,7 @@ use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, TicketId};
-use crate::store::conditions::{actor, open_account_of, same_account};
+use crate::store::conditions::{open_account_of, same_account};
 use crate::store::directory::{caseload_writes, directory_writes};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
@@ -144,7 +144,7 @@ fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
 const MOST_WRITES: usize = 100;
 
 /// The writes of a new account.
-fn creation(account: &Account, Records { event, invitation }: Records<'_>, twin: bool) -> Vec<Write> {
+fn creation(account: &Account, Records { event, invitation, .. }: Records<'_>, twin: bool) -> Vec<Write> {
     let mut writes = vec![Write::create(&keys::account(account.id), account, None)];
     let login = account.login();
     let names = account.sign_in_names();
@@ -235,15 +235,18 @@ impl Store {
     ///   `twin` lifts it.
     /// - The entries in the directory and on caseloads are put, without a condition.
     /// - The event is put, and the outbox item of the invitation, if one is to be mailed. Condition: neither exists.
+    /// - The account of the member of staff who makes it is checked, if there is one. Condition: it is open, and its role and its
+    ///   session epoch are as read.
     ///
-    /// A refusal means that another account of the portal has one of the names or the look; nothing is written. One round trip.
+    /// A refusal means that another account of the portal has one of the names or the look, or that the member of staff has been
+    /// closed, signed out or given another role; nothing is written. One round trip.
     pub(super) async fn create_account(
         &self,
         account: &Account,
         records: Records<'_>,
         twin: bool,
     ) -> Result<Outcome, StoreError> {
-        self.transact(creation(account, records, twin)).await
+        self.transact_by(records.staff, creation(account, records, twin)).await
     }
 
     /// Creates the first of several accounts, as many as one transaction has room for.
@@ -255,7 +258,7 @@ impl Store {
     pub async fn create_accounts(&self, new: impl Iterator<Item = &Creation>) -> Result<Created, StoreError> {
         let (mut writes, mut items, mut number) = (Vec::new(), HashSet::new(), 0);
         for Creation { account, event } in new {
-            let more = creation(account, Records { event, invitation: None }, false);
+            let more = creation(account, Records { event, invitation: None, staff: None }, false);
             // A transaction writes an item once.
             let fits = writes.len() + more.len() <= MOST_WRITES
                 && more.iter().all(|write| !items.contains(write.key()));
@@ -294,15 +297,12 @@ impl Store {
         event: &Event,
     ) -> Result<Outcome, StoreError> {
         let mut writes = Vec::new();
-        if changed.iter().all(|changed| changed.old.id != staff.id) {
-            writes.push(Write::check(&keys::account(staff.id)).only_if(actor(staff)));
-        }
         for changed in changed {
             writes.extend(account_writes(*changed, Guard::Unchanged));
             writes.extend(looks_writes(Some(changed.old), changed.new, false));
         }
         writes.push(put_event(event));
-        self.transact(writes).await
+        self.transact_by(Some(staff), writes).await
     }
 
     /// Records that an invitation has been opened.

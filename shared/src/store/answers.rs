@@ -13,7 +13,10 @@ use crate::store::items::number_of;
 use crate::store::keys;
 use crate::store::limits;
 use crate::store::transact::{Outcome, Store};
-use crate::store::write::{Write, above, present};
+use crate::store::write::{Write, above, below, lacks, present};
+
+/// The most repetitions of the request that has used a ticket.
+const REPEATS: u32 = 20;
 
 /// Whether an answer may be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,18 @@ impl Store {
             },
             _ => Answered::Void,
         })
+    }
+
+    /// Counts a repetition of the request that has used a ticket, before its password is compared.
+    ///
+    /// One update by itself: the ticket's number of repetitions rises by one. Condition: the ticket exists, and has had fewer than 20.
+    ///
+    /// `false` means that it has had all of them; nothing is written. When the reply is lost, the update is done again and counts
+    /// twice, which only ends the repetitions sooner. One round trip.
+    pub async fn count_repeat(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+        let has_some_left = lacks("repeats").or(below("repeats", REPEATS));
+        let count = Write::update(&keys::ticket(ticket.account, ticket.id)).add("repeats", 1);
+        Ok(self.update_alone(count.only_if(present().and(has_some_left))).await?.is_written())
     }
 
     /// Takes back the count of an answer that was right, because only wrong answers void a ticket.

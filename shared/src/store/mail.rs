@@ -23,7 +23,6 @@ use crate::domain::outbox::OutboxItem;
 use crate::domain::ticket::{MailFate, Ticket};
 use crate::platform::ids::{AccountId, TicketId};
 use crate::store::accounts::{Changed, Guard, account_writes};
-use crate::store::conditions::actor;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
@@ -90,13 +89,8 @@ impl Store {
         let guard = if by_staff.is_some() { Guard::Unchanged } else { Guard::Address };
         let mut writes = account_writes(changed, guard);
         writes.push(put_event(event));
-        if let Some(Restoration { staff, item }) = by_staff {
-            if staff.id != changed.old.id {
-                writes.push(Write::check(&keys::account(staff.id)).only_if(actor(staff)));
-            }
-            writes.push(put_outbox_item(item));
-        }
-        self.transact(writes).await
+        writes.extend(by_staff.map(|restoration| put_outbox_item(restoration.item)));
+        self.transact_by(by_staff.map(|restoration| restoration.staff), writes).await
     }
 
     /// Records that a mail was not sent, was returned, bounced or was called spam.

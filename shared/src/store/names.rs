@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::items::number_of;
 use crate::store::keys::{self, Key};
 use crate::store::race::{Round, until_written_from};
-use crate::store::transact::Store;
+use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Condition, Write, at_most, lacks};
 
 /// What is written together with a new account.
@@ -25,6 +25,8 @@ pub struct Records<'a> {
     pub event: &'a Event,
     /// The outbox item of an invitation, if one is to be mailed.
     pub invitation: Option<&'a OutboxItem>,
+    /// The account of the member of staff who makes it, if one does.
+    pub staff: Option<&'a Account>,
 }
 
 /// What becomes of a new account whose username looks like another.
@@ -50,6 +52,9 @@ pub enum Registered {
     Taken,
     /// The username is the address by which another account signs in.
     AddressTaken,
+    /// The member of staff has been closed, signed out or given another role since they were read. Without one, this is never the
+    /// outcome.
+    Disallowed,
 }
 
 impl Store {
@@ -67,8 +72,15 @@ impl Store {
         let alone = account.signs_in_by_email && !self.shares_address(&account).await?;
         let first = (account.signing_in_by_email(alone), false);
         until_written_from("creating an account", first, |(account, twin)| async move {
-            if self.create_account(&account, records, twin).await?.is_written() {
-                return Ok(Round::Written(Registered::Created { account: Box::new(account), twin }));
+            match self.create_account(&account, records, twin).await? {
+                Outcome::Written => {
+                    let account = Box::new(account);
+                    return Ok(Round::Written(Registered::Created { account, twin }));
+                }
+                Outcome::Refused(refused) if records.staff.is_some() && refused.is_of_last() => {
+                    return Ok(Round::Written(Registered::Disallowed));
+                }
+                Outcome::Refused(_) => {}
             }
             if let Some(taken) = self.taken(&account).await? {
                 return Ok(Round::Written(taken));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::domain::account::Account;
 use crate::domain::event::Event;
 use crate::domain::practice::{Practice, Slug};
 use crate::platform::clock::Timestamp;
@@ -45,17 +46,20 @@ impl Store {
     ///   or it has none.
     /// - Each origin of its portals is put. Each that only the former settings have is deleted.
     /// - The event is put. Condition: it does not exist.
+    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
     ///
-    /// A refusal means that the settings have been replaced since they were read; nothing is written. One round trip.
+    /// A refusal means that the settings have been replaced since they were read, or that the member of staff has been closed,
+    /// signed out or given another role; nothing is written. One round trip.
     pub async fn update_practice(
         &self,
+        staff: &Account,
         was: &Settings,
         becomes: &Practice,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
         let put = was.replaced_by(becomes, was.revision + 1);
         let origins = origin_writes(Some(&was.practice), becomes);
-        self.transact([put, put_event(event)].into_iter().chain(origins).collect()).await
+        self.transact_by(Some(staff), [put, put_event(event)].into_iter().chain(origins).collect()).await
     }
 
     /// Writes the origins of a practice again, and changes nothing else. A practice that was made before its origins were in
@@ -65,12 +69,14 @@ impl Store {
     ///
     /// - The practice is put as it is. Condition: it exists, and its revision is the one that was read, or it has none.
     /// - Each origin of its portals is put.
+    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
     ///
-    /// A refusal means that the settings have been replaced since they were read; nothing is written. One round trip.
-    pub async fn rewrite_origins(&self, settings: &Settings) -> Result<Outcome, StoreError> {
+    /// A refusal means that the settings have been replaced since they were read, or that the member of staff has been closed,
+    /// signed out or given another role; nothing is written. One round trip.
+    pub async fn rewrite_origins(&self, staff: &Account, settings: &Settings) -> Result<Outcome, StoreError> {
         let put = settings.replaced_by(&settings.practice, settings.revision);
         let origins = origin_writes(None, &settings.practice);
-        self.transact([put].into_iter().chain(origins).collect()).await
+        self.transact_by(Some(staff), [put].into_iter().chain(origins).collect()).await
     }
 
     /// Replaces what is known of the hashes that are left of imports.

@@ -1,9 +1,9 @@
 //! Tickets: issued once, used once.
 //!
 //! **A guard caps open tickets.** Two mailers that each see one open link would together make three. So each issue by the mailer
-//! raises a number in the account's ticket partition, which must be as it was read. By self-service, two links and one code's
-//! ticket may be open for an account. With two links open, the newest is sent again; with a code's ticket open, the next code
-//! leads to it too. So a flood of requests piles no tickets up, and the person still gets a mail that works. Each kind is counted
+//! raises a number in the account's ticket partition, which must be as it was read. By self-service, two links in the first half of
+//! their lives and one code's ticket may be open for an account. With two such links open, the newest is sent again; with a code's
+//! ticket open, the next code leads to it too. So a flood of requests piles no tickets up, and the person still gets a mail that works. Each kind is counted
 //! by itself, because neither can stand in for the other: a code's ticket has no token that could be mailed. Under a common cap,
 //! a flood of links would leave no room for a code's ticket, and the reverse.
 
@@ -45,6 +45,8 @@ pub struct TicketOfAccount {
 
 /// A ticket that staff or an operator issue, and everything that is written with it.
 pub struct Issue<'a> {
+    /// The account of the member of staff who issues it, if one does.
+    pub staff: Option<&'a Account>,
     /// The ticket.
     pub ticket: &'a Ticket,
     /// The account, as it was read.
@@ -176,8 +178,11 @@ impl Store {
     /// the member of staff who issues it cannot open it. With a temporary password, the account names its ticket, an earlier
     /// temporary password is void from then on, and by the practice's policy the current password goes and every session ends.
     ///
-    /// A refusal means that the account has changed since it was read; nothing is written. The member of staff is not checked
-    /// again. One round trip.
+    /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
+    ///   are as read.
+    ///
+    /// A refusal means that the account, or the rights of the member of staff, have changed since they were read; nothing is
+    /// written. One round trip.
     pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Outcome, StoreError> {
         let old = issue.account;
         let mut writes = match issue.changed {
@@ -187,7 +192,7 @@ impl Store {
         writes.push(put_ticket(issue.ticket));
         writes.push(put_event(issue.event));
         writes.extend(issue.outbox_item.map(put_outbox_item));
-        self.transact(writes).await
+        self.transact_by(issue.staff, writes).await
     }
 
     /// Gives a ticket the token of its link: it becomes `with_token`.
@@ -234,15 +239,18 @@ impl Store {
     ///
     /// - The ticket becomes `revoked`. Condition: it is `issued` or `sent`.
     /// - The event is put. Condition: it does not exist.
+    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
     ///
-    /// A refusal means that the ticket has been used or revoked before, or does not exist; nothing is written. One round trip.
+    /// A refusal means that the ticket has been used or revoked before, or does not exist, or that the member of staff has been
+    /// closed, signed out or given another role; nothing is written. One round trip.
     pub async fn revoke_ticket(
         &self,
+        staff: &Account,
         account: AccountId,
         id: TicketId,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        self.transact(vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
+        self.transact_by(Some(staff), vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
     }
 
     /// Records that the mail of a ticket is sent.

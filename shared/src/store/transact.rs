@@ -23,12 +23,14 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::de::DeserializeOwned;
 
+use crate::domain::account::Account;
 use crate::platform::aws::Environment;
 use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup, required};
+use crate::store::conditions::actor;
 use crate::store::error::StoreError;
 use crate::store::items::{self, Item};
-use crate::store::keys::Key;
+use crate::store::keys::{self, Key};
 use crate::store::write::{Range, Write};
 
 /// The number of attempts at a transaction that meets others.
@@ -60,6 +62,11 @@ impl Refused {
     /// The item as it was, when the condition of the write at this index failed.
     pub fn old(&self, index: usize) -> Option<&Item> {
         self.0.get(index).and_then(Option::as_ref)
+    }
+
+    /// Whether the condition of the last write failed. After `Store::transact_by` that is the member of staff's.
+    pub(super) fn is_of_last(&self) -> bool {
+        self.0.last().is_some_and(Option::is_some)
     }
 }
 
@@ -133,6 +140,20 @@ impl Store {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Ok(Outcome::Written)
+    }
+
+    /// Writes as `transact` does. If a member of staff does it, their own account is checked last, unless it is among the writes
+    /// (A4). Condition: it is open, and its role and its session epoch are as read.
+    pub(super) async fn transact_by(
+        &self,
+        staff: Option<&Account>,
+        mut writes: Vec<Write>,
+    ) -> Result<Outcome, StoreError> {
+        let own = staff.map(|staff| (keys::account(staff.id), actor(staff)));
+        if let Some((own, good)) = own.filter(|(own, _)| writes.iter().all(|write| write.key() != own)) {
+            writes.push(Write::check(&own).only_if(good));
+        }
+        self.transact(writes).await
     }
 
     /// Makes one update by itself. One round trip while no transaction is in the way. It is done again when its reply was lost,

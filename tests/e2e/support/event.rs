@@ -1,7 +1,5 @@
 //! HTTP API events, version 2.0, as the gateway makes them.
 
-use lambda_http::Request;
-use lambda_http::request::LambdaRequest;
 use serde_json::{Map, Value, json};
 
 /// A request on its way to a function.
@@ -11,6 +9,7 @@ pub struct HttpEvent {
     path: String,
     query: String,
     headers: Map<String, Value>,
+    cookies: Vec<String>,
     body: Option<String>,
     source_ip: String,
 }
@@ -23,6 +22,7 @@ impl HttpEvent {
             path: path.to_owned(),
             query: String::new(),
             headers: headers.as_object().unwrap().clone(),
+            cookies: Vec::new(),
             body: None,
             source_ip: "203.0.113.7".to_owned(),
         }
@@ -39,6 +39,12 @@ impl HttpEvent {
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), json!(value));
+        self
+    }
+
+    /// A header `Cookie`. The gateway moves its cookies to a list of their own.
+    pub fn cookies(mut self, header: &str) -> Self {
+        self.cookies = header.split("; ").map(str::to_owned).collect();
         self
     }
 
@@ -63,6 +69,7 @@ impl HttpEvent {
             "rawPath": self.path,
             "rawQueryString": self.query,
             "headers": self.headers,
+            "cookies": self.cookies,
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "api",
@@ -85,9 +92,4 @@ impl HttpEvent {
             "isBase64Encoded": false,
         })
     }
-}
-
-/// The request of an event, made by the same code that reads it on Lambda.
-pub fn request_from(event: Value) -> Request {
-    serde_json::from_value::<LambdaRequest>(event).unwrap().into()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use lambda_http::http::HeaderName;
+use http::HeaderName;
 use rekey::http::problem::ErrorCode;
 use rekey::http::route::{Caller, Route};
 

@@ -5,14 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use futures::future::BoxFuture;
-use lambda_http::{Body, Request, Response};
+use lambda_runtime::{Context, LambdaEvent};
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey_local::dynamodb;
 use rekey_local::pump::Pump;
 use serde_json::Value;
 
-use super::routes::function_of;
 use super::seam::Seam;
 
 /// All functions, connected as their `main` does it.
@@ -53,21 +52,21 @@ impl Functions {
         }
     }
 
-    /// The answer of the function that the request's path belongs to.
-    pub async fn answer(&self, request: Request) -> Response<Body> {
-        let path = request.uri().path().to_owned();
+    /// The answer of a function to an event of the gateway.
+    pub async fn answer(&self, function: &str, event: Value) -> Value {
+        let event = LambdaEvent::new(event, Context::default());
         // The futures are boxed, because without that they would make the future of every test a large one.
-        let response: BoxFuture<'_, Response<Body>> = match function_of(&path) {
-            "forgot-password" => Box::pin(forgot_password::handler(&self.forgot_password, request)),
-            "activity" => Box::pin(activity::handler(&self.activity, request)),
-            "admin-link" => Box::pin(admin_link::handler(&self.admin_link, request)),
-            "accounts" => Box::pin(accounts::handler(&self.accounts, request)),
-            "verify-code" => Box::pin(verify_code::handler(&self.verify_code, request)),
-            "change-password" => Box::pin(change_password::handler(&self.change_password, request)),
-            "reset-password" => Box::pin(reset_password::handler(&self.reset_password, request)),
-            _ => Box::pin(sessions::handler(&self.sessions, request)),
+        let answer: BoxFuture<'_, Value> = match function {
+            "forgot-password" => Box::pin(forgot_password::handler(&self.forgot_password, event)),
+            "activity" => Box::pin(activity::handler(&self.activity, event)),
+            "admin-link" => Box::pin(admin_link::handler(&self.admin_link, event)),
+            "accounts" => Box::pin(accounts::handler(&self.accounts, event)),
+            "verify-code" => Box::pin(verify_code::handler(&self.verify_code, event)),
+            "change-password" => Box::pin(change_password::handler(&self.change_password, event)),
+            "reset-password" => Box::pin(reset_password::handler(&self.reset_password, event)),
+            _ => Box::pin(sessions::handler(&self.sessions, event)),
         };
-        response.await
+        answer.await
     }
 }
 
