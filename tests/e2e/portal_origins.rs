@@ -41,6 +41,13 @@ async fn patch(app: &TestApp, slug: &str, change: Value) -> u16 {
     admin.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&change)).await.status.as_u16()
 }
 
+/// Lets a practice's addresses lie within these domains too.
+async fn allow(app: &TestApp, slug: &str, domains: &[&str]) {
+    let own = format!("{slug}.test");
+    let domains: Vec<&str> = domains.iter().copied().chain([own.as_str()]).collect();
+    app.operate(json!({"action": "set_domains", "practice": slug, "domains": domains})).await.unwrap();
+}
+
 fn client_at(url: &str) -> Value {
     json!({"portals": {"client": {"url": url, "recovery_url": format!("{url}/reset")}}})
 }
@@ -75,6 +82,7 @@ async fn an_origin_moves_with_the_settings_within_a_minute() {
 #[tokio::test]
 async fn every_address_of_a_portal_counts_and_each_origin_once() {
     let app = TestApp::start().await;
+    allow(&app, "agency", &["a.test", "b.test", "c.test", "d.test"]).await;
     let client = json!({"url": "https://a.test/app", "recovery_url": "https://a.test/reset", "change_password_url": "https://b.test/p"});
     let staff = json!({"url": "https://a.test/staff", "recovery_url": "https://c.test/reset"});
     assert_eq!(patch(&app, "agency", json!({"portals": {"client": client, "staff": staff}})).await, 200);
@@ -99,6 +107,7 @@ async fn two_practices_may_share_an_origin_and_neither_takes_it_from_the_other()
     app.import("therapy", &demo_accounts("therapy")).await;
     let shared = "https://shared.test";
     for slug in ["agency", "therapy"] {
+        allow(&app, slug, &["shared.test", "own.test"]).await;
         assert_eq!(patch(&app, slug, client_at(shared)).await, 200);
     }
     assert!(may_call(&app, "/v1/account", shared).await);

@@ -1,13 +1,19 @@
 //! This module serves `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
 
 use http::StatusCode;
+use rekey::domain::account::{Account, Role};
+use rekey::domain::directory::Search;
 use rekey::domain::event::{Action, Change};
-use rekey::domain::practice::{Practice, SettingError};
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
+use rekey::domain::permission::Staff;
+use rekey::domain::practice::{Portal, Practice, SettingError};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
-use rekey::store::practices::Settings;
+use rekey::platform::ids::AccountId;
+use rekey::store::directory::Part;
+use rekey::store::practices::{PracticeUpdate, Settings};
 use rekey::store::race::until_written;
 use serde_json::{Map, Value};
 
@@ -45,7 +51,8 @@ impl Operation for UpdateSettings {
 /// Changes the practice's settings
 ///
 /// Only an administrator may make this call. A value outside its bounds is refused, and `detail` names the member and the bound.
-/// The `slug` never changes. Other calls follow the new settings within a minute.
+/// The `slug` never changes, and only the operator changes `domains` and `senders`. The other administrators are mailed when the
+/// addresses of the portals, the sender or the support contact change. Other calls follow the new settings within a minute.
 #[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
     request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member. The name of a member that does not exist is refused, also with `null`"),
     responses(
@@ -55,24 +62,25 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let staff = deps.staff(call).await?;
         let patch: Map<String, Value> = call.json()?;
         staff.must_be_admin()?;
-        let was = current(deps, &staff.practice).await?;
+        let mut was = current(deps, &staff.practice).await?;
+        was.practice = was.practice.bounded();
         let before = settings(&was.practice)?;
         let mut after = before.clone();
         merge(&mut after, &Value::Object(patch));
-        let new = Practice::parse(&after, deps.portal_scheme).map_err(|error| Problem::setting(&error))?;
-        if new.slug != was.practice.slug {
-            return Err(Problem::setting(&SettingError {
-                member: "slug".to_owned(),
-                rule: "cannot be changed".to_owned(),
-            }));
+        if let Some((member, rule)) = FIXED.into_iter().find(|(member, _)| before[*member] != after[*member])
+        {
+            return Err(Problem::setting(&SettingError { member: member.to_owned(), rule: rule.to_owned() }));
         }
+        let new = Practice::parse(&after, deps.portal_scheme).map_err(|error| Problem::setting(&error))?;
         let changes = changes(&before, &settings(&new)?, "");
         let outcome = if changes.is_empty() {
             deps.store.rewrite_origins(&staff.account, &was).await?
         } else {
+            let mails = mails(deps, call, &staff, &changes).await?;
             let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
             let becomes = Practice { imported_work: was.practice.imported_work.clone(), ..new.clone() };
-            deps.store.update_practice(&staff.account, &was, &becomes, &event).await?
+            let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &mails };
+            deps.store.update_practice(Some(&staff.account), &update).await?
         };
         outcome.is_written().then(|| Reply::json(StatusCode::OK, &new)).transpose()
     })
@@ -110,11 +118,58 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The settings whose values stand in the event of a change: they are nobody's personal data. An auditor must see where the pages
-/// are that people were led to, and that may call the API.
-const SHOWN: [&str; 4] = ["policy.", "portals.", "time_zone", "locale"];
+/// The settings that no administrator changes, and why.
+const FIXED: [(&str, &str); 3] = [
+    ("slug", "cannot be changed"),
+    ("domains", "can be changed by the operator only"),
+    ("senders", "can be changed by the operator only"),
+];
+/// The settings that say where people are led, and whom they turn to.
+const LEADING: [&str; 3] = ["portals.", "sender", "support."];
+/// The most administrators who are mailed. A transaction has room for a hundred writes.
+const MOST_MAILED: usize = 80;
+/// The number of entries of the directory that are read at once.
+const READ: i32 = 100;
 
-/// The members that differ, by dotted path, with the values of those in [`SHOWN`].
+/// The mails that tell the other administrators of a change of where people are led, so that one who was taken over does not go
+/// unnoticed (A6).
+async fn mails(
+    deps: &Deps,
+    call: &Call,
+    staff: &Staff,
+    changes: &[Change],
+) -> Result<Vec<OutboxItem>, Problem> {
+    let leads = |change: &&Change| LEADING.iter().any(|part| change.member.starts_with(part));
+    let members: Vec<String> = changes.iter().filter(leads).map(|change| change.member.clone()).collect();
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let others = other_administrators(deps, staff).await?;
+    let mail = |account: &Account| {
+        let kind = OutboxKind::SettingsChanged { account: account.id, members: members.clone() };
+        Ok(OutboxItem::new(&deps.ambient, &staff.practice.slug, kind, Some(call.address))?)
+    };
+    others.iter().take(MOST_MAILED).map(mail).collect()
+}
+
+async fn other_administrators(deps: &Deps, staff: &Staff) -> Result<Vec<Account>, Problem> {
+    let (everybody, practice) = (Search::parse(""), &staff.practice.slug);
+    let (mut found, mut after): (Vec<Account>, Option<String>) = (Vec::new(), None);
+    loop {
+        let part = Part { after: after.as_deref(), limit: READ };
+        let places = deps.store.search_directory(practice, Portal::Staff, &everybody, part).await?;
+        let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
+        let accounts = deps.store.find_accounts(&ids).await?;
+        found.extend(accounts.into_iter().filter(|account| {
+            account.role == Some(Role::Admin) && account.is_open() && account.id != staff.account.id
+        }));
+        let Some(last) = places.into_iter().next_back() else { return Ok(found) };
+        after = Some(last.entry);
+    }
+}
+
+/// The members that differ, by dotted path, with their values: they are nobody's personal data, and an auditor must see where people
+/// were led.
 fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
     if before == after {
         return Vec::new();
@@ -130,9 +185,11 @@ fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
         };
         return members.into_iter().flat_map(inner).collect();
     }
-    let is_shown = SHOWN.iter().any(|part| path.starts_with(part));
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let shown = |value: &Value| is_shown.then(|| text(value));
+    let shown = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
     vec![Change { member: path.to_owned(), from: shown(before), to: shown(after) }]
 }
 

@@ -56,6 +56,7 @@ impl Delivery<'_> {
             code: None,
             label: None,
             freeze_url: None,
+            settings: &[],
             valid_until: None,
             at: self.item.at.to_jiff(),
         }

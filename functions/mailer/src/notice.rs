@@ -79,3 +79,21 @@ pub(crate) async fn tell_practice(
     delivery.send(to, &letter, Vec::new()).await?;
     Ok(vec![event])
 }
+
+/// Tells an administrator that another one has changed where people are led.
+pub(crate) async fn tell_administrator(
+    delivery: Delivery<'_>,
+    accounts: &[Account],
+    members: &[String],
+) -> Result<Vec<Event>, Failure> {
+    let open = accounts.first().filter(|account| account.is_open());
+    let Some((account, to)) = open.and_then(|account| Some((account, account.email.as_ref()?))) else {
+        return Ok(Vec::new());
+    };
+    let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
+    let letter = delivery.letter(Kind::SettingsChanged, account, &links);
+    let settings: Vec<&str> = members.iter().map(String::as_str).collect();
+    let letter = Letter { settings: &settings, ..letter };
+    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
+    Ok(vec![delivery.sent(account)?])
+}

@@ -82,6 +82,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
+        | OutboxKind::SettingsChanged { account, .. }
         | OutboxKind::Frozen { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
@@ -112,6 +113,9 @@ async fn run(deps: &Deps, item: &OutboxItem, accounts: &[Account]) -> Result<Vec
         OutboxKind::TemporaryPassword { .. } => temporary::send_temporary(delivery, accounts).await,
         OutboxKind::PasswordChanged { .. } => notice::confirm_change(delivery, accounts).await,
         OutboxKind::Frozen { .. } => notice::tell_practice(delivery, accounts).await,
+        OutboxKind::SettingsChanged { members, .. } => {
+            notice::tell_administrator(delivery, accounts, members).await
+        }
         OutboxKind::MailRestored { .. } => unsuppress(deps, accounts).await,
     }
 }

@@ -89,6 +89,7 @@ impl From<OperatorError> for Diagnostic {
 #[serde(tag = "action", rename_all = "snake_case")]
 enum Invocation {
     CreatePractice(practice::CreatePractice),
+    SetDomains(practice::SetDomains),
     CreateAdministrator(administrator::CreateAdministrator),
     ImportAccounts(import::ImportAccounts),
     RebuildDirectory(directory::RebuildDirectory),
@@ -116,6 +117,7 @@ pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorEr
         Invocation::CreatePractice(asked) => {
             serde_json::to_value(practice::create_practice(deps, &asked).await?)
         }
+        Invocation::SetDomains(asked) => serde_json::to_value(practice::set_domains(deps, &asked).await?),
         Invocation::CreateAdministrator(asked) => {
             serde_json::to_value(administrator::create_administrator(deps, asked).await?)
         }

@@ -1,7 +1,9 @@
-//! This module creates a practice.
+//! This module creates a practice, and sets its bounds.
 
-use rekey::domain::event::Action;
-use rekey::domain::practice::Practice;
+use rekey::domain::event::{Action, Change};
+use rekey::domain::practice::{Domain, Practice, Sender, Slug};
+use rekey::store::practices::PracticeUpdate;
+use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,4 +30,55 @@ pub(crate) async fn create_practice(
     let event = deps.event(&practice.slug, Action::PracticeCreated)?;
     let written = deps.store.create_practice(&practice, &event).await?.is_written();
     Ok(PracticeCreated { status: if written { Created::Created } else { Created::Exists } })
+}
+
+/// The bounds of a practice's settings.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetDomains {
+    practice: Slug,
+    /// The domains within which the addresses of its portals and of its support must lie.
+    domains: Vec<Domain>,
+    /// The addresses that its sender may be.
+    #[serde(default)]
+    senders: Vec<Sender>,
+}
+
+/// The bounds of a practice's settings, as they are now.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bounds {
+    domains: Vec<Domain>,
+    senders: Vec<Sender>,
+}
+
+/// Sets the bounds. What the practice's settings are now must lie within them.
+pub(crate) async fn set_domains(deps: &Deps, asked: &SetDomains) -> Result<Bounds, OperatorError> {
+    if asked.domains.is_empty() {
+        return Err(OperatorError::Invalid("domains: must have at least one".to_owned()));
+    }
+    until_written("setting the domains of a practice", || async {
+        let was = deps.store.find_settings(&asked.practice).await?;
+        let was = was.ok_or_else(|| OperatorError::UnknownPractice(asked.practice.clone()))?;
+        let (domains, senders) = (asked.domains.clone(), asked.senders.clone());
+        let becomes = Practice { domains, senders, ..was.practice.clone() };
+        becomes.check(deps.portal_scheme)?;
+        let changes = [
+            change("domains", &was.practice.domains, &becomes.domains),
+            change("senders", &was.practice.senders, &becomes.senders),
+        ];
+        let event = deps.event(&asked.practice, Action::PracticeUpdated)?;
+        let event = event.with_changes(changes.into_iter().flatten().collect());
+        let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &[] };
+        let is_done =
+            event.changes.is_empty() || deps.store.update_practice(None, &update).await?.is_written();
+        let Practice { domains, senders, .. } = becomes;
+        Ok(is_done.then_some(Bounds { domains, senders }))
+    })
+    .await
+}
+
+fn change<T: Clone + Into<String> + PartialEq>(member: &str, from: &[T], to: &[T]) -> Option<Change> {
+    let text = |list: &[T]| list.iter().cloned().map(Into::into).collect::<Vec<String>>().join(", ");
+    let (from_text, to_text) = (Some(text(from)), Some(text(to)));
+    (from != to).then(|| Change { member: member.to_owned(), from: from_text, to: to_text })
 }

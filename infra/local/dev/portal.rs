@@ -57,8 +57,14 @@ impl Portal {
         json!({"portals": {portal: {"url": self.url, "recovery_url": self.recovery_url()}}})
     }
 
-    /// Gives the settings of a practice this portal's addresses.
+    /// Gives the settings of a practice this portal's addresses, and its domains the host.
     pub fn apply(&self, practice: &mut Value) {
+        let host = self.url.parse::<Uri>().ok().and_then(|url| url.host().map(str::to_owned));
+        if let (Some(domains), Some(host)) = (practice["domains"].as_array_mut(), host)
+            && !LOOPBACK.contains(&host.as_str())
+        {
+            domains.push(host.into());
+        }
         for (portal, addresses) in self.settings()["portals"].as_object().into_iter().flatten() {
             practice["portals"][portal] = addresses.clone();
         }

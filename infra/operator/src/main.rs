@@ -41,6 +41,16 @@ enum Command {
         /// The settings
         file: PathBuf,
     },
+    /// Set the domains within which a practice's addresses must lie, and the senders that it may have
+    SetDomains {
+        practice: String,
+        /// A domain, with every name below it; several by repeating the option
+        #[arg(long = "domain", required = true, value_name = "DOMAIN")]
+        domains: Vec<String>,
+        /// A sender: an address, or *@ and a domain; several by repeating the option
+        #[arg(long = "sender", value_name = "ADDRESS")]
+        senders: Vec<String>,
+    },
     /// Create the first administrator of a practice, who is mailed an invitation
     CreateAdministrator {
         practice: String,
@@ -113,6 +123,10 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(import) => return import.run(&target).await,
         Command::CreatePractice { file } => {
             ("operator", json!({"action": "create_practice", "practice": file::json(&file)?}))
+        }
+        Command::SetDomains { practice, domains, senders } => {
+            let payload = json!({"action": "set_domains", "practice": practice, "domains": domains, "senders": senders});
+            ("operator", payload)
         }
         Command::CreateAdministrator { practice, username, email, name, locale } => {
             let payload = json!({"action": "create_administrator", "practice": practice, "username": username,

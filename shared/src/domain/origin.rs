@@ -33,7 +33,7 @@ impl Origin {
         let host = host_of(host)?;
         let default: u16 = match scheme.as_str() {
             "https" => 443,
-            "http" if LOOPBACK.contains(&host.as_str()) => 80,
+            "http" if Self::is_loopback(&host) => 80,
             _ => return None,
         };
         let port = match port.strip_prefix(':') {
@@ -54,6 +54,18 @@ impl Origin {
     /// Whether the pages come over TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
+    }
+
+    /// The host, as browsers write it.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
+        let end = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
+        &authority[..end.unwrap_or(authority.len())]
+    }
+
+    /// Whether a host is always the machine itself.
+    pub fn is_loopback(host: &str) -> bool {
+        LOOPBACK.contains(&host)
     }
 
     /// The origin as text.
@@ -155,6 +167,19 @@ mod tests {
             long.as_str(),
         ] {
             assert_eq!(Origin::of(address), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_neither_scheme_nor_port() {
+        for (address, host) in [
+            ("https://Portal.agency.test/x", "portal.agency.test"),
+            ("https://portal.agency.test:8443", "portal.agency.test"),
+            ("http://localhost:3000", "localhost"),
+            ("https://[2001:db8::1]:8443", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+        ] {
+            assert_eq!(Origin::of(address).expect(address).host(), host, "{address}");
         }
     }
 

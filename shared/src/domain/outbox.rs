@@ -61,6 +61,13 @@ pub enum OutboxKind {
         /// The id of the account.
         account: AccountId,
     },
+    /// Another administrator has changed where the practice's people are led, or whom they turn to.
+    SettingsChanged {
+        /// The id of the administrator who is told.
+        account: AccountId,
+        /// The settings that have changed, by dotted path.
+        members: Vec<String>,
+    },
     /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
     /// the API uses.
     #[serde(rename = "repudiated")]

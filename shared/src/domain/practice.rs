@@ -14,9 +14,11 @@ use crate::domain::origin::Origin;
 use crate::domain::text::is_line;
 use crate::secrets::password::ImportedWork;
 
+mod bounds;
 mod policy;
 mod portals;
 
+pub use bounds::{Domain, Sender};
 pub use policy::Policy;
 use portals::check_url;
 pub use portals::{PortalOrigin, PortalScheme, PortalUrls, Portals};
@@ -169,6 +171,14 @@ pub struct Practice {
     #[serde(default)]
     #[schema(required)]
     pub policy: Policy,
+    /// The domains within which the addresses of the portals and of the support must lie. Only the operator sets them.
+    #[serde(default)]
+    #[schema(required, read_only)]
+    pub domains: Vec<Domain>,
+    /// The addresses that `sender` may be. Only the operator sets them.
+    #[serde(default)]
+    #[schema(required, read_only)]
+    pub senders: Vec<Sender>,
     /// The work of the password hashes that are left of imports. Every failed sign-in costs as much (F1). It is no setting.
     #[serde(default, skip_serializing_if = "ImportedWork::is_empty")]
     #[schema(ignore)]
@@ -207,7 +217,8 @@ impl Practice {
     ///
     /// # Errors
     /// [`SettingError`] names the member and the rule that it breaks: an unknown member, a wrong type, or a value out
-    /// of bounds. `allowed` says which addresses a portal may have.
+    /// of bounds. `allowed` says which addresses a portal may have. Without `domains` and `senders` the practice is
+    /// bounded by what its settings lead to.
     pub fn parse(value: &Value, allowed: PortalScheme) -> Result<Self, SettingError> {
         refuse_unknown(value, &MEMBERS, "")?;
         let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
@@ -222,11 +233,16 @@ impl Practice {
                 *text = checked.map_err(|error| SettingError::new(member, error.to_string()))?;
             }
         }
+        practice = practice.bounded();
         practice.check(allowed)?;
         Ok(practice)
     }
 
-    fn check(&self, allowed: PortalScheme) -> Result<(), SettingError> {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// [`SettingError`], as [`Practice::parse`].
+    pub fn check(&self, allowed: PortalScheme) -> Result<(), SettingError> {
         let name = self.name.trim().chars().count();
         rule((1..=100).contains(&name), "name", "must have 1 to 100 characters")?;
         rule(is_line(&self.name, 100), "name", "must not contain control characters or be invisible")?;
@@ -242,6 +258,7 @@ impl Practice {
         let zone = jiff::tz::TimeZone::get(&self.time_zone);
         rule(zone.is_ok(), "time_zone", "must be an IANA time zone such as America/New_York")?;
         rule(check_locale(Some(&self.locale)).is_ok(), "locale", LOCALE_RULE)?;
+        self.check_bounds(allowed)?;
         self.policy.check()
     }
 
@@ -287,7 +304,8 @@ pub struct PasswordPolicy {
     pub max_length: usize,
 }
 
-const MEMBERS: [&str; 8] = ["slug", "name", "support", "time_zone", "locale", "portals", "sender", "policy"];
+const MEMBERS: [&str; 10] =
+    ["slug", "name", "support", "time_zone", "locale", "portals", "sender", "policy", "domains", "senders"];
 
 fn rule(holds: bool, member: &str, text: &str) -> Result<(), SettingError> {
     if holds { Ok(()) } else { Err(SettingError::new(member, text)) }

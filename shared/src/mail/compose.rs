@@ -66,6 +66,8 @@ pub enum Kind {
     PasswordChanged,
     /// A notice to the practice: the owner of an account has reported that a change was not theirs.
     Frozen,
+    /// A notice to an administrator: another one has changed where people are led.
+    SettingsChanged,
 }
 
 impl Kind {
@@ -78,6 +80,7 @@ impl Kind {
             Self::Invitation => "invitation",
             Self::PasswordChanged => "password_changed",
             Self::Frozen => "frozen",
+            Self::SettingsChanged => "settings_changed",
         }
     }
 
@@ -88,7 +91,7 @@ impl Kind {
 
     /// Whether the mail carries a secret that expires. Such a mail must say when.
     fn has_end(self) -> bool {
-        !matches!(self, Self::PasswordChanged | Self::Frozen)
+        !matches!(self, Self::PasswordChanged | Self::Frozen | Self::SettingsChanged)
     }
 }
 
@@ -136,6 +139,8 @@ pub struct Letter<'a> {
     pub label: Option<&'a str>,
     /// For [`Kind::PasswordChanged`]: the link by which the owner reports that the change was not theirs.
     pub freeze_url: Option<&'a str>,
+    /// For [`Kind::SettingsChanged`]: the settings, by dotted path. Their values are somebody's words, and stay out of the mail.
+    pub settings: &'a [&'a str],
     /// The time at which the links or the code expire. A notice needs none.
     pub valid_until: Option<Timestamp>,
     /// The time of the request, or of the change of the password.
@@ -245,6 +250,7 @@ struct Facts<'a> {
     code: Option<&'a str>,
     label: Option<&'a str>,
     freeze_url: Option<&'a str>,
+    settings: &'a [&'a str],
     at: String,
     valid_until: Option<String>,
 }
@@ -275,6 +281,7 @@ impl<'a> Facts<'a> {
             code: letter.code,
             label: letter.label,
             freeze_url: letter.freeze_url,
+            settings: letter.settings,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::account::Account;
 use crate::domain::event::Event;
+use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Practice, Slug};
 use crate::platform::clock::Timestamp;
 use crate::secrets::password::ImportedWork;
@@ -14,6 +15,7 @@ use crate::store::events::put_event;
 use crate::store::items::{self, Item, number_of};
 use crate::store::keys;
 use crate::store::origins::origin_writes;
+use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, present};
 
@@ -45,21 +47,21 @@ impl Store {
     /// - The practice is put whole, with the next revision. Condition: it exists, and its revision is the one that was read,
     ///   or it has none.
     /// - Each origin of its portals is put. Each that only the former settings have is deleted.
-    /// - The event is put. Condition: it does not exist.
-    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
+    /// - The event is put, and the outbox items of the mails about it. Condition: none exists.
+    /// - The account of the member of staff is checked, if one does it. Condition: it is open, and its role and its session epoch are as read.
     ///
     /// A refusal means that the settings have been replaced since they were read, or that the member of staff has been closed,
     /// signed out or given another role; nothing is written. One round trip.
     pub async fn update_practice(
         &self,
-        staff: &Account,
-        was: &Settings,
-        becomes: &Practice,
-        event: &Event,
+        staff: Option<&Account>,
+        update: &PracticeUpdate<'_>,
     ) -> Result<Outcome, StoreError> {
-        let put = was.replaced_by(becomes, was.revision + 1);
-        let origins = origin_writes(Some(&was.practice), becomes);
-        self.transact_by(Some(staff), [put, put_event(event)].into_iter().chain(origins).collect()).await
+        let PracticeUpdate { was, becomes, event, mails } = *update;
+        let mut writes = vec![was.replaced_by(becomes, was.revision + 1), put_event(event)];
+        writes.extend(origin_writes(Some(&was.practice), becomes));
+        writes.extend(mails.iter().map(put_outbox_item));
+        self.transact_by(staff, writes).await
     }
 
     /// Writes the origins of a practice again, and changes nothing else. A practice that was made before its origins were in
@@ -101,6 +103,19 @@ impl Store {
         let origins = origin_writes(None, practice);
         self.transact([put, put_event(event)].into_iter().chain(origins).collect()).await
     }
+}
+
+/// Other settings of a practice, and what is written with them.
+#[derive(Clone, Copy)]
+pub struct PracticeUpdate<'a> {
+    /// The settings, as they were read.
+    pub was: &'a Settings,
+    /// The practice, as it becomes.
+    pub becomes: &'a Practice,
+    /// The event that records it.
+    pub event: &'a Event,
+    /// The outbox items of the mails about it.
+    pub mails: &'a [OutboxItem],
 }
 
 /// A practice as it is stored now.

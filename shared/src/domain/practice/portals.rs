@@ -84,13 +84,16 @@ impl Portals {
         origins
     }
 
+    /// Every address, with the path of its setting.
+    pub(super) fn named(&self) -> impl Iterator<Item = (String, &str)> {
+        [Portal::Client, Portal::Staff].into_iter().flat_map(|portal| {
+            let name = move |member| format!("portals.{}.{member}", portal.as_str());
+            self.of(portal).addresses().map(move |Address { member, url }| (name(member), url))
+        })
+    }
+
     pub(super) fn check(&self, allowed: PortalScheme) -> Result<(), SettingError> {
-        for portal in [Portal::Client, Portal::Staff] {
-            for Address { member, url } in self.of(portal).addresses() {
-                check_url(&format!("portals.{}.{member}", portal.as_str()), url, allowed)?;
-            }
-        }
-        Ok(())
+        self.named().try_for_each(|(member, url)| check_url(&member, url, allowed))
     }
 }
 

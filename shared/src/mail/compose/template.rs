@@ -58,6 +58,12 @@ pub(super) static TEMPLATES: &[(&str, &str)] = embed![
     "frozen/es/subject.txt",
     "frozen/es/body.txt",
     "frozen/es/body.html",
+    "settings_changed/en/subject.txt",
+    "settings_changed/en/body.txt",
+    "settings_changed/en/body.html",
+    "settings_changed/es/subject.txt",
+    "settings_changed/es/body.txt",
+    "settings_changed/es/body.html",
 ];
 
 /// The template engine. It is built once. A template is parsed when it is first used, so that a cold start parses only

@@ -8,13 +8,14 @@ mod templates;
 
 use super::{Kind, Language, Letter, Link, Support};
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::ResetLink,
     Kind::VerificationCode,
     Kind::TemporaryPassword,
     Kind::Invitation,
     Kind::PasswordChanged,
     Kind::Frozen,
+    Kind::SettingsChanged,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
@@ -42,6 +43,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         code: Some("1234 5678"),
         label: Some("KTRM"),
         freeze_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
+        settings: &["portals.client.url", "support.email"],
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),
     }
