@@ -41,6 +41,7 @@ mod imports;
 mod large_log;
 mod limits;
 mod mail_events;
+mod mail_limits;
 mod mail_marks;
 mod names;
 mod operator;

@@ -56,7 +56,8 @@ pub struct CreateAccount;
 
 impl Operation for CreateAccount {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::UsernameTaken]];
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::UsernameTaken, ErrorCode::TooManyRequests]];
 }
 
 /// Creates an account and invites its owner
@@ -99,6 +100,7 @@ async fn create(
         Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
         Registered::Taken | Registered::AddressTaken => Err(Problem::new(ErrorCode::UsernameTaken)),
         Registered::Disallowed => Ok(None),
+        Registered::Limited { retry_after } => Err(Problem::too_many(retry_after)),
     }
 }
 

@@ -17,8 +17,13 @@ pub struct Invite;
 
 impl Operation for Invite {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[&[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::AlreadySignedUp]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[
+        ErrorCode::NotFound,
+        ErrorCode::AccountClosed,
+        ErrorCode::NoAddress,
+        ErrorCode::AlreadySignedUp,
+        ErrorCode::TooManyRequests,
+    ]];
 }
 
 /// Mails an invitation to an account's owner

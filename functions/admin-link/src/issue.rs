@@ -6,6 +6,7 @@ use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
+use rekey::domain::limit::Subject;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Practice;
@@ -16,7 +17,7 @@ use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::{Nonce, Token};
-use rekey::store::tickets::Issue;
+use rekey::store::tickets::{Issuance, Issue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -241,7 +242,22 @@ impl Issuing<'_> {
         event.outbox = outbox_item.map(|item| item.id);
         let staff = self.by.staff();
         let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, event: &event };
-        Ok(self.deps.store.issue_ticket(&issue).await?.is_written())
+        match self.deps.store.issue_ticket(&issue).await? {
+            Issuance::Written => Ok(true),
+            Issuance::Outrun => Ok(false),
+            Issuance::Limited { retry_after } => {
+                self.record_limit(&event).await?;
+                Err(Problem::too_many(retry_after))
+            }
+        }
+    }
+
+    /// Records that too many mails were asked for, once an hour for an account.
+    async fn record_limit(&self, asked: &Event) -> Result<(), Problem> {
+        let id = Subject::mails_for(self.account.id).wait_id(Timestamp::from_millis(0), asked.at);
+        let action = Action::ExcessRateLimitExceeded;
+        let event = Event { id, action, ticket: None, outbox: None, note: None, ..asked.clone() };
+        Ok(self.deps.store.record_event(&event).await?)
     }
 
     fn issued(&self, ticket_id: TicketId) -> Issued {

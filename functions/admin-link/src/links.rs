@@ -55,8 +55,10 @@ pub struct CreateLink;
 
 impl Operation for CreateLink {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[
+        JSON_BODY,
+        &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::TooManyRequests],
+    ];
 }
 
 /// Creates a link with which an account's owner sets a password

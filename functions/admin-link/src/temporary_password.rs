@@ -30,8 +30,10 @@ pub struct CreateTemporaryPassword;
 
 impl Operation for CreateTemporaryPassword {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[
+        JSON_BODY,
+        &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::TooManyRequests],
+    ];
 }
 
 /// Mails a temporary password to an account's owner

@@ -63,8 +63,9 @@ pub(crate) async fn create_administrator(
         Registered::Created { account, .. } => {
             AdministratorCreated { status: Created::Created, account: Some(account.id) }
         }
-        Registered::Taken | Registered::AddressTaken | Registered::Disallowed => {
-            AdministratorCreated { status: Created::Exists, account: None }
-        }
+        Registered::Taken
+        | Registered::AddressTaken
+        | Registered::Disallowed
+        | Registered::Limited { .. } => AdministratorCreated { status: Created::Exists, account: None },
     })
 }

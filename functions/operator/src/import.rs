@@ -262,7 +262,9 @@ impl Import<'_> {
                 new.creation.account = *account;
                 new.created(twin)
             }
-            Ok(Registered::Taken | Registered::Disallowed) => new.result(Status::Existing),
+            Ok(Registered::Taken | Registered::Disallowed | Registered::Limited { .. }) => {
+                new.result(Status::Existing)
+            }
             Ok(Registered::AddressTaken) => {
                 LineResult::failed(new.number, Some(new.username), ADDRESS_TAKEN.to_owned())
             }

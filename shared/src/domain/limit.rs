@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::domain::identifier::Identifier;
+use crate::domain::identifier::{Email, Identifier};
 use crate::domain::issuer::Issuer;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Timestamp, days, hours};
@@ -94,6 +94,22 @@ impl Subject {
         Self::hashed(key, issuer, &[&id.to_bytes()])
     }
 
+    /// The subject of the mails that a member of staff has sent.
+    pub fn mails_by(staff: AccountId) -> Self {
+        Self::hashed(&[], "mails by", &[&staff.to_bytes()])
+    }
+
+    /// The subject of the mails that are sent for an account.
+    pub fn mails_for(account: AccountId) -> Self {
+        Self::hashed(&[], "mails for", &[&account.to_bytes()])
+    }
+
+    /// The subject of a practice's mails to a mailbox, which several accounts may share. The table has the address of each
+    /// account anyway, so the hash needs no key.
+    pub fn mails_to(practice: &Slug, to: &Email) -> Self {
+        Self::hashed(&[], "mails to", &[practice.as_str().as_bytes(), to.mailbox().as_bytes()])
+    }
+
     /// The id of the outbox item which records that the subject's limit was reached. It is the same for all refusals
     /// within an hour, so that a flood of refused requests leaves one item.
     pub fn limit_hit_id(&self, now: Timestamp) -> OutboxId {
@@ -131,6 +147,21 @@ impl fmt::Debug for Subject {
 const fn hour_of(now: Timestamp) -> Timestamp {
     const HOUR: i64 = 60 * 60 * 1000;
     Timestamp::from_millis(now.millis().div_euclid(HOUR) * HOUR)
+}
+
+/// How many mails are sent that somebody has asked for (L4). What a change itself mails, such as the confirmation of a password,
+/// is not counted: nobody may be able to keep it back.
+pub mod mails {
+    use super::{Window, days, hours};
+
+    /// The windows of a member of staff.
+    pub const BY_STAFF: [Window; 1] = [Window { count: 100, span: hours(1) }];
+    /// The windows of an account.
+    pub const FOR_ACCOUNT: [Window; 2] =
+        [Window { count: 5, span: hours(1) }, Window { count: 10, span: days(1) }];
+    /// The windows of a mailbox.
+    pub const TO_MAILBOX: [Window; 2] =
+        [Window { count: 10, span: hours(1) }, Window { count: 20, span: days(1) }];
 }
 
 /// The waits after consecutive failures to sign in.

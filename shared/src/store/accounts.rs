@@ -237,16 +237,19 @@ impl Store {
     /// - The event is put, and the outbox item of the invitation, if one is to be mailed. Condition: neither exists.
     /// - The account of the member of staff who makes it is checked, if there is one. Condition: it is open, and its role and its
     ///   session epoch are as read.
+    /// - The invitation is counted, if staff have one mailed. Condition: every window has room.
     ///
-    /// A refusal means that another account of the portal has one of the names or the look, or that the member of staff has been
-    /// closed, signed out or given another role; nothing is written. One round trip.
+    /// A refusal means that another account of the portal has one of the names or the look, that the member of staff has been
+    /// closed, signed out or given another role, or that a window is full; nothing is written. One round trip.
     pub(super) async fn create_account(
         &self,
         account: &Account,
         records: Records<'_>,
         twin: bool,
     ) -> Result<Outcome, StoreError> {
-        self.transact_by(records.staff, creation(account, records, twin)).await
+        let mail = records.mail_of(account).map(|mail| mail.writes(records.event.at));
+        let writes = mail.into_iter().flatten().chain(creation(account, records, twin));
+        self.transact_by(records.staff, writes.collect()).await
     }
 
     /// Creates the first of several accounts, as many as one transaction has room for.

@@ -11,12 +11,16 @@
 //! keep the owner of the name out for as long as somebody goes on. So while the name waits, sign-in still compares the typed text
 //! with the digest of a temporary password, and with no password that a person has chosen: 100 bits are not guessed.
 
-use crate::domain::limit::{Subject, Window, sign_in};
+use crate::domain::account::Account;
+use crate::domain::identifier::Email;
+use crate::domain::limit::{Subject, Window, mails, sign_in};
+use crate::domain::practice::Slug;
 use crate::platform::clock::{Timestamp, days};
+use crate::platform::ids::AccountId;
 use crate::store::error::StoreError;
 use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key};
-use crate::store::transact::{Outcome, Store};
+use crate::store::transact::{Outcome, Refused, Store};
 use crate::store::write::{Condition, Write, at_least, at_most, below, equals, lacks};
 
 /// Whether an attempt is allowed.
@@ -69,6 +73,63 @@ impl Store {
     /// One transaction: the counter is deleted, without a condition. One round trip.
     pub async fn forget_sign_ins(&self, subject: &Subject) -> Result<(), StoreError> {
         self.transact(vec![forget_sign_ins(subject)]).await.map(|_| ())
+    }
+}
+
+/// A mail that somebody has asked for, and that counts for whoever has it sent, for its account and for its mailbox (L4).
+#[derive(Clone, Copy)]
+pub struct CountedMail<'a> {
+    /// The member of staff who has it sent, if one does.
+    pub by: Option<AccountId>,
+    /// The account that it is for, which has an address.
+    pub account: &'a Account,
+}
+
+impl CountedMail<'_> {
+    fn counters(&self) -> Vec<(Key, &'static [Window])> {
+        let account = self.account;
+        let by = self.by.map(|by| (Subject::mails_by(by), mails::BY_STAFF.as_slice()));
+        let to = account.email.as_ref().map(|to| Subject::mails_to(&account.practice, to));
+        let to = to.map(|to| (to, mails::TO_MAILBOX.as_slice()));
+        let own = (Subject::mails_for(account.id), mails::FOR_ACCOUNT.as_slice());
+        let all = by.into_iter().chain([own]).chain(to);
+        all.map(|(subject, windows)| (keys::mails(&subject), windows)).collect()
+    }
+
+    /// The writes that count it, if every window has room.
+    pub(super) fn writes(&self, now: Timestamp) -> Vec<Write> {
+        self.counters().iter().map(|(key, windows)| count_in_windows(key, windows, now)).collect()
+    }
+
+    /// The seconds until every window has room, if a transaction that began with these writes was refused by one of them.
+    pub(super) fn wait(&self, refused: &Refused, now: Timestamp) -> Option<u64> {
+        let counters = self.counters();
+        let full = counters
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (_, windows))| Some((refused.old(place)?, windows)));
+        full.map(|(old, windows)| retry_after(old, windows, now)).max()
+    }
+}
+
+impl Store {
+    /// Counts a mail to a mailbox that a request of the time `at` leads to. Returns whether the mailbox's windows have room.
+    ///
+    /// One update by itself: the mailbox's counter takes the request. Condition: every window has room. A request that was counted
+    /// before, when its record was delivered earlier, is not counted again. Up to two round trips.
+    pub async fn count_mail_to(
+        &self,
+        practice: &Slug,
+        to: &Email,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let key = keys::mails(&Subject::mails_to(practice, to));
+        let known = self.get_item(&key).await?.unwrap_or_default();
+        let kept = mails::TO_MAILBOX.iter().map(|window| window.count).max().unwrap_or_default();
+        if (0..kept).any(|place| number_of(&known, &format!("t{place}")) == Some(at.millis())) {
+            return Ok(true);
+        }
+        Ok(self.update_alone(count_in_windows(&key, &mails::TO_MAILBOX, at)).await?.is_written())
     }
 }
 

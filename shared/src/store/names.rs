@@ -14,6 +14,7 @@ use crate::domain::outbox::OutboxItem;
 use crate::store::error::StoreError;
 use crate::store::items::number_of;
 use crate::store::keys::{self, Key};
+use crate::store::limits::CountedMail;
 use crate::store::race::{Round, until_written_from};
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Condition, Write, at_most, lacks};
@@ -27,6 +28,14 @@ pub struct Records<'a> {
     pub invitation: Option<&'a OutboxItem>,
     /// The account of the member of staff who makes it, if one does.
     pub staff: Option<&'a Account>,
+}
+
+impl<'a> Records<'a> {
+    /// The invitation, as it counts, if staff have it sent.
+    pub(super) fn mail_of(&self, account: &'a Account) -> Option<CountedMail<'a>> {
+        let by = self.staff.filter(|_| self.invitation.is_some())?.id;
+        Some(CountedMail { by: Some(by), account })
+    }
 }
 
 /// What becomes of a new account whose username looks like another.
@@ -52,6 +61,12 @@ pub enum Registered {
     Taken,
     /// The username is the address by which another account signs in.
     AddressTaken,
+    /// The member of staff has had too many mails sent lately, or too many were sent to the address. Without an invitation, this is
+    /// never the outcome.
+    Limited {
+        /// The seconds until an invitation may be sent.
+        retry_after: u64,
+    },
     /// The member of staff has been closed, signed out or given another role since they were read. Without one, this is never the
     /// outcome.
     Disallowed,
@@ -80,7 +95,12 @@ impl Store {
                 Outcome::Refused(refused) if records.staff.is_some() && refused.is_of_last() => {
                     return Ok(Round::Written(Registered::Disallowed));
                 }
-                Outcome::Refused(_) => {}
+                Outcome::Refused(refused) => {
+                    let mail = records.mail_of(&account);
+                    if let Some(retry_after) = mail.and_then(|mail| mail.wait(&refused, records.event.at)) {
+                        return Ok(Round::Written(Registered::Limited { retry_after }));
+                    }
+                }
             }
             if let Some(taken) = self.taken(&account).await? {
                 return Ok(Round::Written(taken));

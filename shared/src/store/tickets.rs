@@ -23,6 +23,7 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{self, AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
+use crate::store::limits::CountedMail;
 use crate::store::limits::forget_sign_ins;
 use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
@@ -57,6 +58,20 @@ pub struct Issue<'a> {
     pub outbox_item: Option<&'a OutboxItem>,
     /// The event that records it.
     pub event: &'a Event,
+}
+
+/// The outcome of issuing a ticket for staff or an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuance {
+    /// The ticket is issued.
+    Written,
+    /// The account, or the rights of its issuer, have changed since they were read.
+    Outrun,
+    /// Too many mails were sent lately.
+    Limited {
+        /// The seconds until another one may be sent.
+        retry_after: u64,
+    },
 }
 
 /// Everything that is written when a ticket sets a password.
@@ -180,19 +195,30 @@ impl Store {
     ///
     /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
     ///   are as read.
+    /// - If a mail is due, it is counted for the member of staff, for the account and for its mailbox. Condition: every window has
+    ///   room.
     ///
-    /// A refusal means that the account, or the rights of the member of staff, have changed since they were read; nothing is
-    /// written. One round trip.
-    pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Outcome, StoreError> {
-        let old = issue.account;
-        let mut writes = match issue.changed {
-            Some(new) => account_writes(Changed { old, new }, Guard::Unchanged),
-            None => vec![check_open(old.id, old.credential_version)],
-        };
+    /// [`Issuance::Limited`] means that a window is full, and [`Issuance::Outrun`] that the account, or the rights of the member of
+    /// staff, have changed since they were read; nothing is written in either case. One round trip.
+    pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Issuance, StoreError> {
+        let (old, now) = (issue.account, issue.event.at);
+        let by = issue.staff.map(|staff| staff.id);
+        let mail = issue.outbox_item.map(|_| CountedMail { by, account: old });
+        let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
+        match issue.changed {
+            Some(new) => writes.extend(account_writes(Changed { old, new }, Guard::Unchanged)),
+            None => writes.push(check_open(old.id, old.credential_version)),
+        }
         writes.push(put_ticket(issue.ticket));
         writes.push(put_event(issue.event));
         writes.extend(issue.outbox_item.map(put_outbox_item));
-        self.transact_by(issue.staff, writes).await
+        Ok(match self.transact_by(issue.staff, writes).await? {
+            Outcome::Written => Issuance::Written,
+            Outcome::Refused(refused) => match mail.and_then(|mail| mail.wait(&refused, now)) {
+                Some(retry_after) => Issuance::Limited { retry_after },
+                None => Issuance::Outrun,
+            },
+        })
     }
 
     /// Gives a ticket the token of its link: it becomes `with_token`.
