@@ -130,3 +130,40 @@ async fn a_guardian_and_a_client_show_each_other_and_a_search_for_either_finds_b
         assert_eq!(admin.put(&path(client, actor), body.clone()).await.status.as_u16(), status, "{body}");
     }
 }
+
+#[tokio::test]
+async fn whoever_is_scoped_learns_of_few_names_and_it_is_recorded() {
+    let app = at("agency", json!({"caseload_scoped": true})).await;
+    let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let probe = async |member: &StaffMember<'_>, name: &str| {
+        member.create(json!({"username": name, "display_name": "X"})).await.outcome().0
+    };
+    for (turn, name) in ["sam", "LILY", "tom", "dora", "s\u{430}m"].into_iter().enumerate() {
+        assert_eq!(probe(&casey, name).await, 409, "{turn}");
+    }
+    assert_eq!(probe(&casey, "ruth").await, 429);
+    assert_eq!(probe(&casey, "nobody").await, 429, "free or taken");
+    let id = app.account("jane").await.id;
+    let on_caseload = json!({"action": "import_accounts", "practice": "agency", "lines":
+        json!({"username": "own", "display_name": "Own", "caseload": [{"staff": "casey"}]}).to_string()});
+    app.operate(on_caseload).await.unwrap();
+    let own = app.account("own").await.id;
+    for name in ["ruth", "nobody"] {
+        let reply = casey.patch(own, json!({"username": name})).await;
+        assert_eq!(reply.outcome(), (429, "too_many_requests".to_owned()), "{name}");
+    }
+    assert_eq!(casey.patch(own, json!({"display_name": "Renamed"})).await.status, 200);
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    for _ in 0..8 {
+        assert_eq!(probe(&admin, "sam").await, 409, "who sees everybody learns nothing");
+    }
+    assert_eq!(admin.patch(id, json!({"username": "sam"})).await.status, 409);
+    let log =
+        admin.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=username_refused")).await.json();
+    let said = "A username that is taken was asked for by casey";
+    let events = log["events"].as_array().unwrap();
+    assert!(events.len() == 5 && events.iter().all(|event| event["description"] == said), "{log}");
+    app.clock.advance(std::time::Duration::from_hours(1));
+    let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(probe(&casey, "nobody").await, 201);
+}

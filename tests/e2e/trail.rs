@@ -63,6 +63,13 @@ async fn every_operation_leaves_its_events() {
     let new = json!({"username": "noor", "email": "bounce@simulator.amazonses.com", "display_name": "N"});
     let invited = ["authn_token_created", "mail_bounced", "mail_sent", "user_created"];
     recorder.expect("registration", member.create(new), &invited).await;
+    let scoped = json!({"policy": {"caseload_scoped": true}});
+    let scope = HttpEvent::new("PATCH", "/v1/admin/practice").json(&scoped);
+    recorder.expect("scope", member.send(scope), &["practice_updated"]).await;
+    app.clock.advance(Duration::from_mins(1));
+    let colleague = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let taken = colleague.create(json!({"username": "sam", "display_name": "S"}));
+    recorder.expect("taken name", taken, &["username_refused"]).await;
     recorder.expect("edit", member.patch(jane, json!({"locale": "es"})), &["user_updated"]).await;
     let caseload = of(&format!("caseload/{casey}"));
     recorder.expect("caseload", member.put(&caseload, json!({})), &["caseload_changed"]).await;

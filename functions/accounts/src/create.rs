@@ -12,6 +12,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::store::limits::Decision;
 use rekey::store::names::{Records, Registered, Twins};
 use rekey::store::race::until_written;
 use serde::Deserialize;
@@ -85,6 +86,7 @@ async fn create(
     asked: NewAccount,
 ) -> Result<Option<Reply>, Problem> {
     staff.must_manage(asked.portal)?;
+    may_name(deps, staff).await?;
     let invited = is_invited(&asked)?;
     let account = new_account(deps, staff, asked, invited)?;
     let kind = OutboxKind::Link { account: account.id, by: Some(staff.account.id) };
@@ -98,10 +100,33 @@ async fn create(
     let records = Records { event: &event, invitation: invitation.as_ref(), staff: Some(&staff.account) };
     match deps.store.register(account, records, Twins::Refused).await? {
         Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
-        Registered::Taken | Registered::AddressTaken => Err(Problem::new(ErrorCode::UsernameTaken)),
+        Registered::Taken | Registered::AddressTaken => Err(username_taken(deps, call, staff).await?),
         Registered::Disallowed => Ok(None),
         Registered::Limited { retry_after } => Err(Problem::too_many(retry_after)),
     }
+}
+
+/// Refuses a member of staff who does not see every client, if too many usernames were refused to them: what is answered then would
+/// tell who has an account.
+pub(crate) async fn may_name(deps: &Deps, staff: &Staff) -> Result<(), Problem> {
+    if !staff.is_scoped() {
+        return Ok(());
+    }
+    let wait = deps.store.wait_for_names(staff.account.id, deps.ambient.now()).await?;
+    wait.map_or(Ok(()), |seconds| Err(Problem::too_many(seconds)))
+}
+
+/// The refusal of a username that is taken. Names are unique, so it cannot be hidden that somebody has it; to a member of staff who
+/// does not see every client it is counted and recorded.
+pub(crate) async fn username_taken(deps: &Deps, call: &Call, staff: &Staff) -> Result<Problem, Problem> {
+    if staff.is_scoped() {
+        let event = deps.event(staff, call, Action::UsernameRefused)?;
+        let counted = deps.store.count_refused_name(staff.account.id, &event).await?;
+        if let Decision::Refused { retry_after, .. } = counted {
+            return Ok(Problem::too_many(retry_after));
+        }
+    }
+    Ok(Problem::new(ErrorCode::UsernameTaken))
 }
 
 /// Whether an invitation is mailed. A request for one without an address is refused, because nobody could get it.

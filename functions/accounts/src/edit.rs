@@ -16,7 +16,7 @@ use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
 
 use crate::Deps;
-use crate::create::no_username;
+use crate::create::{may_name, no_username, username_taken};
 use crate::facts::{AdminAccount, account_reply, etag};
 
 /// The operation `GET /v1/admin/accounts/{id}`.
@@ -53,6 +53,7 @@ impl Operation for UpdateAccount {
             ErrorCode::PreconditionFailed,
             ErrorCode::PreconditionRequired,
             ErrorCode::UsernameTaken,
+            ErrorCode::TooManyRequests,
         ],
     ];
 }
@@ -80,7 +81,7 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         }
         let is_addressed = patch.email.is_some() || patch.username.is_some();
         let new = old.patched(patch).map_err(|error| no_username(&error))?;
-        let new = if is_addressed { with_names(deps, &old, new).await? } else { new };
+        let new = if is_addressed { with_names(deps, call, &staff, &old, new).await? } else { new };
         let changes = changes(&old, &new);
         if changes.is_empty() {
             return account_reply(StatusCode::OK, &old).map(Some);
@@ -95,7 +96,16 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
 }
 
 /// The account with its new names, if they are free. An address that others share becomes no name for sign-in.
-async fn with_names(deps: &Deps, old: &Account, new: Account) -> Result<Account, Problem> {
+async fn with_names(
+    deps: &Deps,
+    call: &Call,
+    staff: &Staff,
+    old: &Account,
+    new: Account,
+) -> Result<Account, Problem> {
+    if new.username != old.username {
+        may_name(deps, staff).await?;
+    }
     let same = old.signs_in_by_email && old.address() == new.address();
     let alone = same || !deps.store.shares_address(&new).await?;
     let named = new.signing_in_by_email(alone);
@@ -108,7 +118,7 @@ async fn with_names(deps: &Deps, old: &Account, new: Account) -> Result<Account,
         ..named
     };
     if deps.store.is_taken(old, &named).await? {
-        return Err(Problem::new(ErrorCode::UsernameTaken));
+        return Err(username_taken(deps, call, staff).await?);
     }
     Ok(named)
 }

@@ -29,6 +29,7 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::PracticeUpdated => format!("Settings were modified by {who}. Changes: {members}"),
         Action::UserCreated => format!("Portal login {name} was added by {who}"),
         Action::UserUpdated => format!("Portal login {name} was modified by {who}. Changes: {members}"),
+        Action::UsernameRefused => format!("A username that is taken was asked for by {who}"),
         Action::CaseloadChanged => {
             format!("Caseload of {} was modified by {who}. Client: {name}", names.other)
         }
@@ -37,6 +38,9 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         }
         Action::RecoveryRefused => {
             format!("Password reset requested for {name}, but no mail could be sent")
+        }
+        Action::ExcessRateLimitExceeded if event.actor == Actor::Staff => {
+            format!("Too many mails for {name} were asked for by {who}")
         }
         Action::ExcessRateLimitExceeded => format!("Too many attempts to recover {name}"),
         Action::AuthnTokenCreated if event.actor == Actor::Anonymous => {

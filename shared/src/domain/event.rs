@@ -43,6 +43,8 @@ pub enum Action {
     UserCreated,
     /// An account was changed; `changes` lists the members.
     UserUpdated,
+    /// A member of staff who does not see every client asked for a username that somebody has.
+    UsernameRefused,
     /// A client was added to a caseload or removed from it.
     CaseloadChanged,
     /// An association between two accounts was added or removed.

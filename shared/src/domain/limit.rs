@@ -99,6 +99,11 @@ impl Subject {
         Self::hashed(&[], "mails by", &[&staff.to_bytes()])
     }
 
+    /// The subject of the usernames that a member of staff could not have.
+    pub fn names_refused_to(staff: AccountId) -> Self {
+        Self::hashed(&[], "names refused to", &[&staff.to_bytes()])
+    }
+
     /// The subject of the mails that are sent for an account.
     pub fn mails_for(account: AccountId) -> Self {
         Self::hashed(&[], "mails for", &[&account.to_bytes()])
@@ -163,6 +168,10 @@ pub mod mails {
     pub const TO_MAILBOX: [Window; 2] =
         [Window { count: 10, span: hours(1) }, Window { count: 20, span: days(1) }];
 }
+
+/// How many taken usernames are refused to a member of staff who does not see everybody: each refusal tells that somebody has it.
+pub const NAMES_REFUSED: [Window; 2] =
+    [Window { count: 5, span: hours(1) }, Window { count: 20, span: days(1) }];
 
 /// The waits after consecutive failures to sign in.
 pub mod sign_in {

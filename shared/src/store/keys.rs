@@ -20,7 +20,8 @@
 //! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `CODE` | the same, of requests for a code | forgot-password |
 //! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
-//! | Mails | `MAILS#hash` | `MAILS` | the same, of mails that somebody has asked for | accounts, admin-link, mailer |
+//! | Count | `COUNT#hash` | `MAILS` | the same, of mails that somebody has asked for | accounts, admin-link, mailer |
+//! | Count | `COUNT#hash` | `NAMES` | the same, of usernames that were refused because they are taken | accounts |
 //! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, change-password, reset-password (cleared) |
 //!
 //! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is the TTL
@@ -237,7 +238,12 @@ pub fn code_limit(subject: &Subject) -> Key {
 
 /// The key of a counter of mails.
 pub fn mails(subject: &Subject) -> Key {
-    Key::new(format!("MAILS#{}", subject.as_str()), "MAILS")
+    Key::new(format!("COUNT#{}", subject.as_str()), "MAILS")
+}
+
+/// The key of a counter of refused usernames.
+pub fn refused_names(subject: &Subject) -> Key {
+    Key::new(format!("COUNT#{}", subject.as_str()), "NAMES")
 }
 
 /// The key of a counter of answers to an account's security question.

@@ -12,12 +12,14 @@
 //! with the digest of a temporary password, and with no password that a person has chosen: 100 bits are not guessed.
 
 use crate::domain::account::Account;
+use crate::domain::event::Event;
 use crate::domain::identifier::Email;
-use crate::domain::limit::{Subject, Window, mails, sign_in};
+use crate::domain::limit::{NAMES_REFUSED, Subject, Window, mails, sign_in};
 use crate::domain::practice::Slug;
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::AccountId;
 use crate::store::error::StoreError;
+use crate::store::events::put_event;
 use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::transact::{Outcome, Refused, Store};
@@ -133,6 +135,31 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The seconds until a member of staff may ask for usernames again, if too many were refused to them. One round trip.
+    pub async fn wait_for_names(&self, staff: AccountId, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let key = keys::refused_names(&Subject::names_refused_to(staff));
+        let Some(known) = self.get_item(&key).await? else { return Ok(None) };
+        Ok(blocked_until(&known, &NAMES_REFUSED, now).map(|until| until.seconds_from(now)))
+    }
+
+    /// Counts a username that was refused to a member of staff, because it is taken.
+    ///
+    /// One transaction: their counter takes it, and the event is put. Condition: every window has room, and the event does not
+    /// exist. One round trip.
+    pub async fn count_refused_name(&self, staff: AccountId, event: &Event) -> Result<Decision, StoreError> {
+        let key = keys::refused_names(&Subject::names_refused_to(staff));
+        let count = count_in_windows(&key, &NAMES_REFUSED, event.at);
+        Ok(match self.transact(vec![count, put_event(event)]).await? {
+            Outcome::Written => Decision::Allowed,
+            Outcome::Refused(refused) => {
+                let wait = refused.old(0).map_or(1, |old| retry_after(old, &NAMES_REFUSED, event.at));
+                Decision::Refused { retry_after: wait, since: None }
+            }
+        })
+    }
+}
+
 /// The write that deletes the counter of a name's failed sign-ins.
 pub(super) fn forget_sign_ins(subject: &Subject) -> Write {
     Write::delete(&keys::sign_in_limit(subject))
@@ -171,9 +198,14 @@ fn waited(now: Timestamp) -> Condition {
 
 /// The seconds until every window of a refused subject has room again.
 pub(super) fn retry_after(old: &Item, windows: &[Window], now: Timestamp) -> u64 {
-    let blocked_until = |window: &Window| {
-        let oldest = Timestamp::from_millis(number_of(old, &format!("t{}", window.count - 1))?);
+    blocked_until(old, windows, now).map_or(1, |until| until.seconds_from(now))
+}
+
+/// The time until which a window has no room, if one has none.
+fn blocked_until(counter: &Item, windows: &[Window], now: Timestamp) -> Option<Timestamp> {
+    let end = |window: &Window| {
+        let oldest = Timestamp::from_millis(number_of(counter, &format!("t{}", window.count - 1))?);
         Some(oldest + window.span).filter(|until| *until > now)
     };
-    windows.iter().filter_map(blocked_until).max().map_or(1, |until| until.seconds_from(now))
+    windows.iter().filter_map(end).max()
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::event::HttpEvent;
 use super::routes;
 use super::seam::Fault;
+use super::staff::StaffMember;
 use super::{NEW_PASSWORD, PASSWORD, TestApp, other_than, password_hash, temporary_in, token_in};
 
 /// Everything that the functions ever do.
@@ -110,6 +111,7 @@ async fn staff_work(app: &TestApp) {
         assert!(reply.status.is_success(), "{reply:?}");
     }
     refused_mail(app, &session).await;
+    refused_name(app, &session).await;
     help(app, &session).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -134,6 +136,21 @@ async fn refused_mail(app: &TestApp, session: &str) {
     let reply = app.send(event.json(&json!({"status": "ok"})).bearer(session)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     app.deliver().await;
+}
+
+/// A username that a member of staff who does not see everybody asks for, and that is taken.
+async fn refused_name(app: &TestApp, session: &str) {
+    let scoped = |scoped: bool| json!({"policy": {"caseload_scoped": scoped}});
+    let settings = async |change: Value| {
+        let event = HttpEvent::new("PATCH", "/v1/admin/practice").json(&change).bearer(session);
+        assert_eq!(app.send(event).await.status, 200);
+        app.clock.advance(std::time::Duration::from_mins(1));
+    };
+    settings(scoped(true)).await;
+    let casey = StaffMember::of(app, "agency", "staff", "casey").await;
+    let reply = casey.create(json!({"username": "sam", "display_name": "Sam"})).await;
+    assert_eq!(reply.status, 409, "{reply:?}");
+    settings(scoped(false)).await;
 }
 
 /// Everything that staff do to help an account's owner get back in.
