@@ -100,6 +100,28 @@ async fn of_a_hundred_parallel_right_codes_exactly_one_is_exchanged() {
 }
 
 #[tokio::test]
+async fn a_number_of_another_length_is_no_code_of_the_request_and_costs_no_attempt() {
+    let app = TestApp::start().await;
+    for identifier in ["jane", "nobody"] {
+        let asked = json!({"practice": "agency", "identifier": identifier, "method": "code"});
+        let request =
+            app.post("/v1/password/forgot", asked).await.json()["request_id"].as_str().unwrap().to_owned();
+        app.deliver().await;
+        for typed in ["123456", "1234567", "123 456 789", "1234567890"] {
+            let reply = app.verify(&request, typed).await;
+            assert_eq!(reply.outcome(), (400, "invalid_request".to_owned()), "{identifier} {typed}");
+            assert!(reply.body.contains("must have 8 digits"), "{}", reply.body);
+        }
+        let reply = app.verify(&request, "00000000").await;
+        assert_eq!(
+            (reply.code().as_str(), &reply.json()["attempts_left"]),
+            ("invalid_code", &json!(4)),
+            "{identifier}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_no_code_can_be_is_refused_and_costs_no_attempt() {
     let app = TestApp::start().await;
     let (request, code) = app.code_for("jane").await;

@@ -155,6 +155,21 @@ async fn an_error_never_repeats_what_was_sent() {
 }
 
 #[tokio::test]
+async fn a_value_of_another_type_is_valid_json_and_its_member_is_named() {
+    let app = TestApp::start().await;
+    for (member, value) in
+        [("portal", json!(null)), ("method", json!(5)), ("method", json!([])), ("portal", json!({}))]
+    {
+        let mut body = json!({"practice": "agency", "identifier": "jane"});
+        body[member] = value;
+        let reply = app.post("/v1/password/forgot", body.clone()).await;
+        assert_eq!(reply.outcome(), (400, "invalid_request".to_owned()), "{body}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with(&format!("{member}: ")), "{body}: {detail}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_in_base64_is_a_body() {
     let app = TestApp::start().await;
     let event = HttpEvent::new("POST", "/v1/password/forgot").json(&json!({}));

@@ -37,6 +37,7 @@ mod front_door;
 mod help;
 mod hostile_events;
 mod house;
+mod import_files;
 mod imports;
 mod large_log;
 mod limits;

@@ -226,7 +226,8 @@ impl TestApp {
 
     /// Invokes `admin-link` with a request of the gateway or directly.
     pub async fn invoke_admin_link(&self, event: Value) -> Result<Value, Diagnostic> {
-        admin_link::invoke(&self.functions.admin_link, LambdaEvent::new(event, Context::default())).await
+        let event = LambdaEvent::new(serde_json::value::to_raw_value(&event).unwrap(), Context::default());
+        admin_link::invoke(&self.functions.admin_link, event).await
     }
 
     pub async fn create_practice(&self, slug: &str, policy: Value) {

@@ -45,6 +45,18 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// A member of staff who sees only their caseload asks for a username that somebody has.
+async fn ask_for_a_name(recorder: &mut Recorder<'_>, admin: &StaffMember<'_>) {
+    let app = recorder.app;
+    let scoped = json!({"policy": {"caseload_scoped": true}});
+    let scope = HttpEvent::new("PATCH", "/v1/admin/practice").json(&scoped);
+    recorder.expect("scope", admin.send(scope), &["practice_updated"]).await;
+    app.clock.advance(Duration::from_mins(1));
+    let colleague = StaffMember::of(app, "agency", "staff", "casey").await;
+    let name = colleague.create(json!({"username": "sam", "display_name": "S"}));
+    recorder.expect("taken name", name, &["username_refused"]).await;
+}
+
 /// U1: each operation, and the events that it must leave. An action that no operation here leaves is a failure.
 #[tokio::test]
 async fn every_operation_leaves_its_events() {
@@ -63,13 +75,7 @@ async fn every_operation_leaves_its_events() {
     let new = json!({"username": "noor", "email": "bounce@simulator.amazonses.com", "display_name": "N"});
     let invited = ["authn_token_created", "mail_bounced", "mail_sent", "user_created"];
     recorder.expect("registration", member.create(new), &invited).await;
-    let scoped = json!({"policy": {"caseload_scoped": true}});
-    let scope = HttpEvent::new("PATCH", "/v1/admin/practice").json(&scoped);
-    recorder.expect("scope", member.send(scope), &["practice_updated"]).await;
-    app.clock.advance(Duration::from_mins(1));
-    let colleague = StaffMember::of(&app, "agency", "staff", "casey").await;
-    let taken = colleague.create(json!({"username": "sam", "display_name": "S"}));
-    recorder.expect("taken name", taken, &["username_refused"]).await;
+    ask_for_a_name(&mut recorder, &member).await;
     recorder.expect("edit", member.patch(jane, json!({"locale": "es"})), &["user_updated"]).await;
     let caseload = of(&format!("caseload/{casey}"));
     recorder.expect("caseload", member.put(&caseload, json!({})), &["caseload_changed"]).await;

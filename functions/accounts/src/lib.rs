@@ -14,6 +14,7 @@ use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey::platform::config::{ConfigError, Lookup};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub mod associations;
 pub mod caseload;
@@ -65,6 +66,6 @@ rekey::routes!(Deps:
 );
 
 /// Answers one event of the gateway.
-pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
     respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -7,6 +7,7 @@
 use lambda_runtime::LambdaEvent;
 use rekey::http::route::respond;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub mod change_log;
 mod describe;
@@ -23,6 +24,6 @@ rekey::routes!(Deps:
 );
 
 /// Answers one event of the gateway.
-pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
     respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -4,10 +4,13 @@
 //! Staff start a recovery and never choose, see or set a password (A2). A copied link is shown once, and only its digest is kept.
 //! A mailed link gets its token from the mailer, so nothing here could open it.
 
+use std::collections::HashMap;
+
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use rekey::http::problem::Problem;
 use rekey::http::route::respond;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub mod direct;
 pub mod invitation;
@@ -33,17 +36,22 @@ rekey::routes!(Deps:
 ///
 /// # Errors
 /// Returns what is wrong with a direct invocation. A request from the gateway always gets an answer.
-pub async fn invoke(deps: &Deps, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
-    if event.payload.get("requestContext").is_none() {
-        let issued =
-            Box::pin(direct::create_link(deps, event.payload)).await.map_err(Problem::into_diagnostic)?;
+pub async fn invoke(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
+    if !is_request(&event.payload) {
+        let asked = serde_json::from_str(event.payload.get()).unwrap_or_default();
+        let issued = Box::pin(direct::create_link(deps, asked)).await.map_err(Problem::into_diagnostic)?;
         return serde_json::to_value(issued)
             .map_err(|error| Problem::internal("writing an answer", error).into_diagnostic());
     }
     Ok(handler(deps, event).await)
 }
 
+fn is_request(event: &RawValue) -> bool {
+    let members: Option<HashMap<String, &RawValue>> = serde_json::from_str(event.get()).ok();
+    members.is_some_and(|members| members.contains_key("requestContext"))
+}
+
 /// Answers one event of the gateway.
-pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
     respond(&ROUTES, deps, &deps.origins, event).await
 }

@@ -15,6 +15,7 @@ use rekey::store::accounts::{Created, Creation};
 use rekey::store::error::StoreError;
 use rekey::store::names::{Records, Registered, Twins};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Deps, OperatorError, find_practice, hashes};
 
@@ -90,6 +91,9 @@ const TWIN: &str = "the username looks like another one";
 /// The address is on several accounts.
 const SHARED: &str = "the email is shared, so the owner signs in by username";
 
+/// Only the first line of a username is imported.
+const REPEATED: &str = "an earlier line has the username";
+
 const ADDRESS_TAKEN: &str = "username: is the address by which another account signs in";
 
 /// The status of a line.
@@ -124,13 +128,16 @@ pub(crate) async fn import_accounts(deps: &Deps, asked: ImportAccounts) -> Resul
     }
     let shared = shared_addresses(lines.iter().map(|(_, line)| line));
     let import = Import { deps, practice: &practice, shared, dry_run: asked.dry_run };
+    let waves = waves(lines);
+    let repeated: HashSet<usize> = waves[2].iter().map(|(number, _)| *number).collect();
     // A caseload names members of staff who may be in the file. Of two lines with one name, the first counts.
-    for wave in waves(lines) {
+    for wave in waves {
         let groups = stream::iter(wave).chunks(GROUP).map(|group| import.group(group));
         let mut done = pin!(groups.buffer_unordered(AT_ONCE));
         while let Some(results) = done.next().await {
             for result in results {
-                imported.add(result);
+                let is_repeated = repeated.contains(&result.line);
+                imported.add(if is_repeated { result.repeated() } else { result });
             }
         }
     }
@@ -154,6 +161,14 @@ impl Imported {
 }
 
 impl LineResult {
+    /// The outcome of a line whose username an earlier line has. A dry run, which has not written that one, finds the name free.
+    fn repeated(self) -> Self {
+        match self.status {
+            Status::Failed => self,
+            _ => Self { status: Status::Existing, notes: vec![REPEATED], ..self },
+        }
+    }
+
     const fn failed(line: usize, username: Option<String>, error: String) -> Self {
         Self { line, username, status: Status::Failed, error: Some(error), notes: Vec::new() }
     }
@@ -161,13 +176,32 @@ impl LineResult {
 
 /// Reads the members of an account. The message never quotes a value, because a password hash must not come back in an answer.
 fn read_line(text: &str) -> Result<Line, String> {
-    rekey::http::call::read_line(text).map_err(|problem| {
+    let read = |text: &str| rekey::http::call::read_line(text);
+    let line = read(text).or_else(|problem| match without_blanks(text) {
+        Some(rest) => read(&rest),
+        None => Err(problem),
+    });
+    line.map_err(|problem| {
         let detail = problem.detail().unwrap_or("the line is not valid JSON");
         match detail.strip_prefix("body: missing field `").and_then(|rest| rest.strip_suffix('`')) {
             Some(member) => format!("{member}: must be given"),
             None => detail.to_owned(),
         }
     })
+}
+
+/// The members that are no text. Exports write those too as `""` or `null` when there is none.
+const NO_TEXTS: [&str; 7] =
+    ["active", "representative", "refused", "invited", "signs_in_by_email", "caseload", "security_question"];
+
+/// The account without blank members, if it has any.
+fn without_blanks(text: &str) -> Option<String> {
+    let mut account: Map<String, Value> = serde_json::from_str(text).ok()?;
+    let is_blank =
+        |value: &Value| value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty());
+    let all = account.len();
+    account.retain(|member, value| !NO_TEXTS.contains(&member.as_str()) || !is_blank(value));
+    (account.len() < all).then(|| Value::Object(account).to_string())
 }
 
 /// The addresses that several lines have. None of them was anybody's own name for sign-in.

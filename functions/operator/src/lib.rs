@@ -14,8 +14,9 @@ use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
 use rekey::store::error::StoreError;
 use rekey::store::transact::Store;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 mod administrator;
 pub mod directory;
@@ -84,16 +85,23 @@ impl From<OperatorError> for Diagnostic {
     }
 }
 
-/// The actions that can be invoked.
+/// What is asked for.
+#[derive(Deserialize)]
+struct Asked {
+    action: Invoked,
+}
+
+/// The actions that can be invoked. Each has members of its own beside `action`, which are read for it alone, so that an error names
+/// the member.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-enum Invocation {
-    CreatePractice(practice::CreatePractice),
-    SetDomains(practice::SetDomains),
-    CreateAdministrator(administrator::CreateAdministrator),
-    ImportAccounts(import::ImportAccounts),
-    RebuildDirectory(directory::RebuildDirectory),
-    ReviewHashes(hashes::ReviewHashes),
+#[serde(rename_all = "snake_case")]
+enum Invoked {
+    CreatePractice,
+    SetDomains,
+    CreateAdministrator,
+    ImportAccounts,
+    RebuildDirectory,
+    ReviewHashes,
 }
 
 /// The outcome of a creation.
@@ -110,26 +118,31 @@ pub enum Created {
 ///
 /// # Errors
 /// Returns [`OperatorError`], whose text says what to correct.
-pub async fn handler(deps: &Deps, invocation: Value) -> Result<Value, OperatorError> {
-    let invocation: Invocation = rekey::http::call::read(invocation)
-        .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))?;
-    let answer = match invocation {
-        Invocation::CreatePractice(asked) => {
-            serde_json::to_value(practice::create_practice(deps, &asked).await?)
+pub async fn handler(deps: &Deps, mut invocation: Value) -> Result<Value, OperatorError> {
+    let named = invocation.as_object_mut().and_then(|members| members.remove_entry("action"));
+    let Asked { action } = read(named.into_iter().collect::<Map<_, _>>().into())?;
+    let answer = match action {
+        Invoked::CreatePractice => {
+            serde_json::to_value(practice::create_practice(deps, &read(invocation)?).await?)
         }
-        Invocation::SetDomains(asked) => serde_json::to_value(practice::set_domains(deps, &asked).await?),
-        Invocation::CreateAdministrator(asked) => {
-            serde_json::to_value(administrator::create_administrator(deps, asked).await?)
+        Invoked::SetDomains => serde_json::to_value(practice::set_domains(deps, &read(invocation)?).await?),
+        Invoked::CreateAdministrator => {
+            serde_json::to_value(administrator::create_administrator(deps, read(invocation)?).await?)
         }
-        Invocation::ImportAccounts(asked) => {
-            serde_json::to_value(import::import_accounts(deps, asked).await?)
+        Invoked::ImportAccounts => {
+            serde_json::to_value(import::import_accounts(deps, read(invocation)?).await?)
         }
-        Invocation::RebuildDirectory(asked) => {
-            serde_json::to_value(directory::rebuild_directory(deps, &asked).await?)
+        Invoked::RebuildDirectory => {
+            serde_json::to_value(directory::rebuild_directory(deps, &read(invocation)?).await?)
         }
-        Invocation::ReviewHashes(asked) => serde_json::to_value(hashes::review_hashes(deps, &asked).await?),
+        Invoked::ReviewHashes => serde_json::to_value(hashes::review_hashes(deps, &read(invocation)?).await?),
     };
     answer.map_err(|error| OperatorError::Invalid(error.to_string()))
+}
+
+fn read<T: DeserializeOwned>(members: Value) -> Result<T, OperatorError> {
+    rekey::http::call::read(members)
+        .map_err(|problem| OperatorError::Invalid(problem.detail().unwrap_or_default().to_owned()))
 }
 
 pub(crate) async fn find_practice(deps: &Deps, slug: &Slug) -> Result<Practice, OperatorError> {

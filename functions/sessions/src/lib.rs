@@ -19,6 +19,7 @@ use rekey::secrets::password::Hasher;
 use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub mod account;
 mod attempt;
@@ -72,6 +73,6 @@ rekey::routes!(Deps:
 );
 
 /// Answers one event of the gateway.
-pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
     respond(&ROUTES, deps, &deps.origins, event).await
 }

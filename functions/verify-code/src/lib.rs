@@ -13,6 +13,7 @@ use rekey::platform::config::{ConfigError, Lookup};
 use rekey::secrets::keyring::LazyKeyring;
 use rekey::store::transact::Store;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 mod attempt;
 pub mod verify;
@@ -46,6 +47,6 @@ rekey::routes!(Deps:
 );
 
 /// Answers one event of the gateway.
-pub async fn handler(deps: &Deps, event: LambdaEvent<Value>) -> Value {
+pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
     respond(&ROUTES, deps, &deps.origins, event).await
 }

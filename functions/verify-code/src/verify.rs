@@ -10,6 +10,7 @@ use rekey::platform::ids::OutboxId;
 use rekey::secrets::code::Code;
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::{Digest, Token};
+use rekey::store::codes::CodeCount;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -99,10 +100,15 @@ pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     // The keys come first, because a failure to get them must not cost an attempt.
     let keys = deps.codes.get().await?;
     let mark = Digest::from(deps.ambient.bytes()?);
-    let request = deps.store.count_code(asked.request_id, mark, deps.ambient.now()).await?;
-    let Some((request, challenge)) =
-        request.as_ref().and_then(|request| Some((request, request.challenge()?)))
-    else {
+    let counted = deps.store.count_code(asked.request_id, code.length(), mark, deps.ambient.now()).await?;
+    let request = match &counted {
+        CodeCount::Counted(request) => Some(request),
+        CodeCount::OtherLength(digits) => {
+            return Err(Problem::invalid("code", &format!("must have {digits} digits")));
+        }
+        CodeCount::Closed => None,
+    };
+    let Some((request, challenge)) = request.and_then(|request| Some((request, request.challenge()?))) else {
         return Err(Problem::new(ErrorCode::CodeExpired));
     };
     let opened = challenge.opened_by(request.id, &code, keys).unwrap_or_else(|error| {

@@ -97,6 +97,11 @@ impl Challenge {
         Self { length, valid_until, attempts: 0, latest: None, mailed: Vec::new(), entered_at: None }
     }
 
+    /// Whether another code will be compared.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.valid_until > now && self.attempts < ATTEMPTS && self.entered_at.is_none()
+    }
+
     /// The number of guesses that will still be compared.
     pub const fn attempts_left(&self) -> u64 {
         ATTEMPTS.saturating_sub(self.attempts)

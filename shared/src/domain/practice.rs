@@ -158,7 +158,7 @@ pub struct Practice {
     pub time_zone: String,
     /// The language of mails to accounts that have no language of their own, as a tag of BCP 47 such as `es-MX`. Mails are
     /// in English when they are not written in it.
-    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*([.@].*)?$")]
     pub locale: String,
     /// The addresses of the practice's two portals.
     pub portals: Portals,
@@ -191,17 +191,21 @@ pub const LOCALES: [&str; 2] = ["en", "es"];
 /// The most characters of a language tag: what RFC 5646 says that a reader must have room for.
 const LONGEST_LOCALE: usize = 35;
 
-/// Checks that a locale is a language tag (BCP 47), in any case and also with underscores, as other systems export it. It may be
+/// Checks that a locale is a language tag (BCP 47), in any case and also with underscores, as other systems export it, or as Unix
+/// writes it. It may be
 /// of a language that has no mails yet. No locale is valid too.
 ///
 /// # Errors
 /// The rule, as a text for the person who entered the locale.
 pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
     let is_tag = |tag: &str| {
-        let mut parts = tag.split(['-', '_']);
+        // Unix writes the encoding and a variant behind it: `en_US.UTF-8`, `es_ES@euro`.
+        let mut parts = tag.split(['.', '@']).next().unwrap_or_default().split(['-', '_']);
         let language = parts.next().unwrap_or_default();
         let is_language =
             (2..=8).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
+        // `x-…` is a tag for private use, and `i-…` one of before the registry.
+        let is_language = is_language || tag.len() > 2 && ["x", "i", "X", "I"].contains(&language);
         let is_part = |part: &str| {
             (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
         };
@@ -249,8 +253,10 @@ impl Practice {
         let support = &self.support;
         let reachable = support.email.is_some() || support.phone.is_some() || support.url.is_some();
         rule(reachable, "support", "must have an email, a phone or a url")?;
-        let plain = |text: &String| (1..=40).contains(&text.len()) && !text.chars().any(char::is_control);
-        rule(support.phone.as_ref().is_none_or(plain), "support.phone", "must have 1 to 40 characters")?;
+        let plain = |text: &String| is_line(text, 40);
+        let phone =
+            "must have 1 to 40 characters, no control characters, and an end to each change of direction";
+        rule(support.phone.as_ref().is_none_or(plain), "support.phone", phone)?;
         if let Some(url) = &support.url {
             check_url("support.url", url, PortalScheme::Https)?;
         }

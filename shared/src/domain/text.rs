@@ -74,12 +74,26 @@ const NAME_RULE: &str =
 /// the points of Arabic and Hebrew. Marks that make another letter of it in other scripts, such as the voicing marks of Japanese,
 /// stay.
 pub fn without_accents(text: &str) -> impl Iterator<Item = char> {
-    text.nfkd().filter(|&c| !is_accent(c)).map(without_stroke).nfkc()
+    text.nfkd().filter(|&c| !is_accent(c)).map(without_stroke).flat_map(apart).nfkc()
 }
 
 const fn is_accent(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}' | '\u{5c2}' | '\u{5c4}' | '\u{5c5}' | '\u{5c7}'
         | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{670}')
+}
+
+/// A letter that stands for two, as those two.
+fn apart(c: char) -> impl Iterator<Item = char> {
+    let two = match c {
+        'æ' => Some(['a', 'e']),
+        'Æ' => Some(['A', 'E']),
+        'œ' => Some(['o', 'e']),
+        'Œ' => Some(['O', 'E']),
+        'þ' => Some(['t', 'h']),
+        'Þ' => Some(['T', 'H']),
+        _ => None,
+    };
+    two.into_iter().flatten().chain(two.is_none().then_some(c))
 }
 
 const fn without_stroke(c: char) -> char {

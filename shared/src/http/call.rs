@@ -56,7 +56,8 @@ impl Call {
         }
         must_be_an_object(body)?;
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
+        let value = serde_path_to_error::deserialize(&mut deserializer);
+        let value = value.map_err(|error| refusal(&error, is_json(body)))?;
         deserializer.end().map_err(|_| Problem::new(ErrorCode::MalformedJson))?;
         Ok(value)
     }
@@ -86,7 +87,8 @@ impl Call {
                 return Err(Problem::invalid("query", "must have each member at most once"));
             }
         }
-        serde_path_to_error::deserialize(serde_json::Value::Object(members)).map_err(|error| refusal(&error))
+        serde_path_to_error::deserialize(serde_json::Value::Object(members))
+            .map_err(|error| refusal(&error, true))
     }
 
     /// The header `If-Match` of a change.
@@ -146,17 +148,23 @@ pub fn read<T: DeserializeOwned>(invocation: serde_json::Value) -> Result<T, Pro
     if invocation.is_array() {
         return Err(Problem::invalid("body", "must be an object"));
     }
-    serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error))
+    serde_path_to_error::deserialize(invocation).map_err(|error| refusal(&error, true))
+}
+
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// Turns the parser's error into a problem that repeats nothing of the body.
-fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>, is_json: bool) -> Problem {
     let member = error.path().to_string();
     match error.inner().classify() {
         serde_json::error::Category::Data if member == "." => {
             Problem::invalid("body", &without_values(error.inner()))
         }
         serde_json::error::Category::Data => Problem::invalid(&member, &without_values(error.inner())),
+        // An enumerated value that is no text is no value at all to the parser.
+        _ if is_json => Problem::invalid(&member, "is not of the right type"),
         _ => Problem::new(ErrorCode::MalformedJson),
     }
 }
@@ -176,7 +184,8 @@ fn must_be_an_object(json: &[u8]) -> Result<(), Problem> {
 pub fn read_line<T: DeserializeOwned>(line: &str) -> Result<T, Problem> {
     must_be_an_object(line.as_bytes())?;
     let mut deserializer = serde_json::Deserializer::from_str(line);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| refusal(&error))?;
+    let value = serde_path_to_error::deserialize(&mut deserializer);
+    let value = value.map_err(|error| refusal(&error, is_json(line.as_bytes())))?;
     deserializer.end().map_err(|_| Problem::invalid("line", "must have one JSON object"))?;
     Ok(value)
 }

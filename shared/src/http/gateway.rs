@@ -12,6 +12,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use lambda_runtime::Context;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::http::call::Call;
@@ -47,9 +48,9 @@ struct Http {
 ///
 /// # Errors
 /// 400 when it is no event of a gateway, or not all of it can be read.
-pub(super) fn read(event: Value) -> Result<Call, Problem> {
+pub(super) fn read(event: &RawValue) -> Result<Call, Problem> {
     let event: Event =
-        serde_json::from_value(event).map_err(|_| Problem::invalid("request", "cannot be read"))?;
+        serde_json::from_str(event.get()).map_err(|_| Problem::invalid("request", "cannot be read"))?;
     let Http { method, source_ip } = event.request_context.http;
     let method = Method::from_bytes(method.as_bytes());
     let method = method.map_err(|_| Problem::invalid("method", "must be a method of HTTP"))?;
@@ -104,10 +105,12 @@ fn address(source: Option<&str>) -> IpAddr {
 }
 
 /// Lambda's id of the invocation; the gateway's where there is none.
-pub(super) fn request_id(event: &Value, context: &Context) -> String {
-    let gateways = event["requestContext"]["requestId"].as_str().unwrap_or_default();
-    let id = if context.request_id.is_empty() { gateways } else { &context.request_id };
-    id.to_owned()
+pub(super) fn request_id(event: &RawValue, context: &Context) -> String {
+    if !context.request_id.is_empty() {
+        return context.request_id.clone();
+    }
+    let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
+    event["requestContext"]["requestId"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The answer to an event. The gateway takes cookies apart from the other headers, of which it takes each once.

@@ -12,6 +12,7 @@ use http::Method;
 use http::header::ALLOW;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tracing::Instrument as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
@@ -177,13 +178,13 @@ pub async fn respond<D>(
     routes: &[Route<D>],
     deps: &D,
     origins: &Origins,
-    event: LambdaEvent<Value>,
+    event: LambdaEvent<Box<RawValue>>,
 ) -> Value {
     let request_id = gateway::request_id(&event.payload, &event.context);
     let span = tracing::info_span!("request", request_id);
     // Boxed, because the type of a future of futures may be too deep for the compiler.
     Box::pin(async move {
-        let (method, pattern, answered) = match gateway::read(event.payload) {
+        let (method, pattern, answered) = match gateway::read(&event.payload) {
             Ok(mut call) => {
                 let found = find(routes, &mut call);
                 (call.method.to_string(), found.pattern(), found.answer(deps, origins, &call).await)

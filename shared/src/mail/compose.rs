@@ -232,6 +232,27 @@ fn without_controls(text: &str) -> String {
     text.chars().map(|c| if is_forging(c) { ' ' } else { c }).collect()
 }
 
+/// Somebody's words as words alone: a name that mail programs would make a link of is kept apart by a character that nobody sees,
+/// and that sign-in drops from what is pasted.
+fn inert(words: &str) -> String {
+    let words = without_controls(words);
+    let letters = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).count();
+    let dotted = words.char_indices().any(|(at, c)| {
+        c == '.' && letters(&words[at + 1..]) > 1 && words[..at].ends_with(char::is_alphanumeric)
+    });
+    if words.contains('@') || !dotted && !words.contains("://") {
+        return words;
+    }
+    words
+        .chars()
+        .flat_map(|c| [Some(c), matches!(c, '.' | ':' | '/').then_some(WORD_JOINER)])
+        .flatten()
+        .collect()
+}
+
+/// It shows nothing, and lets no line end.
+const WORD_JOINER: char = '\u{2060}';
+
 /// A means of contact in the form for a mail. A blank one counts as absent.
 fn contact(text: Option<&str>) -> Option<String> {
     let text = without_controls(text?);
@@ -274,7 +295,7 @@ impl<'a> Facts<'a> {
         let write = |moment: Timestamp| write_moment(&moment.to_zoned(zone.clone()), letter.language);
         Self {
             language: letter.language.code(),
-            practice_name: without_controls(letter.practice_name),
+            practice_name: inert(letter.practice_name),
             support: SupportFacts::of(&letter.support),
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
@@ -290,13 +311,17 @@ impl<'a> Facts<'a> {
 
 impl SupportFacts {
     fn of(support: &Support<'_>) -> Self {
-        Self { email: contact(support.email), phone: contact(support.phone), url: contact(support.url) }
+        Self {
+            email: contact(support.email),
+            phone: contact(support.phone).as_deref().map(inert),
+            url: contact(support.url),
+        }
     }
 }
 
 impl<'a> LinkFacts<'a> {
     fn of(link: &Link<'a>) -> Self {
-        Self { username: without_controls(link.username), url: link.url }
+        Self { username: inert(link.username), url: link.url }
     }
 }
 

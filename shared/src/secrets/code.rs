@@ -39,6 +39,11 @@ impl Code {
         Self(Zeroizing::new(format!("{:0width$}", bits % 10_u128.pow(length))))
     }
 
+    /// The number of its digits.
+    pub fn length(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
     /// The code in groups of three or four digits, which is how people read and type them.
     pub fn grouped(&self) -> Zeroizing<String> {
         let groups = self.0.len().div_ceil(4);

@@ -46,8 +46,8 @@ impl Password {
         &self.nfc
     }
 
-    /// The forms that another system may have hashed: as typed, in NFC and in NFD, each once. Their number follows from what was
-    /// typed alone.
+    /// The forms that another system may have hashed: as typed, in NFC and in NFD, each once, and each with the backslashes that PHP
+    /// may have put in. Their number follows from what was typed alone.
     fn forms(&self) -> Forms {
         let nfd = Zeroizing::new(self.nfc.nfd().collect::<String>());
         let mut forms = vec![self.typed.clone()];
@@ -56,7 +56,9 @@ impl Password {
                 forms.push(other);
             }
         }
-        Forms(forms)
+        let slashed: Vec<_> = forms.iter().map(|form| with_slashes(form)).collect();
+        let is_slashed = self.typed.contains(SLASHED);
+        Forms { plain: forms, slashed: if is_slashed { slashed } else { Vec::new() } }
     }
 }
 
@@ -68,12 +70,39 @@ impl PartialEq for Password {
 
 impl Eq for Password {}
 
+/// The characters before which PHP's `addslashes` puts a backslash.
+const SLASHED: [char; 4] = ['\'', '"', '\\', '\0'];
+
+fn with_slashes(text: &str) -> Zeroizing<String> {
+    let mut slashed = Zeroizing::new(String::with_capacity(2 * text.len()));
+    for c in text.chars() {
+        match c {
+            '\0' => slashed.push_str("\\0"),
+            _ if SLASHED.contains(&c) => slashed.extend(['\\', c]),
+            _ => slashed.push(c),
+        }
+    }
+    slashed
+}
+
 /// The forms of a password.
-struct Forms(Vec<Zeroizing<String>>);
+struct Forms {
+    plain: Vec<Zeroizing<String>>,
+    slashed: Vec<Zeroizing<String>>,
+}
+
+/// One form of a password.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    text: &'a str,
+    /// Whether it has the backslashes of PHP.
+    is_slashed: bool,
+}
 
 impl Forms {
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|form| form.as_str())
+    fn iter(&self) -> impl Iterator<Item = Form<'_>> {
+        let plain = self.plain.iter().map(|text| Form { text: text.as_str(), is_slashed: false });
+        plain.chain(self.slashed.iter().map(|text| Form { text: text.as_str(), is_slashed: true }))
     }
 }
 
@@ -244,7 +273,7 @@ impl Hasher {
         if used.is_some() {
             self.spend(peppers, password)?;
         }
-        password.forms().iter().try_for_each(|form| left.spend_rest(self, form.as_bytes(), used))
+        password.forms().iter().try_for_each(|form| left.spend_rest(self, form.text.as_bytes(), used))
     }
 
     fn verify_native(

@@ -53,6 +53,17 @@ pub enum Exchange {
     Void(Vec<usize>),
 }
 
+/// Whether a code may be compared.
+#[derive(Debug)]
+pub enum CodeCount {
+    /// It has been counted. This is its request.
+    Counted(Box<OutboxItem>),
+    /// It cannot be the request's code, which has so many digits. It is not counted.
+    OtherLength(u32),
+    /// No code is compared for the request any more, or there is none.
+    Closed,
+}
+
 impl Store {
     /// Remembers a code with its request before the code is mailed, so that it works when it arrives.
     ///
@@ -76,30 +87,37 @@ impl Store {
     /// Counts a code that was entered for a request, before the code is compared, and returns the request as it is then.
     ///
     /// One update by itself: the request's number of attempts rises by one, and its latest mark becomes `mark`. Condition: the
-    /// code's time has not passed, fewer than five attempts are counted, the right code has not been exchanged, and the latest
-    /// mark is another.
+    /// code's time has not passed, fewer than five attempts are counted, the right code has not been exchanged, its codes have
+    /// `length` digits, and the latest mark is another.
     ///
-    /// `None` means that no code is compared for this id: it is of no request for a code, or the condition failed. The mark is
+    /// [`CodeCount::Closed`] means that no code is compared for this id: it is of no request for a code, or the condition failed. The mark is
     /// random and belongs to one attempt. When the reply to the update is lost, the update is sent again and fails; the mark on
     /// the request then shows that this attempt has been counted already, and the request is returned all the same. One round
     /// trip.
     pub async fn count_code(
         &self,
         id: OutboxId,
+        length: u32,
         mark: Digest,
         now: Timestamp,
-    ) -> Result<Option<OutboxItem>, StoreError> {
+    ) -> Result<CodeCount, StoreError> {
         let key = keys::request(id);
         let open = above("challenge.valid_until", now)
             .and(below("challenge.attempts", ATTEMPTS))
             .and(lacks("challenge.entered_at"))
+            .and(equals("challenge.length", length))
             .and(lacks("challenge.latest").or(differs("challenge.latest", mark)));
         let write =
             Write::update(&key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
-        let Some(item) = self.update_alone(write).await?.into_item() else { return Ok(None) };
+        let Some(item) = self.update_alone(write).await?.into_item() else { return Ok(CodeCount::Closed) };
         let request: OutboxItem = items::read(&key.pk, item)?;
-        let counted = request.challenge().is_some_and(|challenge| challenge.latest == Some(mark));
-        Ok(Some(request).filter(|_| counted))
+        Ok(match request.challenge() {
+            Some(challenge) if challenge.latest == Some(mark) => CodeCount::Counted(Box::new(request)),
+            Some(challenge) if challenge.is_open(now) && challenge.length != length => {
+                CodeCount::OtherLength(challenge.length)
+            }
+            _ => CodeCount::Closed,
+        })
     }
 
     /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.

@@ -11,6 +11,7 @@ use rekey::platform::clock::Ambient;
 use rekey_local::dynamodb;
 use rekey_local::pump::Pump;
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 
 use super::seam::Seam;
 
@@ -54,7 +55,7 @@ impl Functions {
 
     /// The answer of a function to an event of the gateway.
     pub async fn answer(&self, function: &str, event: Value) -> Value {
-        let event = LambdaEvent::new(event, Context::default());
+        let event = LambdaEvent::new(to_raw_value(&event).unwrap(), Context::default());
         // The futures are boxed, because without that they would make the future of every test a large one.
         let answer: BoxFuture<'_, Value> = match function {
             "forgot-password" => Box::pin(forgot_password::handler(&self.forgot_password, event)),

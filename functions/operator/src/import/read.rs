@@ -84,7 +84,11 @@ pub fn records(
         };
         return Ok(users.into_iter().enumerate().map(record).collect());
     }
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let returns_alone = text.contains('\r') && !text.contains('\n');
+    let lines = text
+        .split(if returns_alone { '\r' } else { '\n' })
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
     let record = |(index, line): (usize, &str)| match serde_json::from_str(line) {
         Ok(Value::Object(user)) if !native => match System::of(&user).or(asked) {
             Some(_) => mapped(user, index + 1),
@@ -96,14 +100,37 @@ pub fn records(
     Ok(lines.map(record).collect())
 }
 
-/// Whether the first line is a header: names between commas.
+/// What stands between the cells: a comma, or what a spreadsheet writes where the comma is the decimal point.
+const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+
+/// The first line, whatever ends it.
+fn first_line(text: &str) -> &str {
+    text.split(['\n', '\r']).find(|line| !line.trim().is_empty()).unwrap_or_default()
+}
+
+/// A table without the line `sep=;`, by which a spreadsheet says what stands between the cells, and what that is.
+fn delimited(text: &str) -> (&str, char) {
+    let first = first_line(text);
+    let said = first.trim().strip_prefix("sep=").and_then(|rest| rest.chars().next());
+    if let Some(delimiter) = said.filter(char::is_ascii) {
+        let rest = text.split_once(first).map_or("", |(_, rest)| rest);
+        return (rest.trim_start_matches(['\r', '\n']), delimiter);
+    }
+    let count = |delimiter: &char| first.matches(*delimiter).count();
+    // Of two that occur as often the first counts.
+    let most = DELIMITERS.iter().rev().max_by_key(|delimiter| count(delimiter));
+    (text, *most.unwrap_or(&','))
+}
+
+/// Whether the first line is a header: names with delimiters between them.
 fn looks_like_csv(text: &str) -> bool {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let (text, delimiter) = delimited(text);
+    let first = first_line(text);
     let is_name = |cell: &str| {
         let cell = cell.trim().trim_matches('"');
-        !cell.is_empty() && cell.chars().all(|c| c.is_ascii_alphanumeric() || "_.: ".contains(c))
+        !cell.is_empty() && cell.chars().all(|c| c.is_ascii_alphanumeric() || "_.:- ".contains(c))
     };
-    first.contains(',') && first.split(',').all(is_name)
+    first.contains(delimiter) && first.split(delimiter).all(is_name)
 }
 
 /// The accounts of one JSON document: an array, or the `users` of an object.
@@ -124,10 +151,17 @@ fn csv_records(
     text: &str,
     mapped: impl Fn(Map<String, Value>, usize) -> Record,
 ) -> Result<Vec<Record>, String> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let (table, delimiter) = delimited(text);
+    let ahead = text.len() - table.len();
+    let delimiter = u8::try_from(delimiter).unwrap_or(b',');
+    let mut reader =
+        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).from_reader(table.as_bytes());
     let broken = |_| "the file is not valid CSV".to_owned();
     let header: Vec<String> =
         reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_lowercase()).collect();
+    if let Some(name) = header.iter().find(|name| header.iter().filter(|other| other == name).count() > 1) {
+        return Err(format!("{name}: is twice in the header"));
+    }
     let mut records = Vec::new();
     // The place and the number of the line on which the last row began.
     let (mut place, mut line) = (0, 1);
@@ -135,9 +169,10 @@ fn csv_records(
         let row = row.map_err(broken)?;
         // The reader's own number is of the line where it began to look for the row.
         let found = row.position().and_then(|position| usize::try_from(position.byte()).ok());
-        let ahead = found.and_then(|found| text.get(found..)).unwrap_or_default();
-        let begun = text.len() - ahead.trim_start_matches(['\r', '\n']).len();
-        line += text.get(place..begun).unwrap_or_default().matches('\n').count();
+        let found = found.map(|found| found + ahead);
+        let rest = found.and_then(|found| text.get(found..)).unwrap_or_default();
+        let begun = text.len() - rest.trim_start_matches(['\r', '\n']).len();
+        line += ends(text.get(place..begun).unwrap_or_default());
         place = begun;
         if row.iter().all(|cell| cell.trim().is_empty()) {
             continue;
@@ -152,6 +187,11 @@ fn csv_records(
         });
     }
     Ok(records)
+}
+
+/// The number of line ends: of Unix, of Windows, and of old tables a return alone.
+fn ends(text: &str) -> usize {
+    text.matches('\n').count() + text.matches('\r').count() - text.matches("\r\n").count()
 }
 
 /// The members of a row. A blank cell is an absent member.

@@ -16,6 +16,15 @@ fn event() -> Value {
     })
 }
 
+fn raw(event: &Value) -> Box<RawValue> {
+    serde_json::value::to_raw_value(event).expect("JSON")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the tests make their events on the spot")]
+fn read_value(event: Value) -> Result<Call, Problem> {
+    read(&raw(&event))
+}
+
 /// The event with one member replaced.
 fn with(pointer: &str, value: Value) -> Value {
     let mut event = event();
@@ -25,7 +34,7 @@ fn with(pointer: &str, value: Value) -> Value {
 
 #[test]
 fn an_event_is_read_as_it_came() {
-    let Ok(call) = read(event()) else { panic!("it is an event") };
+    let Ok(call) = read_value(event()) else { panic!("it is an event") };
     assert_eq!(
         (call.method.as_str(), call.path.as_str(), call.body.as_slice()),
         ("POST", "/v1/sessions", &b"{}"[..])
@@ -40,21 +49,21 @@ fn an_event_is_read_as_it_came() {
 #[test]
 fn nothing_in_an_event_is_taken_for_a_url() {
     for path in ["", "/ b", "no slash", "@evil:99999/", "/?#", "//", "/é\u{0}", "/%zz", "/v1/\u{202e}"] {
-        let Ok(call) = read(with("/rawPath", json!(path))) else { panic!("{path:?}") };
+        let Ok(call) = read_value(with("/rawPath", json!(path))) else { panic!("{path:?}") };
         assert_eq!(call.path, path);
     }
     for query in ["\"<>\u{7f}", "%", "%f0%9f", "=", "&&&", "a=\u{0}", "é=ü", "?a#b"] {
-        assert!(read(with("/rawQueryString", json!(query))).is_ok(), "{query:?}");
+        assert!(read_value(with("/rawQueryString", json!(query))).is_ok(), "{query:?}");
     }
     let long = "x".repeat(100_000);
-    assert!(read(with("/rawPath", json!(long))).is_ok());
-    assert!(read(with("/rawQueryString", json!(long))).is_ok());
+    assert!(read_value(with("/rawPath", json!(long))).is_ok());
+    assert!(read_value(with("/rawQueryString", json!(long))).is_ok());
     for headers in [
         json!({"x-forwarded-proto": "ht tp", "host": "a b"}),
         json!({"host": "[::", "x-forwarded-proto": "javascript"}),
         json!({"host": "", "x-café": "1"}),
     ] {
-        let read = read(with("/headers", headers.clone()));
+        let read = read_value(with("/headers", headers.clone()));
         assert_eq!(read.is_ok(), headers.get("x-café").is_none(), "{headers}");
     }
 }
@@ -68,7 +77,7 @@ fn what_is_absent_or_null_is_empty() {
     }
     nulls["requestContext"]["http"]["sourceIp"] = Value::Null;
     for event in [bare, nulls] {
-        let Ok(call) = read(event) else { panic!("it is an event") };
+        let Ok(call) = read_value(event) else { panic!("it is an event") };
         assert!(call.path.is_empty() && call.query.is_empty() && call.headers.is_empty());
         assert!(call.cookies.is_empty() && call.body.is_empty() && call.address.is_unspecified());
     }
@@ -77,7 +86,7 @@ fn what_is_absent_or_null_is_empty() {
 #[test]
 fn what_is_no_event_is_refused() {
     for value in [json!(null), json!([]), json!("x"), json!(1), json!({})] {
-        assert!(read(value.clone()).is_err(), "{value}");
+        assert!(read_value(value.clone()).is_err(), "{value}");
     }
     for (pointer, value) in [
         ("/requestContext", json!(null)),
@@ -98,7 +107,7 @@ fn what_is_no_event_is_refused() {
         ("/isBase64Encoded", json!("yes")),
         ("/isBase64Encoded", json!(true)),
     ] {
-        let Err(problem) = read(with(pointer, value.clone())) else { panic!("{pointer} {value}") };
+        let Err(problem) = read_value(with(pointer, value.clone())) else { panic!("{pointer} {value}") };
         assert_eq!(problem.status(), StatusCode::BAD_REQUEST, "{pointer} {value}");
     }
 }
@@ -107,7 +116,7 @@ fn what_is_no_event_is_refused() {
 fn a_body_in_base64_is_any_bytes() {
     let mut event = with("/isBase64Encoded", json!(true));
     event["body"] = json!("/wB7fQ==");
-    let Ok(call) = read(event) else { panic!("it is an event") };
+    let Ok(call) = read_value(event) else { panic!("it is an event") };
     assert_eq!(call.body, [0xff, 0, b'{', b'}']);
 }
 
@@ -115,14 +124,16 @@ fn a_body_in_base64_is_any_bytes() {
 fn without_a_list_cookies_are_the_headers() {
     let mut event = with("/cookies", Value::Null);
     event["headers"] = json!({"cookie": "x=café; y=1;\u{a0}z=2; "});
-    let Ok(call) = read(event) else { panic!("it is an event") };
+    let Ok(call) = read_value(event) else { panic!("it is an event") };
     assert_eq!(call.cookies, ["x=café", "y=1", "\u{a0}z=2", ""], "a blank of Unicode is no blank");
 }
 
 #[test]
 fn an_address_that_cannot_be_read_is_everybodys() {
     for source in ["", "x", "203.0.113.7:80", "203.0.113.7, 10.0.0.1"] {
-        let Ok(call) = read(with("/requestContext/http/sourceIp", json!(source))) else { panic!("{source}") };
+        let Ok(call) = read_value(with("/requestContext/http/sourceIp", json!(source))) else {
+            panic!("{source}")
+        };
         assert!(call.address.is_unspecified(), "{source}");
     }
 }
@@ -143,8 +154,16 @@ fn an_answer_has_its_cookies_apart_and_each_header_once() {
 #[test]
 fn an_invocation_has_lambdas_id_or_the_gateways() {
     let mut context = Context::default();
-    assert_eq!(request_id(&event(), &context), "r");
-    assert_eq!(request_id(&json!(null), &context), "");
+    assert_eq!(request_id(&raw(&event()), &context), "r");
+    assert_eq!(request_id(&raw(&json!(null)), &context), "");
     context.request_id = "lambda".to_owned();
-    assert_eq!(request_id(&event(), &context), "lambda");
+    assert_eq!(request_id(&raw(&event()), &context), "lambda");
+}
+
+#[test]
+fn an_event_that_is_no_unicode_is_refused() {
+    let text = event().to_string().replace("{}", "\\ud800");
+    let event = RawValue::from_string(text).expect("JSON");
+    let Err(problem) = read(&event) else { panic!("half a character") };
+    assert_eq!(problem.status(), StatusCode::BAD_REQUEST);
 }

@@ -63,6 +63,12 @@ enum Scheme {
 
 type Parsed = Result<Imported, &'static str>;
 
+/// A hash that says itself what it is, without the scheme that Spring Security, Dovecot or LDAP puts in front: `{bcrypt}$2a$…`.
+fn without_scheme(text: &str) -> &str {
+    let hash = text.strip_prefix('{').and_then(|text| Some(text.split_once('}')?.1));
+    hash.filter(|hash| hash.starts_with("$2") || hash.starts_with("$argon2")).unwrap_or(text)
+}
+
 impl Imported {
     /// Reads a hash.
     ///
@@ -72,6 +78,7 @@ impl Imported {
         if text.len() > LONGEST {
             return Err(UNKNOWN);
         }
+        let text = without_scheme(text);
         let parsers: [fn(&str) -> Option<Parsed>; 5] =
             [self::argon2::parse, bcrypted::parse, pbkdf2::parse, scrypt::parse, phpass::parse];
         parsers.iter().find_map(|parse| parse(text)).unwrap_or(Err(UNKNOWN))
@@ -97,14 +104,21 @@ impl Imported {
     pub(super) fn matches(&self, hasher: &Hasher, password: &Password) -> Result<Match, HashError> {
         let mut found = Match::Wrong;
         for form in password.forms().iter() {
-            let prepared = self.before.apply(form);
+            let prepared = self.before.apply(form.text);
             #[cfg(test)]
             self.work().note(hasher, self.work().amount());
-            if self.scheme.matches(hasher, &prepared)? {
-                found = found.max(self.whole(form));
+            let is_right = self.scheme.matches(hasher, &prepared)?;
+            if is_right && (!form.is_slashed || self.slashes()) {
+                found = found.max(self.whole(form.text));
             }
         }
         Ok(found)
+    }
+
+    /// Whether the system hashed a password with the backslashes that it puts into all it is sent. WordPress does.
+    const fn slashes(&self) -> bool {
+        let md5 = matches!(&self.scheme, Scheme::Phpass { digest: phpass::Digest::Md5, .. });
+        matches!(&self.before, Before::WordPress) || md5 && matches!(&self.before, Before::Trim)
     }
 
     /// Whether a right text is the password and nothing more. bcrypt compares 72 bytes, and repeats a shorter text with a zero byte

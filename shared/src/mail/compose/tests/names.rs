@@ -20,7 +20,7 @@ fn control_characters_in_names_become_spaces_and_forge_no_line() {
     let practice_name = "Cedar\r\nhttps://evil.test\u{2028}\u{202E}x";
     let plain = letter(Kind::ResetLink, Language::English);
     let text = compose(&Letter { links: &links, support, practice_name, ..plain }).unwrap().text;
-    assert!(text.contains("Cedar  https://evil.test  x\nPhone: 1  https://evil.test\n"), "{text}");
+    assert!(text.contains("Cedar  https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}test  x\nPhone: 1  https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}test\n"), "{text}");
     assert!(text.contains("Username: ja ne\n"), "{text}");
     assert!(!text.lines().any(|line| line.starts_with("https://evil.test")), "{text}");
 }
@@ -44,4 +44,38 @@ fn blank_contacts_count_as_absent_and_only_web_addresses_are_linked() {
     let mail = compose(&Letter { support, ..letter(Kind::ResetLink, Language::English) }).unwrap();
     assert!(mail.text.contains("Cedar Family Practice\nWebsite:\njavascript:alert(1)\n"), "{}", mail.text);
     assert!(!mail.html.contains("Email:") && !mail.html.contains("href=\"javascript"), "{}", mail.html);
+}
+
+#[test]
+fn a_name_becomes_no_link_and_is_otherwise_as_it_was_written() {
+    for (written, shown) in [
+        ("evil.example", "evil.\u{2060}example"),
+        ("www.evil.example", "www.\u{2060}evil.\u{2060}example"),
+        ("Call https://evil.test/x", "Call https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}test/\u{2060}x"),
+        ("b\u{fc}cher.test", "b\u{fc}cher.\u{2060}test"),
+        ("jane", "jane"),
+        ("St. Mary's", "St. Mary's"),
+        ("A. B. Smith", "A. B. Smith"),
+        ("A/B: the clinic", "A/B: the clinic"),
+        ("+1 555.0100.x", "+1 555.\u{2060}0100.\u{2060}x"),
+        ("ann@mail.test", "ann@mail.test"),
+    ] {
+        let links = [Link { username: written, ..JANE }];
+        let support = Support { phone: Some(written), ..NO_SUPPORT };
+        let named = Letter {
+            links: &links,
+            support,
+            practice_name: written,
+            ..letter(Kind::ResetLink, Language::English)
+        };
+        let mail = compose(&named).unwrap();
+        assert!(mail.text.contains(&format!("Username: {shown}\n")), "{written}: {}", mail.text);
+        assert!(mail.text.contains(&format!("Phone: {shown}\n")), "{written}: {}", mail.text);
+        let html = shown.replace('\'', "&#39;");
+        assert!(mail.html.contains(&html), "{written}: {}", mail.html);
+        assert!(
+            shown == written || !mail.text.contains(written) && !mail.html.contains(written),
+            "{written}"
+        );
+    }
 }

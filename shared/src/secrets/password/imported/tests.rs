@@ -209,3 +209,39 @@ fn a_practice_has_the_dearest_work_of_each_family() {
     let again: ImportedWork = serde_json::from_value(json).expect("the same");
     assert_eq!(again, left);
 }
+
+/// WordPress hashes what PHP hands it: with a backslash before quotes and backslashes.
+#[test]
+fn wordpress_has_hashed_backslashes_and_nobody_else() {
+    let typed = r#"it's my "pass" \ word"#;
+    for hash in [
+        "$P$6GFJUuFXjPF1SYwOKF/Fv/BfqG1I1z.",
+        "$wp$2y$04$Q2xwAsp6tGZum46ZJRtx4uETY4OMQzf/kbgdaFTIpZ2oyPlPA4B2O",
+    ] {
+        assert_eq!(verdict(hash, typed), Verdict::RightButOutdated, "{hash}");
+        assert_eq!(
+            verdict(hash, r#"it\'s my \"pass\" \\ word"#),
+            Verdict::RightButOutdated,
+            "as it was hashed: {hash}"
+        );
+        assert_eq!(verdict(hash, "its my pass word"), Verdict::Wrong, "{hash}");
+    }
+    for hash in
+        ["$H$6AkUvAxCyl6oKmNg0qy75AaTYg1p490", "$2b$04$WNr5zfW2gc/toUZjQy4GleO.lb3z3TjDHFJMUAmgRe/bZ0.5zPSU6"]
+    {
+        assert_eq!(verdict(hash, typed), Verdict::Wrong, "{hash}");
+    }
+}
+
+#[test]
+fn a_hash_may_have_its_scheme_in_front() {
+    let hash = "$2b$04$WNr5zfW2gc/toUZjQy4GleO.lb3z3TjDHFJMUAmgRe/bZ0.5zPSU6";
+    let typed = r#"it\'s my \"pass\" \\ word"#;
+    for scheme in ["{bcrypt}", "{BLF-CRYPT}", "{CRYPT}", "{bcrypt@1}"] {
+        assert_eq!(verdict(&format!("{scheme}{hash}"), typed), Verdict::RightButOutdated, "{scheme}");
+    }
+    for other in ["{noop}password", "{MD5}X03MO1qnZdYdgyfeuILPmQ==", "{bcrypt}", "{}", "{bcrypt", "{SSHA}$x"]
+    {
+        PasswordHash::import(other).expect_err(other);
+    }
+}
