@@ -144,3 +144,26 @@ async fn a_refusal_of_the_operators_names_the_member() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_realm_is_read_as_a_whole_and_with_the_credentials_of_its_time() {
+    let app = TestApp::start().await;
+    let former = |name: &str, algorithm: &str| {
+        json!({"username": name, "enabled": true, "credentials": [{"type": "password", "hashedSaltedValue":
+            FORMER.1, "salt": FORMER.0, "hashIterations": 27_500, "algorithm": algorithm}]})
+    };
+    let bare = json!({"username": "bare", "enabled": false, "email": "bare@agency.test"});
+    let own = json!({"username": "own", "display_name": "Own", "enabled": true});
+    let realm = json!({"realm": "clinic", "users": [bare, former("former", "pbkdf2-sha256"), own]});
+    let answer = import(&app, &realm.to_string(), false).await;
+    assert_eq!(counts(&answer), [2, 0, 1], "{answer}");
+    assert_eq!(answer["results"][2]["error"], "enabled: unknown field `enabled`", "{answer}");
+    assert!(!app.account("bare").await.active);
+    assert_eq!(app.sign_in("former", PASSWORD).await.status, 201);
+}
+
+/// Salt and value of [`PASSWORD`] by PBKDF2 with SHA-256 and 27,500 rounds, 64 bytes, as Keycloak 4 stores them.
+const FORMER: (&str, &str) = (
+    "c2l4dGVlbiBieXRlcyBvZg==",
+    "0DEGq5J3aCm2wJp/qYP/QBsl5RqoOCsH8nAayyKbNcCPjJv7qArHRN9UsUzZSVfKgKkjsJ7+6kgFU8GB3fD9wg==",
+);

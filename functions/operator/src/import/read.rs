@@ -64,8 +64,8 @@ pub fn records(
     };
     let asked = format.and_then(Format::system);
     let native = matches!(format, Some(Format::JsonLines | Format::Csv));
-    let mapped = |record: Map<String, Value>, line| {
-        let system = if native { None } else { asked.or_else(|| System::of(&record)) };
+    let mapped = |record: Map<String, Value>, line, others| {
+        let system = if native { None } else { asked.or_else(|| System::of(&record, others)) };
         let account = match system {
             Some(system) => system.account(&record, firebase),
             None => Ok(record),
@@ -73,13 +73,14 @@ pub fn records(
         Record { line, account: account.map(|account| Value::Object(account).to_string()) }
     };
     if is_csv {
-        return csv_records(text, mapped);
+        return csv_records(text, |record, line| mapped(record, line, None));
     }
     if format != Some(Format::JsonLines)
         && let Some(users) = document(text)
     {
+        let others = users.iter().filter_map(Value::as_object).find_map(|user| System::of(user, None));
         let record = |(index, user)| match user {
-            Value::Object(user) => mapped(user, index + 1),
+            Value::Object(user) => mapped(user, index + 1, others),
             _ => Record { line: index + 1, account: Err("must be an object".to_owned()) },
         };
         return Ok(users.into_iter().enumerate().map(record).collect());
@@ -90,8 +91,8 @@ pub fn records(
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty());
     let record = |(index, line): (usize, &str)| match serde_json::from_str(line) {
-        Ok(Value::Object(user)) if !native => match System::of(&user).or(asked) {
-            Some(_) => mapped(user, index + 1),
+        Ok(Value::Object(user)) if !native => match System::of(&user, None).or(asked) {
+            Some(_) => mapped(user, index + 1, None),
             // The text itself, so that a message can name what is wrong in it.
             None => Record { line: index + 1, account: Ok(line.to_owned()) },
         },

@@ -54,8 +54,9 @@ const OWN: [&str; 9] = [
 ];
 
 impl System {
-    /// The system that wrote a record, by members that no other one writes.
-    pub(super) fn of(record: &Account) -> Option<Self> {
+    /// The system that wrote a record, by members that no other one writes. A record without any of them is of the system that wrote
+    /// the file's others, if there is one.
+    pub(super) fn of(record: &Account, others: Option<Self>) -> Option<Self> {
         let has = |members: &[&str]| members.iter().any(|member| record.contains_key(*member));
         // A record of Rekey's own members with one that it does not know is told so, and loses nothing.
         if has(&OWN) {
@@ -77,7 +78,7 @@ impl System {
         ]) {
             Some(Self::Auth0)
         } else {
-            None
+            others
         }
     }
 
@@ -209,12 +210,36 @@ fn keycloak(record: &Account) -> Result<Account, String> {
     ]))
 }
 
+/// A credential of Keycloak before version 8.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FormerCredential {
+    hashed_salted_value: String,
+    salt: String,
+    hash_iterations: u32,
+    #[serde(default = "pbkdf2")]
+    algorithm: String,
+}
+
+fn pbkdf2() -> String {
+    "pbkdf2".to_owned()
+}
+
+/// What a credential has, in either form.
+fn parts(credential: &Value) -> Option<(SecretData, CredentialData)> {
+    if let Ok(former) = serde_json::from_value::<FormerCredential>(credential.clone()) {
+        let FormerCredential { hashed_salted_value: value, salt, hash_iterations, algorithm } = former;
+        let data = CredentialData { hash_iterations, algorithm, additional_parameters: Map::new() };
+        return Some((SecretData { value, salt: Some(salt) }, data));
+    }
+    let data = |member| credential.get(member)?.as_str();
+    let secret = serde_json::from_str(data("secretData")?).ok()?;
+    Some((secret, serde_json::from_str(data("credentialData")?).ok()?))
+}
+
 /// The hash of a credential, as a text that names its algorithm.
 fn keycloak_hash(credential: &Value) -> Option<String> {
-    let data = |member| credential.get(member)?.as_str();
-    let secret: SecretData = serde_json::from_str(data("secretData")?).ok()?;
-    let CredentialData { hash_iterations, algorithm, additional_parameters } =
-        serde_json::from_str(data("credentialData")?).ok()?;
+    let (secret, CredentialData { hash_iterations, algorithm, additional_parameters }) = parts(credential)?;
     let salt = secret.salt?;
     let unpadded = |text: &str| Some(STANDARD_NO_PAD.encode(STANDARD.decode(text).ok()?));
     let (salt, value) = (unpadded(&salt)?, unpadded(&secret.value)?);

@@ -126,6 +126,11 @@ fn a_new_username_is_a_name() {
         "\u{2665}jane",
         "\u{5d0}a\u{5d1}",
         "x\u{2044}y",
+        ".",
+        "..",
+        "-",
+        "_",
+        "'",
         &"x".repeat(65),
     ] {
         assert!(NewUsername::parse(refused).is_err(), "{refused:?}");

@@ -20,6 +20,7 @@ const OTHER_ADDRESS: IdentifierError =
 const TOO_LONG: IdentifierError = IdentifierError::NoUsername("must have at most 64 characters");
 const HAS_SYNTAX: IdentifierError =
     IdentifierError::NoUsername("must not contain any of \" / \\ : ; , ? # % < > ( ) [ ]");
+const NO_LETTER: IdentifierError = IdentifierError::NoUsername("must have a letter or a digit");
 const NO_PRECIS: IdentifierError = IdentifierError::NoUsername(
     "must have only letters, digits, ASCII punctuation and single spaces (RFC 8265), and no invisible characters",
 );
@@ -75,7 +76,8 @@ pub struct Looks {
 }
 
 /// A username for an account that is to have it: a name of RFC 8265 (`UsernameCaseMapped`, with single spaces between its parts) of
-/// at most 64 code points, without the characters of an address's or a path's syntax; or the account's own email address.
+/// at most 64 code points, with a letter or a digit and without the characters of an address's or a path's syntax; or the account's
+/// own email address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 1, max_length = 254)]
@@ -101,6 +103,9 @@ impl NewUsername {
         }
         if name.contains(SYNTAX) || name.contains('"') {
             return Err(HAS_SYNTAX);
+        }
+        if !name.contains(char::is_alphanumeric) {
+            return Err(NO_LETTER);
         }
         let precis = UsernameCaseMapped::new();
         if name.split(' ').all(|part| precis.enforce(part).is_ok()) { Ok(Self(name)) } else { Err(NO_PRECIS) }
