@@ -86,9 +86,9 @@ impl Operation for VerifyCode {
 /// Exchanges a verification code for a token
 ///
 /// The caller sends the code from the mail together with the `request_id` of the request for it. `POST /v1/password/reset` takes
-/// the token for 15 minutes. A code can be exchanged once. At most five codes are compared for a request, whether or not an
-/// account has the identifier. After the fifth code, after the exchange, and after the code has expired, every code gets the
-/// answer 410.
+/// the token for 15 minutes. A code can be exchanged once. A number of another length than the practice's codes is refused with 400,
+/// and is not compared. At most five codes are compared for a request, whether or not an account has the identifier. After the fifth
+/// code, after the exchange, and after the code has expired, every code gets the answer 410.
 #[utoipa::path(post, path = "/v1/password/verify-code", impl_for = VerifyCode, operation_id = "verifyCode", tag = "recovery",
     request_body = VerifyCodeRequest,
     responses(
