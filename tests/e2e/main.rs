@@ -45,6 +45,7 @@ mod mail_events;
 mod mail_limits;
 mod mail_marks;
 mod names;
+mod open_tickets;
 mod operator;
 mod outbox;
 mod permissions;

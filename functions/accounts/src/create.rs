@@ -46,7 +46,10 @@ pub struct NewAccount {
     pub role: Option<Role>,
     /// The language of the account's mails, as a tag of BCP 47 such as `es-MX`. It is kept as it is given. Mails are in the nearest
     /// language that they are written in. The default is the practice's language.
-    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
+    #[schema(
+        max_length = 35,
+        pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$"
+    )]
     pub locale: Option<String>,
     /// Whether an invitation is mailed. The default is true when there is an `email`. True without an `email` is refused.
     pub invite: Option<bool>,

@@ -158,7 +158,10 @@ pub struct Practice {
     pub time_zone: String,
     /// The language of mails to accounts that have no language of their own, as a tag of BCP 47 such as `es-MX`. Mails are
     /// in English when they are not written in it.
-    #[schema(max_length = 35, pattern = "^[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8})*([.@].*)?$")]
+    #[schema(
+        max_length = 35,
+        pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$"
+    )]
     pub locale: String,
     /// The addresses of the practice's two portals.
     pub portals: Portals,
@@ -192,24 +195,26 @@ pub const LOCALES: [&str; 2] = ["en", "es"];
 const LONGEST_LOCALE: usize = 35;
 
 /// Checks that a locale is a language tag (BCP 47), in any case and also with underscores, as other systems export it, or as Unix
-/// writes it. It may be
-/// of a language that has no mails yet. No locale is valid too.
+/// writes it. It may be of a language that has no mails yet. No locale is valid too.
 ///
 /// # Errors
 /// The rule, as a text for the person who entered the locale.
 pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
-    let is_tag = |tag: &str| {
+    let is_part =
+        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_tag = |whole: &str| {
         // Unix writes the encoding and a variant behind it: `en_US.UTF-8`, `es_ES@euro`.
-        let mut parts = tag.split(['.', '@']).next().unwrap_or_default().split(['-', '_']);
+        let (tag, behind) = whole.split_at(whole.find(['.', '@']).unwrap_or(whole.len()));
+        let mut parts = tag.split(['-', '_']).peekable();
         let language = parts.next().unwrap_or_default();
-        let is_language =
-            (2..=8).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphabetic());
-        // `x-…` is a tag for private use, and `i-…` one of before the registry.
-        let is_language = is_language || tag.len() > 2 && ["x", "i", "X", "I"].contains(&language);
-        let is_part = |part: &str| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        };
-        tag.len() <= LONGEST_LOCALE && is_language && parts.all(is_part)
+        let is_language = language.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && match language.len() {
+                // `x-…` is a tag for private use, and `i-…` one of before the registry.
+                1 => "xXiI".contains(language) && parts.peek().is_some(),
+                length => (2..=8).contains(&length),
+            };
+        let is_plain = behind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
+        whole.len() <= LONGEST_LOCALE && is_language && parts.all(is_part) && is_plain
     };
     if locale.is_none_or(is_tag) { Ok(()) } else { Err(LOCALE_RULE) }
 }

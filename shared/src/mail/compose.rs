@@ -240,7 +240,7 @@ fn inert(words: &str) -> String {
     let dotted = words.char_indices().any(|(at, c)| {
         c == '.' && letters(&words[at + 1..]) > 1 && words[..at].ends_with(char::is_alphanumeric)
     });
-    if words.contains('@') || !dotted && !words.contains("://") {
+    if !dotted && !words.contains("://") {
         return words;
     }
     words
@@ -321,7 +321,10 @@ impl SupportFacts {
 
 impl<'a> LinkFacts<'a> {
     fn of(link: &Link<'a>) -> Self {
-        Self { username: inert(link.username), url: link.url }
+        // A username with an @ is the address of the mail's own owner.
+        let is_address = link.username.contains('@');
+        let username = if is_address { without_controls(link.username) } else { inert(link.username) };
+        Self { username, url: link.url }
     }
 }
 

@@ -90,9 +90,9 @@ impl Store {
     /// code's time has not passed, fewer than five attempts are counted, the right code has not been exchanged, its codes have
     /// `length` digits, and the latest mark is another.
     ///
-    /// [`CodeCount::Closed`] means that no code is compared for this id: it is of no request for a code, or the condition failed. The mark is
-    /// random and belongs to one attempt. When the reply to the update is lost, the update is sent again and fails; the mark on
-    /// the request then shows that this attempt has been counted already, and the request is returned all the same. One round
+    /// [`CodeCount::Closed`] means that no code is compared for this id: it is of no request for a code, or the condition failed. The
+    /// mark is random and belongs to one attempt. When the reply to the update is lost, the update is sent again and fails; the mark
+    /// on the request then shows that this attempt has been counted already, and the request is returned all the same. One round
     /// trip.
     pub async fn count_code(
         &self,

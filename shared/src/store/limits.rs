@@ -133,9 +133,7 @@ impl Store {
         }
         Ok(self.update_alone(count_in_windows(&key, &mails::TO_MAILBOX, at)).await?.is_written())
     }
-}
 
-impl Store {
     /// The seconds until a member of staff may ask for usernames again, if too many were refused to them. One round trip.
     pub async fn wait_for_names(&self, staff: AccountId, now: Timestamp) -> Result<Option<u64>, StoreError> {
         let key = keys::refused_names(&Subject::names_refused_to(staff));

@@ -48,7 +48,8 @@ impl Store {
     ///   or it has none.
     /// - Each origin of its portals is put. Each that only the former settings have is deleted.
     /// - The event is put, and the outbox items of the mails about it. Condition: none exists.
-    /// - The account of the member of staff is checked, if one does it. Condition: it is open, and its role and its session epoch are as read.
+    /// - The account of the member of staff is checked, if one does it. Condition: it is open, and its role and its session epoch are
+    ///   as read.
     ///
     /// A refusal means that the settings have been replaced since they were read, or that the member of staff has been closed,
     /// signed out or given another role; nothing is written. One round trip.

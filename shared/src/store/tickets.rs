@@ -3,9 +3,9 @@
 //! **A guard caps open tickets.** Two mailers that each see one open link would together make three. So each issue by the mailer
 //! raises a number in the account's ticket partition, which must be as it was read. By self-service, two links in the first half of
 //! their lives and one code's ticket may be open for an account. With two such links open, the newest is sent again; with a code's
-//! ticket open, the next code leads to it too. So a flood of requests piles no tickets up, and the person still gets a mail that works. Each kind is counted
-//! by itself, because neither can stand in for the other: a code's ticket has no token that could be mailed. Under a common cap,
-//! a flood of links would leave no room for a code's ticket, and the reverse.
+//! ticket open, the next code leads to it too. So a flood of requests piles no tickets up, and the person still gets a mail that
+//! works. Each kind is counted by itself, because neither can stand in for the other: a code's ticket has no token that could be
+//! mailed. Under a common cap, a flood of links would leave no room for a code's ticket, and the reverse.
 
 use std::collections::HashMap;
 
@@ -23,8 +23,7 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{self, AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
-use crate::store::limits::CountedMail;
-use crate::store::limits::forget_sign_ins;
+use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Range, Write, equals, lacks};
@@ -187,16 +186,15 @@ impl Store {
     ///   credential version, session epoch, password and `mail` are as read, and each login is the account's.
     /// - The ticket is put. Condition: it does not exist.
     /// - The event is put, and the outbox item of the mail, if one is due. Condition: neither exists.
+    /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
+    ///   are as read.
+    /// - If a mail is due, it is counted for the member of staff, for the account and for its mailbox. Condition: every window has
+    ///   room.
     ///
     /// The account changes when its owner is invited for the first time, and when a temporary password is issued. A copied link's
     /// ticket has the digest of its token. The ticket of a mailed link gets it from the mailer ([`Store::record_link`]), so that
     /// the member of staff who issues it cannot open it. With a temporary password, the account names its ticket, an earlier
     /// temporary password is void from then on, and by the practice's policy the current password goes and every session ends.
-    ///
-    /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
-    ///   are as read.
-    /// - If a mail is due, it is counted for the member of staff, for the account and for its mailbox. Condition: every window has
-    ///   room.
     ///
     /// [`Issuance::Limited`] means that a window is full, and [`Issuance::Outrun`] that the account, or the rights of the member of
     /// staff, have changed since they were read; nothing is written in either case. One round trip.

@@ -71,18 +71,16 @@ impl Reader {
     /// counts every item of it.
     pub(super) async fn shards(&mut self) -> Result<Found, Error> {
         let known = if self.stream.is_empty() { None } else { self.describe(&self.stream).await? };
-        let (stream, described) = match known {
-            Some(described) if !described.is_over => (self.stream.clone(), Some(described)),
-            known => {
-                let latest = self.find_stream().await?;
-                let is_known = latest == self.stream;
-                let described =
-                    if is_known && known.is_some() { known } else { self.describe(&latest).await? };
-                (latest, described)
-            }
+        if let Some(Described { shards, is_over: false }) = known {
+            return Ok(Found { stream: self.stream.clone(), is_another_stream: false, shards });
+        }
+        let stream = self.find_stream().await?;
+        let is_another_stream = self.stream != stream;
+        let described = match known {
+            Some(known) if !is_another_stream => Some(known),
+            _ => self.describe(&stream).await?,
         };
         let Described { shards, .. } = described.ok_or_else(|| Error::NoStream(self.table.clone()))?;
-        let is_another_stream = self.stream != stream;
         self.stream.clone_from(&stream);
         Ok(Found { stream, is_another_stream, shards })
     }

@@ -57,7 +57,7 @@ pub struct AccountPatch {
     pub role: Option<Role>,
     /// The language of mails to the account, as a tag of BCP 47 such as `es-MX`. `null` stands for the practice's language.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 35, pattern = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")]
+    #[schema(value_type = Option<String>, max_length = 35, pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$")]
     pub locale: Option<Option<String>>,
 }
 

@@ -32,7 +32,7 @@ impl Domain {
     }
 }
 
-/// Who mails may come from: an address, or `*@` and a domain for every address of just that domain.
+/// An address that mails may come from; or `*@` and a domain, for all addresses of that domain and none below it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(into = "String", try_from = "String")]
 #[schema(value_type = String)]

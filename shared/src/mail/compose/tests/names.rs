@@ -58,9 +58,12 @@ fn a_name_becomes_no_link_and_is_otherwise_as_it_was_written() {
         ("A. B. Smith", "A. B. Smith"),
         ("A/B: the clinic", "A/B: the clinic"),
         ("+1 555.0100.x", "+1 555.\u{2060}0100.\u{2060}x"),
-        ("ann@mail.test", "ann@mail.test"),
+        (
+            "Write to https://evil.test/@",
+            "Write to https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}test/\u{2060}@",
+        ),
     ] {
-        let links = [Link { username: written, ..JANE }];
+        let links = [Link { username: &written.replace('@', ""), ..JANE }];
         let support = Support { phone: Some(written), ..NO_SUPPORT };
         let named = Letter {
             links: &links,
@@ -69,7 +72,11 @@ fn a_name_becomes_no_link_and_is_otherwise_as_it_was_written() {
             ..letter(Kind::ResetLink, Language::English)
         };
         let mail = compose(&named).unwrap();
-        assert!(mail.text.contains(&format!("Username: {shown}\n")), "{written}: {}", mail.text);
+        assert!(
+            mail.text.contains(&format!("Username: {}\n", shown.replace('@', ""))),
+            "{written}: {}",
+            mail.text
+        );
         assert!(mail.text.contains(&format!("Phone: {shown}\n")), "{written}: {}", mail.text);
         let html = shown.replace('\'', "&#39;");
         assert!(mail.html.contains(&html), "{written}: {}", mail.html);
@@ -78,4 +85,12 @@ fn a_name_becomes_no_link_and_is_otherwise_as_it_was_written() {
             "{written}"
         );
     }
+}
+
+#[test]
+fn a_username_that_is_its_owners_address_is_shown_as_it_is() {
+    let links = [Link { username: "ann.lee@mail.test", ..JANE }];
+    let mail = compose(&Letter { links: &links, ..letter(Kind::ResetLink, Language::English) }).unwrap();
+    assert!(mail.text.contains("Username: ann.lee@mail.test\n"), "{}", mail.text);
+    assert!(mail.html.contains("ann.lee@mail.test"), "{}", mail.html);
 }
