@@ -3,7 +3,7 @@
 use http::StatusCode;
 use rekey::domain::challenge::Holder;
 use rekey::http::call::Call;
-use rekey::http::problem::{ErrorCode, Problem};
+use rekey::http::problem::{ErrorCode, Member, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
@@ -86,8 +86,8 @@ impl Operation for VerifyCode {
 /// Exchanges a verification code for a token
 ///
 /// The caller sends the code from the mail together with the `request_id` of the request for it. `POST /v1/password/reset` takes
-/// the token for 15 minutes. A code can be exchanged once. A number of another length than the practice's codes is refused with 400,
-/// and is not compared. At most five codes are compared for a request, whether or not an account has the identifier. After the fifth
+/// the token for 15 minutes. A code can be exchanged once. A number of another length than the practice's codes is wrong, and costs no
+/// attempt. At most five codes are compared for a request, whether or not an account has the identifier. After the fifth
 /// code, after the exchange, and after the code has expired, every code gets the answer 410.
 #[utoipa::path(post, path = "/v1/password/verify-code", impl_for = VerifyCode, operation_id = "verifyCode", tag = "recovery",
     request_body = VerifyCodeRequest,
@@ -103,8 +103,8 @@ pub async fn verify_code(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let counted = deps.store.count_code(asked.request_id, code.length(), mark, deps.ambient.now()).await?;
     let request = match &counted {
         CodeCount::Counted(request) => Some(request),
-        CodeCount::OtherLength(digits) => {
-            return Err(Problem::invalid("code", &format!("must have {digits} digits")));
+        CodeCount::OtherLength { attempts_left } => {
+            return Err(Problem::new(ErrorCode::InvalidCode).with(Member::AttemptsLeft, *attempts_left));
         }
         CodeCount::Closed => None,
     };

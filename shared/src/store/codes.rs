@@ -58,8 +58,11 @@ pub enum Exchange {
 pub enum CodeCount {
     /// It has been counted. This is its request.
     Counted(Box<OutboxItem>),
-    /// It cannot be the request's code, which has so many digits. It is not counted.
-    OtherLength(u32),
+    /// It cannot be the request's code, which has another number of digits. It is not counted.
+    OtherLength {
+        /// The number of codes that will still be compared.
+        attempts_left: u64,
+    },
     /// No code is compared for the request any more, or there is none.
     Closed,
 }
@@ -114,7 +117,7 @@ impl Store {
         Ok(match request.challenge() {
             Some(challenge) if challenge.latest == Some(mark) => CodeCount::Counted(Box::new(request)),
             Some(challenge) if challenge.is_open(now) && challenge.length != length => {
-                CodeCount::OtherLength(challenge.length)
+                CodeCount::OtherLength { attempts_left: challenge.attempts_left() }
             }
             _ => CodeCount::Closed,
         })
