@@ -15,6 +15,7 @@ pub mod permission;
 pub mod practice;
 pub mod question;
 pub mod session;
+pub mod spray;
 pub mod text;
 pub mod ticket;
 pub mod typed_password;

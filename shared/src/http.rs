@@ -9,6 +9,7 @@ pub mod cors;
 mod document;
 mod gateway;
 mod headers;
+pub mod page;
 pub mod problem;
 pub mod reply;
 pub mod route;

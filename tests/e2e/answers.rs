@@ -117,7 +117,8 @@ async fn failing_dependencies_cost_no_answer_and_leave_nothing_half_done() {
     let question =
         async || app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await.question;
     let before = question().await;
-    for (operation, times) in [("UpdateItem", 3), ("GetItem", 3), ("TransactWriteItems", 3)] {
+    for (operation, times) in [("UpdateItem", 6), ("GetItem", 6), ("TransactWriteItems", 3)] {
+        app.clock.advance(std::time::Duration::from_secs(1));
         app.seam.inject("change-password", operation, times, crate::support::seam::Fault::Down);
         let reply = app.send(put(&session, &body)).await;
         assert_eq!(reply.outcome(), (503, "unavailable".to_owned()), "{operation}");

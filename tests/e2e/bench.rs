@@ -27,10 +27,18 @@ use support::{Reply, TestApp, password_hash};
 const PAIRS: usize = 300;
 /// The accounts of each kind where a comparison takes long.
 const FEW: usize = 40;
+/// The accounts of each shared address.
+const SHARING: usize = 300;
+/// One source asks for everything.
+const LIFTED: [(&str, &str); 3] = [
+    ("REKEY_FORGOT_PER_ADDRESS_HOUR", "0"),
+    ("REKEY_FAILURES_PER_ADDRESS_HOUR", "0"),
+    ("REKEY_FAILURES_PER_PRACTICE_HOUR", "0"),
+];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let app = TestApp::start_with(&[("REKEY_FORGOT_PER_ADDRESS_HOUR", "0")]).await;
+    let app = TestApp::start_with(&LIFTED).await;
     app.create_practice("agency", json!({})).await;
     let account = |n| {
         json!({"username": format!("known{n:03}"), "email": format!("known{n:03}@agency.test"), "display_name": "K",
@@ -62,9 +70,29 @@ async fn main() {
     })
     .await;
 
+    compare_shared().await;
     for (family, hash) in imported_hashes() {
         compare_imported(family, &hash).await;
     }
+}
+
+/// A failed sign-in by an address that many accounts share, and by one that none has.
+async fn compare_shared() {
+    let app = TestApp::start_with(&LIFTED).await;
+    app.create_practice("agency", json!({})).await;
+    for n in 0..FEW {
+        let account = |m| {
+            json!({"username": format!("sharing{n}x{m}"), "email": format!("known{n:03}@agency.test"), "display_name": "S",
+                "password_hash": password_hash()})
+        };
+        app.import("agency", &(0..SHARING).map(account).collect::<Vec<_>>()).await;
+    }
+    app.sign_in("warm-up", "wrong").await;
+    let what = format!("sign-in, wrong password, an address of {SHARING} accounts");
+    compare_pairs(&what, &app, (FEW, 401), async |app, identifier| {
+        app.sign_in(&format!("{identifier}@agency.test"), "wrong").await
+    })
+    .await;
 }
 
 /// A hash of each family with a cost that its systems have, of a password that is not the one that is tried.
@@ -84,7 +112,7 @@ fn imported_hashes() -> Vec<(&'static str, String)> {
 /// A failed sign-in at a practice that has imported hashes of one family beside its own: with such a hash, with one of Rekey's, and
 /// without an account.
 async fn compare_imported(family: &str, hash: &str) {
-    let app = TestApp::start_with(&[]).await;
+    let app = TestApp::start_with(&LIFTED).await;
     app.create_practice("agency", json!({})).await;
     let own = serde_json::to_value(native_hash(&app).await).unwrap();
     let account = |kind: &str, n: usize, hash: &serde_json::Value| json!({"username": format!("{kind}{n:03}"), "display_name": "K", "password_hash": hash});
@@ -141,8 +169,17 @@ async fn native_hash(app: &TestApp) -> rekey::secrets::password::PasswordHash {
 }
 
 async fn compare(what: &str, app: &TestApp, status: u16, call: impl AsyncFn(&TestApp, &str) -> Reply) {
+    compare_pairs(what, app, (PAIRS, status), call).await;
+}
+
+async fn compare_pairs(
+    what: &str,
+    app: &TestApp,
+    (pairs, status): (usize, u16),
+    call: impl AsyncFn(&TestApp, &str) -> Reply,
+) {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for n in 0..PAIRS {
+    for n in 0..pairs {
         // Either goes first as often, so that neither gains from the other's warmth.
         let mut pair = [(format!("known{n:03}"), &mut known), (format!("other{n:03}"), &mut unknown)];
         if n % 2 == 1 {
@@ -156,7 +193,7 @@ async fn compare(what: &str, app: &TestApp, status: u16, call: impl AsyncFn(&Tes
         }
     }
     let (known, unknown) = (summary(known), summary(unknown));
-    println!("{what}, {} interleaved requests", 2 * PAIRS);
+    println!("{what}, {} interleaved requests", 2 * pairs);
     println!("  known   median {:6.3} ms   p95 {:6.3} ms   mean {:6.3} ms", known.0, known.1, known.2);
     println!("  unknown median {:6.3} ms   p95 {:6.3} ms   mean {:6.3} ms", unknown.0, unknown.1, unknown.2);
     println!("  unknown / known: median {:.3}, mean {:.3}", unknown.0 / known.0, unknown.2 / known.2);

@@ -26,13 +26,14 @@ async fn seen(app: &TestApp, call: impl Future<Output = Reply>) -> Seen {
     (reply.outcome(), reply.headers.clone(), members.collect(), calls)
 }
 
-/// The names in a request and its expressions, without the values; an event's account and ticket are only in its own item.
+/// The names in a request and its expressions, without the values. An event's account and ticket are only in its own item. What is
+/// written in the place of an event that nobody has has an end, and other names of the same length for its places in the logs.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let hidden = ["account", "portal", "ticket"];
+            let hidden = ["account", "portal", "ticket", "expires_at"];
             let members = map.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
-            members.map(|(name, value)| (name.clone(), shape(value))).collect()
+            members.map(|(name, value)| (name.replace("_not", "_log"), shape(value))).collect()
         }
         Value::Array(values) => values.iter().map(shape).collect(),
         Value::String(text) if text.starts_with("SET") || text.contains("challenge") => value.clone(),

@@ -1,10 +1,11 @@
 //! T2, L1: nobody gets more codes than an identifier may have, and a flood of requests does not lock out the account's
 //! owner.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rekey::platform::clock::hours;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::codes::{token_of, verify_from};
 use crate::support::demo::at;
@@ -138,4 +139,46 @@ async fn a_flood_of_requests_and_guesses_leaves_the_victims_own_code_working() {
     token_of(&app.verify(&later, &fresh).await);
     let token = token_of(&app.verify(&own, &code).await);
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+}
+
+/// The lengths of the codes that requests of a practice wait for.
+async fn lengths(app: &TestApp) -> BTreeMap<u64, usize> {
+    let mut lengths = BTreeMap::new();
+    for item in app.dump().await.iter().filter(|item| item.contains("\"pk\":\"REQUEST#")) {
+        let item: Value = serde_json::from_str(item).unwrap();
+        if let Some(length) = item["challenge"]["length"].as_u64() {
+            *lengths.entry(length).or_default() += 1;
+        }
+    }
+    lengths
+}
+
+#[tokio::test]
+async fn a_practice_mails_few_short_codes_a_day_and_nobody_is_refused() {
+    let app = at("agency", json!({"code_length": 6})).await;
+    let ask = async |n: usize| {
+        let body = json!({"practice": "agency", "identifier": format!("name{n}"), "method": "code"});
+        let ip = format!("198.51.{}.{}", n / 200, n % 200 + 1);
+        let reply = app.send(HttpEvent::new("POST", "/v1/password/forgot").at_ip(&ip).json(&body)).await;
+        assert_eq!(reply.status, 202, "{n}");
+    };
+    let digits = |code: &str| code.chars().filter(char::is_ascii_digit).count();
+    let (request, code) = app.code_for("jane").await;
+    assert_eq!(digits(&code), 6, "as the practice has chosen");
+    assert_eq!(app.verify(&request, &code).await.status, 200);
+    for n in 0..900 {
+        ask(n).await;
+    }
+    let lengths_of_a_day = lengths(&app).await;
+    let short = lengths_of_a_day[&6];
+    assert!((400..=512).contains(&short) && lengths_of_a_day[&8] == 901 - short, "{lengths_of_a_day:?}");
+    app.seam.forget();
+    ask(900).await;
+    assert_eq!(app.seam.counts("forgot-password")["TransactWriteItems"], 1, "the first is remembered");
+    let (request, code) = app.code_for("sam").await;
+    assert_eq!(digits(&code), 8, "{lengths_of_a_day:?}");
+    assert_eq!(app.verify(&request, "123456").await.json()["attempts_left"], 5);
+    assert_eq!(app.verify(&request, &code).await.status, 200);
+    app.clock.advance(hours(24));
+    assert_eq!(digits(&app.code_for("lily").await.1), 6, "another day");
 }

@@ -1,12 +1,11 @@
 //! R2 and the contract: shapes, headers, errors, the OpenAPI document and the sample events.
 
-use std::path::{Path, PathBuf};
-
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
 use crate::support::routes;
+use crate::support::samples::{HTTP_FUNCTIONS, is_request, samples};
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, function_of};
 
 /// A path of the contract, with the methods that it has, and a body that is fine where one is wanted.
@@ -183,42 +182,6 @@ async fn a_body_in_base64_is_a_body() {
     let reply = app.send_value(value).await;
     assert_eq!(reply.outcome(), (400, "malformed_json".to_owned()));
 }
-
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-/// Every sample event of a function: name and content.
-pub fn samples(function: &str) -> Vec<(String, Value)> {
-    let folder = root().join("events").join(function);
-    let mut samples: Vec<(String, Value)> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
-            (path.file_stem().unwrap().to_str().unwrap().to_owned(), serde_json::from_str(&text).unwrap())
-        })
-        .collect();
-    samples.sort_by(|one, other| one.0.cmp(&other.0));
-    assert!(samples.len() >= 4, "{function} has sample events");
-    samples
-}
-
-/// Not an invocation without the gateway.
-fn is_request((_, event): &(String, Value)) -> bool {
-    event.get("requestContext").is_some()
-}
-
-pub const HTTP_FUNCTIONS: [&str; 8] = [
-    "accounts",
-    "activity",
-    "admin-link",
-    "change-password",
-    "forgot-password",
-    "reset-password",
-    "sessions",
-    "verify-code",
-];
 
 #[tokio::test]
 async fn every_http_sample_event_gets_the_status_in_its_name() {

@@ -152,6 +152,7 @@ async fn a_portals_page_can_read_every_answer_with_its_headers() {
         assert!(is_open_to(&reply, PORTAL), "{reply:?}");
         assert!(reply.headers.contains_key(header), "{header}: {reply:?}");
     }
+    app.clock.advance(Duration::from_secs(1));
     app.seam.inject("sessions", "UpdateItem", 3, Fault::Down);
     let reply = app.send(get("/v1/account").bearer(&session).header("origin", PORTAL)).await;
     assert_eq!(reply.outcome(), (503, "unavailable".to_owned()));

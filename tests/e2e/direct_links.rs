@@ -86,7 +86,10 @@ async fn a_request_by_way_of_the_gateway_is_answered_as_one() {
     let path = format!("{ACCOUNTS}/{id}/tickets");
     let asked = HttpEvent::new("GET", &path).bearer(&member.session).into_value();
     let answer = app.invoke_admin_link(asked).await.unwrap();
-    assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("{\"tickets\":[]}")));
+    assert_eq!(
+        (&answer["statusCode"], &answer["body"]),
+        (&json!(200), &json!("{\"tickets\":[],\"next_cursor\":null}"))
+    );
     let anonymous = app.invoke_admin_link(HttpEvent::new("GET", &path).into_value()).await.unwrap();
     assert_eq!(anonymous["statusCode"], 401);
 }

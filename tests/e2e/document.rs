@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
-use crate::contract::root;
 use crate::support::document::{Examples, api, complete, references, text_of};
 use crate::support::event::HttpEvent;
 use crate::support::examples::Recorder;
 use crate::support::routes;
+use crate::support::template::root;
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, demo_accounts, other_than, token_in};
 
 /// `REKEY_WRITE_OPENAPI=1 cargo test -p rekey-tests openapi` writes the document anew.

@@ -60,7 +60,7 @@ fn members(value: &Value) -> Value {
 #[tokio::test]
 async fn a_failed_sign_in_answers_and_works_alike_for_every_identifier() {
     let app = TestApp::start().await;
-    let first = app.sign_in("jane", "not the password").await;
+    let first = app.sign_in("zoe", "not the password").await;
     assert_eq!(first.outcome(), (401, "invalid_credentials".to_owned()));
     let mut work = None;
     for identifier in IDENTIFIERS {

@@ -327,3 +327,50 @@ async fn an_account_that_changes_while_it_is_helped_gets_no_stale_ticket() {
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
     assert_eq!(app.sign_in("new@agency.test", NEW_PASSWORD).await.status, 201);
 }
+
+#[tokio::test]
+async fn tickets_and_sessions_are_listed_a_page_at_a_time() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let jane = app.account("jane").await.id;
+    let tickets = format!("{ACCOUNTS}/{jane}/tickets");
+    for _ in 0..5 {
+        let body = json!({"expires_at": TOMORROW, "deliver": "copy"});
+        let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links")).json(&body);
+        assert_eq!(member.send(issue).await.status, 201);
+    }
+    let mut session = String::new();
+    for _ in 0..5 {
+        session = app.session_of("jane", PASSWORD).await;
+    }
+    for (path, list, bearer) in
+        [(tickets.as_str(), "tickets", &member.session), ("/v1/sessions", "sessions", &session)]
+    {
+        let get = async |query: &str| app.send(HttpEvent::new("GET", path).query(query).bearer(bearer)).await;
+        let ids = |page: &Value| -> Vec<String> {
+            page[list]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|entry| entry["id"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let all = get("").await.json();
+        assert_eq!((ids(&all).len(), &all["next_cursor"]), (5, &Value::Null), "{list}");
+        let (mut found, mut query) = (Vec::new(), "limit=2".to_owned());
+        loop {
+            let page = get(&query).await.json();
+            assert!(ids(&page).len() <= 2, "{page}");
+            found.extend(ids(&page));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            query = format!("limit=2&cursor={next}");
+        }
+        assert_eq!(found, ids(&all), "{list}: the newest first, each once");
+        let mut sorted = found.clone();
+        sorted.sort_by(|one, other| other.cmp(one));
+        assert_eq!(found, sorted, "{list}");
+        for query in ["limit=0", "limit=101", "limit=x", "cursor=x", "page=2", "limit=2&limit=2"] {
+            assert_eq!(get(query).await.outcome(), (400, "invalid_request".to_owned()), "{list} {query}");
+        }
+    }
+}

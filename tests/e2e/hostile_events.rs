@@ -2,48 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::{HTTP_FUNCTIONS, samples};
 use crate::support::TestApp;
 use crate::support::event::HttpEvent;
-
-/// What takes the place of a member.
-fn hostile() -> Vec<Value> {
-    let text = [
-        "",
-        " ",
-        "\"<>\u{7f}\u{0}",
-        "ht tp",
-        "[::1",
-        "a:b@c:99999999",
-        "%",
-        "%f0%9f",
-        "\u{202e}é\u{feff}",
-        "{",
-        "-1",
-        "00000000000000000000000000",
-        "9999-99-99T99:99:99Z",
-    ];
-    let text = text.into_iter().map(Value::from).chain([json!("x".repeat(70_000))]);
-    let nested = (0..100).fold(json!(1), |inner, _| json!([inner]));
-    text.chain([json!(null), json!(-1), json!(1e300), json!(true), json!([]), json!({}), nested]).collect()
-}
-
-/// The places of a JSON text's members, those of the members within them too.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
-    let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
-    let inner: Vec<(String, &Value)> = match value {
-        Value::Object(members) => members.iter().map(|(name, value)| (escaped(name), value)).collect(),
-        Value::Array(items) => {
-            items.iter().enumerate().map(|(place, value)| (place.to_string(), value)).collect()
-        }
-        _ => Vec::new(),
-    };
-    for (name, value) in inner {
-        let place = format!("{at}/{name}");
-        places(value, &place, found);
-        found.push(place);
-    }
-}
+use crate::support::hostile::{Fuzzed, hostile, places};
+use crate::support::samples::{HTTP_FUNCTIONS, OTHER_FUNCTIONS, samples};
+use crate::support::template::root;
 
 /// Every event that differs from this one in one member.
 fn siblings(event: &Value) -> Vec<Value> {
@@ -81,7 +44,7 @@ async fn every_event_that_differs_in_one_member_is_answered() {
 #[tokio::test]
 async fn what_is_not_a_request_fails_and_does_not_panic() {
     let app = TestApp::start().await;
-    for function in ["mailer", "mail-events", "operator", "admin-link"] {
+    for function in OTHER_FUNCTIONS {
         for (_, event) in samples(function) {
             for event in siblings(&event) {
                 app.invoke(function, event).await;
@@ -112,5 +75,18 @@ async fn no_header_and_no_query_leads_to_a_url() {
         event["rawPath"] = json!(path);
         let answer = app.invoke("forgot-password", event).await.unwrap();
         assert_eq!(answer["statusCode"], 404, "{path}");
+    }
+}
+
+/// What the fuzzer has kept: each input that reached code which none before it had reached.
+#[tokio::test]
+async fn the_corpus_of_the_fuzzer_is_answered() {
+    let app = Fuzzed::start().await;
+    let corpus = std::fs::read_dir(root().join("tests/fuzz/corpus")).unwrap();
+    let mut inputs: Vec<_> = corpus.map(|entry| entry.unwrap().path()).collect();
+    inputs.sort();
+    assert!(inputs.len() > 100, "{}", inputs.len());
+    for input in inputs {
+        app.run(&std::fs::read(&input).unwrap()).await;
     }
 }

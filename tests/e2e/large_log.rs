@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, PutRequest, ReturnConsumedCapacity, StreamSpecification, WriteRequest,
 };
 use rekey::domain::practice::Portal;
+use rekey::platform::ids::EventId;
 
 use crate::support::TestApp;
 use crate::support::change_log::{CHANGES, changes};
@@ -24,10 +25,11 @@ async fn a_large_log_is_read_a_page_at_a_time() {
     fill(&app, 1_000, 100, &staff.to_string()).await;
     let client = "01KAMJ5PYG0000000000000007";
     for (query, most) in [
-        ("limit=50".to_owned(), 51),
-        ("limit=100&from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z".to_owned(), 101),
+        // A log of many writers is in 32 partitions, and an eighth of the page and four are read of each.
+        ("limit=50".to_owned(), 32 * 10),
+        ("limit=100&from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z".to_owned(), 32 * 16),
         (format!("limit=10&actor={staff}"), 11),
-        ("limit=25&type=user_updated".to_owned(), 26),
+        ("limit=25&type=user_updated".to_owned(), 32 * 7),
         // Casey has done half of it all, and a tenth of what is done are updates.
         (format!("limit=10&actor={staff}&type=user_updated"), 300),
     ] {
@@ -82,6 +84,8 @@ async fn fill(app: &TestApp, accounts: u32, each: u32, staff: &str) {
         let action = if n % 10 == 0 { "user_updated" } else { "authn_token_created" };
         let who = if n % 20 < 11 && n % 20 != 9 { staff } else { "system" };
         let actor = if who == "system" { "system" } else { "staff" };
+        let shard = format!("{:02}", id.parse::<EventId>().unwrap().random() % 32);
+        let acts = if who == "system" { format!("system#{shard}") } else { who.to_owned() };
         let mut item: HashMap<String, AttributeValue> = [
             ("pk", format!("EVENT#{account}")),
             ("sk", id.clone()),
@@ -91,9 +95,9 @@ async fn fill(app: &TestApp, accounts: u32, each: u32, staff: &str) {
             ("actor", actor.to_owned()),
             ("account", account),
             ("portal", "client".to_owned()),
-            ("practice_log", "LOG#agency".to_owned()),
-            ("actor_log", format!("ACTOR#agency#{who}")),
-            ("action_log", format!("ACTION#agency#{action}")),
+            ("practice_log", format!("LOG#agency#{shard}")),
+            ("actor_log", format!("ACTOR#agency#{acts}")),
+            ("action_log", format!("ACTION#agency#{action}#{shard}")),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), text(&value)))

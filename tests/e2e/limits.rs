@@ -250,7 +250,11 @@ async fn a_flood_of_forgot_locks_nothing_and_leaves_a_way_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_guesses_cannot_outrun_the_count() {
-    let app = TestApp::start().await;
+    // The name's own count alone.
+    let limits = ["REKEY_FAILURES_PER_ADDRESS_HOUR", "REKEY_FAILURES_PER_PRACTICE_HOUR"];
+    let app = TestApp::start_with(&limits.map(|name| (name, "0"))).await;
+    app.create_practice("agency", json!({})).await;
+    app.import("agency", &crate::support::demo_accounts("agency")).await;
     let replies = join_all((0..60).map(|n| {
         let app = &app;
         async move { app.sign_in("jane", &format!("guess {n}")).await }

@@ -191,7 +191,7 @@ async fn http_on_this_machine_is_refused_unless_the_deployment_says_otherwise() 
     let app = TestApp::start().await;
     assert_eq!(patch(&app, "agency", client_at(DESK)).await, 422);
 
-    let app = TestApp::start_with(&[("REKEY_LOOPBACK_PORTALS", "1")]).await;
+    let app = TestApp::start_with(&[("REKEY_LOOPBACK", "1")]).await;
     assert_eq!(app.operate(practice_at_a_desk()).await.unwrap()["status"], "created");
     app.import("agency", &demo_accounts("agency")).await;
     assert_eq!(patch(&app, "agency", client_at("http://127.0.0.1:3000")).await, 200);
@@ -202,7 +202,7 @@ async fn http_on_this_machine_is_refused_unless_the_deployment_says_otherwise() 
 
 #[tokio::test]
 async fn a_portal_at_a_desk_has_its_mails_its_calls_and_its_cookie() {
-    let app = TestApp::start_with(&[("REKEY_LOOPBACK_PORTALS", "1")]).await;
+    let app = TestApp::start_with(&[("REKEY_LOOPBACK", "1")]).await;
     app.operate(practice_at_a_desk()).await.unwrap();
     app.import("agency", &demo_accounts("agency")).await;
     assert!(may_call(&app, "/v1/sessions", DESK).await);

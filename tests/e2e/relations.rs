@@ -3,7 +3,7 @@
 use rekey::domain::event::{Action, Event};
 use rekey::domain::practice::Portal;
 use rekey::platform::ids::AccountId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
 use crate::support::demo::at;
@@ -160,10 +160,76 @@ async fn whoever_is_scoped_learns_of_few_names_and_it_is_recorded() {
     assert_eq!(admin.patch(id, json!({"username": "sam"})).await.status, 409);
     let log =
         admin.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=username_refused")).await.json();
-    let said = "A username that is taken was asked for by casey";
+    let said = "A username or an address that somebody has was asked for by casey";
     let events = log["events"].as_array().unwrap();
     assert!(events.len() == 5 && events.iter().all(|event| event["description"] == said), "{log}");
     app.clock.advance(std::time::Duration::from_hours(1));
     let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
     assert_eq!(probe(&casey, "nobody").await, 201);
+}
+
+#[tokio::test]
+async fn whoever_is_scoped_learns_of_few_addresses_too() {
+    let app = at("agency", json!({"caseload_scoped": true})).await;
+    let family = json!({"username": "own", "display_name": "Own", "email": "own@x.test", "caseload": [{"staff": "casey"}]});
+    let import = json!({"action": "import_accounts", "practice": "agency", "lines": family.to_string()});
+    app.operate(import).await.unwrap();
+    let own = app.account("own").await.id;
+    let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
+    let register = async |n: usize, email: &str| {
+        let new =
+            json!({"username": format!("new{n}"), "display_name": "N", "email": email, "invite": false});
+        casey.create(new).await.outcome().0
+    };
+    for n in 0..3 {
+        assert_eq!(register(n, "own@x.test").await, 201, "a family of one's own clients");
+    }
+    for (n, taken) in ["sam@agency.test", "DORA@agency.test", "family@agency.test"].into_iter().enumerate() {
+        assert_eq!(register(n + 10, taken).await, 201, "{taken}");
+        assert_eq!(register(n + 20, &format!("free{n}@x.test")).await, 201);
+    }
+    for taken in ["ruth@agency.test", "ivan@agency.test"] {
+        assert_eq!(casey.patch(own, json!({"email": taken})).await.status, 200, "{taken}");
+    }
+    for any in ["family@agency.test", "nobody@x.test"] {
+        let reply = casey.patch(own, json!({"email": any})).await;
+        assert_eq!(reply.outcome(), (429, "too_many_requests".to_owned()), "{any}: taken or free");
+        assert_eq!(register(30, any).await, 429, "{any}");
+    }
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let log = admin.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=username_refused")).await;
+    assert_eq!(log.json()["events"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_page_of_a_search_is_bounded_with_the_associated_accounts_too() {
+    let app = TestApp::start().await;
+    let people: Vec<Value> = (0..63)
+        .map(|n| {
+            let kind = if n < 3 { "guardian" } else { "ward" };
+            json!({"username": format!("{kind}{n:02}"), "display_name": format!("{kind} {n:02}"), "invited": false})
+        })
+        .collect();
+    app.import("agency", &people).await;
+    let member = StaffMember::of(&app, "agency", "staff", "admin").await;
+    for guardian in 0..3 {
+        let guardian = app.account(&format!("guardian{guardian:02}")).await.id;
+        for n in 3..51 {
+            let ward = app.account(&format!("ward{n:02}")).await.id;
+            let path = format!("{ACCOUNTS}/{ward}/associations/{guardian}");
+            assert_eq!(member.put(&path, json!({"relationship": "guardian"})).await.status, 204);
+        }
+    }
+    let (mut cursor, mut pages, mut found) = (String::new(), 0, std::collections::BTreeSet::new());
+    loop {
+        let query = format!("q=guardian{cursor}");
+        let page = member.send(HttpEvent::new("GET", ACCOUNTS).query(&query)).await.json();
+        let accounts = page["accounts"].as_array().unwrap();
+        assert!(accounts.len() <= 100, "{}", accounts.len());
+        found.extend(accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()));
+        pages += 1;
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!((found.len(), pages), (51, 2), "everybody, on more than one page");
 }

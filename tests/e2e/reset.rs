@@ -46,10 +46,10 @@ async fn a_forgotten_password_is_recovered_by_an_emailed_link() {
             "mail_sent",
             "authn_password_change",
             "mail_sent",
-            "authn_token_reuse",
             "authn_login_fail",
             "authn_login_success",
             "authn_logout",
+            "authn_token_reuse",
         ]
     );
 }

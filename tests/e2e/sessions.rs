@@ -26,6 +26,7 @@ async fn sign_in_answers_who_signed_in_and_takes_two_round_trips() {
     let reply = app.sign_in("Jane", PASSWORD).await;
     let mut answer = reply.json();
     assert_eq!(answer["token"].take().as_str().unwrap().len(), 86);
+    assert_eq!(answer.get("device_id"), None, "the source is known");
     assert_eq!(answer["account"]["id"].take().as_str().unwrap().len(), 26);
     let expected = json!({
         "token": null,
@@ -45,8 +46,10 @@ async fn sign_in_answers_who_signed_in_and_takes_two_round_trips() {
     });
     assert_eq!(answer, expected);
     let counts = app.seam.counts("sessions");
-    // The count, the practice and the login go out together, then the session and the account.
-    assert_eq!(counts, [("TransactWriteItems", 2), ("GetItem", 3)].map(|(o, n)| (o.to_owned(), n)).into());
+    // The three counts, the practice, the login and the source go out together, then the session, the account, and what gives the
+    // counts of the source and the practice back.
+    let calls = [("TransactWriteItems", 1), ("GetItem", 4), ("UpdateItem", 5)];
+    assert_eq!(counts, calls.map(|(o, n)| (o.to_owned(), n)).into());
 }
 
 #[tokio::test]

@@ -94,8 +94,8 @@ async fn of_a_hundred_sign_ins_at_once_one_gets_in() {
     let name = |n: u32| if n.is_multiple_of(2) { "jane" } else { "jane@agency.test" };
     let replies = join_all((0..100).map(|n| app.sign_in(name(n), &temporary))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
-    let sessions = app.store.list_sessions(app.account("jane").await.id).await.unwrap();
-    assert_eq!(sessions.len(), 1);
+    let sessions = app.store.page_of_sessions(app.account("jane").await.id, None, 100).await.unwrap();
+    assert_eq!(sessions.entries.len(), 1);
 }
 
 #[tokio::test]
@@ -116,6 +116,8 @@ async fn whoever_locks_an_account_does_not_keep_its_owner_from_the_help_that_sta
     }
     assert_eq!(change(&app, &session, "0000-0000-0000-0000-0000", NEW_PASSWORD).await.status, 401);
     assert_eq!(change(&app, &session, &temporary, NEW_PASSWORD).await.status, 204);
+    // A function that was being flooded is half a second behind.
+    app.clock.advance(Duration::from_secs(1));
     assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201, "and the locks are gone");
 
     let late = mailed(&app, &member, "jane").await;
@@ -131,7 +133,7 @@ async fn what_is_typed_like_one_costs_as_much_for_every_account() {
     let app = TestApp::start().await;
     let member = at_work(&app).await;
     mailed(&app, &member, "jane").await;
-    app.sign_in("sam", "wrong").await;
+    app.sign_in("zoe", "wrong").await;
     let mut work = None;
     for name in ["jane", "sam", "nobody", "dora", "ivan", "jane@agency.test", "family@agency.test"] {
         app.seam.forget();

@@ -114,6 +114,7 @@ async fn expiry_is_a_condition_of_the_write_and_not_of_the_read_before_it() {
             event: &event,
             confirmation: &confirmation,
             limits: &[],
+            sources: &[],
             answers: None,
         };
         app.store.consume_ticket(&reset).await.unwrap().is_written()

@@ -92,6 +92,7 @@ async fn create(
     may_name(deps, staff).await?;
     let invited = is_invited(&asked)?;
     let account = new_account(deps, staff, asked, invited)?;
+    may_share(deps, call, staff, &account).await?;
     let kind = OutboxKind::Link { account: account.id, by: Some(staff.account.id) };
     let invitation =
         invited.then(|| OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address)));
@@ -105,12 +106,18 @@ async fn create(
         Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
         Registered::Taken | Registered::AddressTaken => Err(username_taken(deps, call, staff).await?),
         Registered::Disallowed => Ok(None),
-        Registered::Limited { retry_after } => Err(Problem::too_many(retry_after)),
+        Registered::Limited { retry_after } => {
+            let event = deps.event(staff, call, Action::ExcessRateLimitExceeded)?;
+            let since = event.at.hour();
+            let event = event.once_an_hour(&format!("by {}", staff.account.id), since);
+            deps.store.record_event(&event).await?;
+            Err(Problem::too_many(retry_after))
+        }
     }
 }
 
-/// Refuses a member of staff who does not see every client, if too many usernames were refused to them: what is answered then would
-/// tell who has an account.
+/// Refuses a member of staff who does not see every client, if they have asked for too many names and addresses that others have:
+/// what is answered then would tell who has an account.
 pub(crate) async fn may_name(deps: &Deps, staff: &Staff) -> Result<(), Problem> {
     if !staff.is_scoped() {
         return Ok(());
@@ -123,13 +130,36 @@ pub(crate) async fn may_name(deps: &Deps, staff: &Staff) -> Result<(), Problem> 
 /// does not see every client it is counted and recorded.
 pub(crate) async fn username_taken(deps: &Deps, call: &Call, staff: &Staff) -> Result<Problem, Problem> {
     if staff.is_scoped() {
-        let event = deps.event(staff, call, Action::UsernameRefused)?;
-        let counted = deps.store.count_refused_name(staff.account.id, &event).await?;
-        if let Decision::Refused { retry_after, .. } = counted {
-            return Ok(Problem::too_many(retry_after));
-        }
+        count_name(deps, call, staff).await?;
     }
     Ok(Problem::new(ErrorCode::UsernameTaken))
+}
+
+/// Counts an address that accounts have which a member of staff does not see, because the answer shows it: an account signs in by
+/// its address only if no other has that.
+pub(crate) async fn may_share(
+    deps: &Deps,
+    call: &Call,
+    staff: &Staff,
+    account: &Account,
+) -> Result<(), Problem> {
+    let Some(address) = account.address().filter(|_| staff.is_scoped()) else { return Ok(()) };
+    let sharing = deps.store.find_recipients(&account.practice, account.portal, &address).await?;
+    let others = sharing.iter().map(|other| other.account).filter(|other| *other != account.id);
+    let others = deps.store.find_accounts(&others.collect::<Vec<_>>()).await?;
+    if others.iter().all(|other| staff.sees(other)) {
+        return Ok(());
+    }
+    count_name(deps, call, staff).await
+}
+
+/// Counts and records what a member of staff has asked for and somebody else has, if it is not too much.
+async fn count_name(deps: &Deps, call: &Call, staff: &Staff) -> Result<(), Problem> {
+    let event = deps.event(staff, call, Action::UsernameRefused)?;
+    match deps.store.count_refused_name(staff.account.id, &event).await? {
+        Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
+        Decision::Allowed => Ok(()),
+    }
 }
 
 /// Whether an invitation is mailed. A request for one without an address is refused, because nobody could get it.

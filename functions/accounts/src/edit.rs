@@ -16,7 +16,7 @@ use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
 
 use crate::Deps;
-use crate::create::{may_name, no_username, username_taken};
+use crate::create::{may_name, may_share, no_username, username_taken};
 use crate::facts::{AdminAccount, account_reply, etag};
 
 /// The operation `GET /v1/admin/accounts/{id}`.
@@ -103,8 +103,12 @@ async fn with_names(
     old: &Account,
     new: Account,
 ) -> Result<Account, Problem> {
-    if new.username != old.username {
+    let is_moved = new.address() != old.address();
+    if new.username != old.username || is_moved {
         may_name(deps, staff).await?;
+    }
+    if is_moved {
+        may_share(deps, call, staff, &new).await?;
     }
     let same = old.signs_in_by_email && old.address() == new.address();
     let alone = same || !deps.store.shares_address(&new).await?;

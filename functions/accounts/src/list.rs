@@ -22,6 +22,8 @@ use crate::facts::AdminAccount;
 
 /// The largest number of accounts on a page, without the associated accounts that come with them.
 const PAGE: usize = 25;
+/// The largest number of accounts on a page of which associated accounts are a part. An account has at most 50 of those.
+const PAGE_WITH_ASSOCIATED: usize = 100;
 /// The number of entries in one read, and below it the largest number of reads for one page. A caller whose filter few accounts
 /// fit goes on with the cursor.
 const READ: i32 = 50;
@@ -108,7 +110,7 @@ impl Operation for ListAccounts {
 ///
 /// Staff list all clients. If the practice scopes by caseload, staff who are not administrators list only the clients of their
 /// caseload. Only administrators list accounts of staff. A search also returns the accounts that are associated with the accounts
-/// that it finds. A page has at most 25 accounts, without the associated ones.
+/// that it finds. A page has at most 25 accounts, without the associated ones, and at most 100 with them.
 #[utoipa::path(get, path = "/v1/admin/accounts", impl_for = ListAccounts, operation_id = "listAccounts", tag = "staff", params(ListQuery),
     responses(
         (status = 200, body = AccountsPage)))]
@@ -144,7 +146,7 @@ impl Listing<'_> {
             Some(cursor) => Some(self.place_of(cursor).await?),
             None => None,
         };
-        let mut page = Vec::new();
+        let (mut page, mut size) = (Vec::new(), 0);
         for _ in 0..MOST_READS {
             let places = self.read(after.as_deref()).await?;
             let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
@@ -158,11 +160,15 @@ impl Listing<'_> {
                 let Some(nth) = self.places(account).iter().position(|entry| *entry == place.entry) else {
                     continue;
                 };
-                last = Some(Cursor { account: account.id, nth });
                 // An account with several entries is listed at the first of them.
                 if nth == 0 && self.takes(account) {
+                    size += 1 + if self.search.is_empty() { 0 } else { account.associations.len() };
+                    if size > PAGE_WITH_ASSOCIATED && !page.is_empty() {
+                        return Ok((page, last));
+                    }
                     page.push(account.clone());
                 }
+                last = Some(Cursor { account: account.id, nth });
                 if page.len() == PAGE {
                     return Ok((page, last));
                 }

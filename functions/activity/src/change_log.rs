@@ -8,6 +8,7 @@ use rekey::domain::event::{Action, Actor, Change, Event, Reason};
 use rekey::domain::permission::{Forbidden, Staff};
 use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
+use rekey::http::page::Size;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, Operation, QUERY};
@@ -21,7 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::Deps;
 use crate::describe::{Names, describe};
 use crate::holder_log::ActivityQuery;
-use crate::page::{Found, Page, Size, Span};
+use crate::page::{Found, Page, Span};
 use crate::table::table_reply;
 
 /// The actors that have no account, as the query names them.
@@ -111,6 +112,8 @@ pub struct ChangeEvent {
     pub changes: Vec<Change>,
     /// The reason for a failure or a refusal, or null.
     pub reason: Option<Reason>,
+    /// The number of failures in a row, if the event is one of them, or null: the first, the sixth and every tenth are events.
+    pub failures: Option<u64>,
     /// The reason in the words of the member of staff, or null.
     pub note: Option<String>,
     /// The id of the ticket that the event is about, or null.
@@ -166,9 +169,8 @@ pub async fn list_changes(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ChangesQuery = call.query()?;
     let as_table = call.accepts("text/csv");
     let (usual, most) = if as_table { (MOST_ROWS, MOST_ROWS) } else { (50, 100) };
-    let size = Size { asked: asked.limit.as_deref(), usual, most };
     let span = Span { from: asked.from.as_deref(), to: asked.to.as_deref() };
-    let page = Page::parse(size, asked.cursor.as_deref(), &span)?;
+    let page = Page::parse((Size { usual, most }, asked.limit.as_deref()), asked.cursor.as_deref(), &span)?;
     let filter = Filter::parse(deps, &staff, &asked).await?;
     let fits = |event: &Event| filter.fits(event);
     let fits: Option<&(dyn Fn(&Event) -> bool + Sync)> = if filter.is_log() { None } else { Some(&fits) };
@@ -278,6 +280,7 @@ pub(crate) fn facts(event: Event, usernames: &BTreeMap<AccountId, String>) -> Ch
         other: event.other,
         changes: event.changes,
         reason: event.reason,
+        failures: event.failures,
         note: event.note,
         ticket: event.ticket,
         ip: event.ip,

@@ -29,7 +29,9 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::PracticeUpdated => format!("Settings were modified by {who}. Changes: {members}"),
         Action::UserCreated => format!("Portal login {name} was added by {who}"),
         Action::UserUpdated => format!("Portal login {name} was modified by {who}. Changes: {members}"),
-        Action::UsernameRefused => format!("A username that is taken was asked for by {who}"),
+        Action::UsernameRefused => {
+            format!("A username or an address that somebody has was asked for by {who}")
+        }
         Action::CaseloadChanged => {
             format!("Caseload of {} was modified by {who}. Client: {name}", names.other)
         }
@@ -39,8 +41,15 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::RecoveryRefused => {
             format!("Password reset requested for {name}, but no mail could be sent")
         }
+        Action::ExcessRateLimitExceeded if event.actor == Actor::Staff && event.account.is_none() => {
+            format!("Too many invitations were asked for by {who}")
+        }
         Action::ExcessRateLimitExceeded if event.actor == Actor::Staff => {
             format!("Too many mails for {name} were asked for by {who}")
+        }
+        Action::ExcessRateLimitExceeded if event.account.is_none() => {
+            "Too many failed portal logins: those from new devices were refused for the rest of the hour"
+                .to_owned()
         }
         Action::ExcessRateLimitExceeded => format!("Too many attempts to recover {name}"),
         Action::AuthnTokenCreated if event.actor == Actor::Anonymous => {
@@ -71,7 +80,10 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::SecurityQuestionChange => format!("Security question changed by {name}"),
         Action::SecurityQuestionChangeFail => format!("Changing the security question of {name} failed"),
         Action::AuthnLoginSuccess => format!("Portal login by {name}"),
-        Action::AuthnLoginFail => format!("Failed portal login as {name}"),
+        Action::AuthnLoginFail => match event.failures {
+            Some(failures) if failures > 1 => format!("Failed portal login as {name}, {failures} in a row"),
+            _ => format!("Failed portal login as {name}"),
+        },
         Action::AuthnLoginLock => format!("Portal login as {name} refused after too many failures"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
         Action::SessionRevoked if event.actor == Actor::Staff => {

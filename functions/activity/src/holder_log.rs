@@ -4,6 +4,7 @@ use http::StatusCode;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
+use rekey::http::page::Size;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, Operation, QUERY};
@@ -14,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::describe::{Names, describe};
-use crate::page::{Found, Page, Size, Span};
+use crate::page::{Found, Page, Span};
 
 /// The part of the log that is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,8 +33,8 @@ pub struct ActivityQuery {
 impl ActivityQuery {
     /// Reads `limit` and `cursor`.
     pub(crate) fn page(&self) -> Result<Page, Problem> {
-        let size = Size { asked: self.limit.as_deref(), usual: 25, most: 100 };
-        Page::parse(size, self.cursor.as_deref(), &Span::default())
+        let size = Size { usual: 25, most: 100 };
+        Page::parse((size, self.limit.as_deref()), self.cursor.as_deref(), &Span::default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! A page of a log: events between two times, the newest first, after a cursor.
 
 use rekey::domain::event::Event;
+use rekey::http::page::{Size, cursor};
 use rekey::http::problem::Problem;
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::EventId;
@@ -12,17 +13,6 @@ use rekey::store::transact::Store;
 const MOST_READS: usize = 10;
 /// The number of events in one read, when not all of them fit.
 const READ: usize = 100;
-
-/// The number of events on a page.
-#[derive(Clone, Copy)]
-pub(crate) struct Size<'a> {
-    /// The member `limit`, as it was sent.
-    pub(crate) asked: Option<&'a str>,
-    /// The number when `limit` is left out.
-    pub(crate) usual: usize,
-    /// The largest number that may be asked for.
-    pub(crate) most: usize,
-}
 
 /// The time span of the events: the members `from` and `to`, as they were sent.
 #[derive(Default)]
@@ -51,21 +41,15 @@ impl Page {
     ///
     /// # Errors
     /// Answers 400 and names the member that is wrong.
-    pub(crate) fn parse(size: Size<'_>, cursor: Option<&str>, span: &Span<'_>) -> Result<Self, Problem> {
-        let Size { asked, usual, most } = size;
-        let limit = match asked {
-            None => usual,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=most).contains(limit))
-                .ok_or_else(|| Problem::invalid("limit", &format!("must be 1 to {most}")))?,
-        };
+    pub(crate) fn parse(
+        (size, limit): (Size, Option<&str>),
+        after: Option<&str>,
+        span: &Span<'_>,
+    ) -> Result<Self, Problem> {
+        let limit = size.parse(limit)?;
         let low = moment("from", span.from)?.map_or(EventId::FIRST, EventId::first_at);
         let until = moment("to", span.to)?.map_or(EventId::LAST, |to| EventId::first_at(to).before());
-        let after = cursor.map(str::parse::<EventId>).transpose();
-        let after = after.map_err(|_| Problem::invalid("cursor", "must be an answer's next_cursor"))?;
-        let high = after.map_or(until, |after| until.min(after.before()));
+        let high = cursor::<EventId>(after)?.map_or(until, |after| until.min(after.before()));
         Ok(Self { low, high, limit })
     }
 

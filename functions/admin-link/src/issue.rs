@@ -6,7 +6,6 @@ use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
-use rekey::domain::limit::Subject;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Practice;
@@ -254,9 +253,9 @@ impl Issuing<'_> {
 
     /// Records that too many mails were asked for, once an hour for an account.
     async fn record_limit(&self, asked: &Event) -> Result<(), Problem> {
-        let id = Subject::mails_for(self.account.id).wait_id(Timestamp::from_millis(0), asked.at);
         let action = Action::ExcessRateLimitExceeded;
-        let event = Event { id, action, ticket: None, outbox: None, note: None, ..asked.clone() };
+        let event = Event { action, ticket: None, outbox: None, note: None, ..asked.clone() };
+        let event = event.once_an_hour(&self.account.id.to_string(), asked.at.hour());
         Ok(self.deps.store.record_event(&event).await?)
     }
 

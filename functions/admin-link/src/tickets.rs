@@ -7,22 +7,40 @@ use rekey::domain::issuer::Issuer;
 use rekey::domain::question;
 use rekey::domain::ticket::{Kind, MailFate, Standing, State, Ticket};
 use rekey::http::call::Call;
+use rekey::http::page::{Size, cursor};
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, Operation};
+use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::store::race::until_written;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 
-/// The tickets of an account.
+const PAGE: Size = Size { usual: 50, most: 100 };
+
+/// The part of the list that is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct TicketsQuery {
+    /// The largest number of tickets on the page: 1 to 100, 50 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    pub limit: Option<String>,
+    /// The `next_cursor` of the page before. Leave it out for the first page.
+    #[param(value_type = Option<TicketId>)]
+    pub cursor: Option<String>,
+}
+
+/// A page of the tickets of an account.
 #[derive(Serialize, ToSchema)]
 pub struct TicketsList {
     /// The tickets, the newest first.
     pub tickets: Vec<TicketFacts>,
+    /// The `cursor` of the next page, or null at the end.
+    pub next_cursor: Option<TicketId>,
 }
 
 /// A ticket, as staff see it. It never shows the link, code or password itself.
@@ -107,15 +125,16 @@ pub struct ListTickets;
 
 impl Operation for ListTickets {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::NotFound]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::NotFound]];
 }
 
 /// Lists the tickets of an account
 ///
 /// A ticket is a link, a code, a temporary password or an invitation, in whatever way it was issued. It stays in the list until
-/// 30 days after its end. The newest ticket comes first.
+/// 30 days after its end. The newest ticket comes first. If an answer has a `next_cursor`, there is a next page. Send that value as
+/// `cursor` to read it.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}/tickets", impl_for = ListTickets, operation_id = "listTickets", tag = "staff",
-    params(("id" = AccountId, Path, description = "The id of the account")),
+    params(("id" = AccountId, Path, description = "The id of the account"), TicketsQuery),
     responses(
         (status = 200, body = TicketsList)))]
 pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
@@ -123,8 +142,9 @@ pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let account = deps.find_account(&staff, call.parameter("id")).await?;
     staff.must_manage(account.portal)?;
     let now = deps.ambient.now();
-    let mut tickets = deps.store.list_tickets(account.id).await?.tickets;
-    tickets.sort_by_key(|ticket| std::cmp::Reverse((ticket.issued_at, ticket.id)));
+    let asked: TicketsQuery = call.query()?;
+    let limit = PAGE.parse(asked.limit.as_deref())?;
+    let found = deps.store.page_of_tickets(account.id, cursor(asked.cursor.as_deref())?, limit).await?;
     let facts = |ticket: &Ticket| TicketFacts {
         id: ticket.id,
         kind: ticket.kind,
@@ -136,7 +156,13 @@ pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         issued_at: ticket.issued_at.to_string(),
         expires_at: ticket.valid_until.to_string(),
     };
-    Reply::json(StatusCode::OK, &TicketsList { tickets: tickets.iter().map(facts).collect() })
+    Reply::json(
+        StatusCode::OK,
+        &TicketsList {
+            tickets: found.entries.iter().map(facts).collect(),
+            next_cursor: found.entries.last().filter(|_| found.more).map(|ticket| ticket.id),
+        },
+    )
 }
 
 /// The operation `DELETE /v1/admin/accounts/{id}/tickets/{ticket_id}`.

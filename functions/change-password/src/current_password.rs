@@ -1,14 +1,14 @@
 //! The check of a signed-in person's current password, which is counted before it is compared.
 
-use rekey::domain::event::{Action, Event, Reason};
+use rekey::domain::event::{Action, Reason};
 use rekey::domain::identifier::Identifier;
-use rekey::domain::limit::Subject;
+use rekey::domain::limit::{Subject, sign_in};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::auth::Holder;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::secrets::password::Verdict;
-use rekey::store::limits::Decision;
+use rekey::store::limits::SignInCount;
 
 use crate::Deps;
 
@@ -32,18 +32,23 @@ impl CurrentPassword<'_> {
         holder: &Holder,
     ) -> Result<Option<Subject>, Problem> {
         let Holder { session, account } = holder;
-        let (right, limit) = if session.ticket.is_some() {
-            (self.typed.is_temporary(account), None)
+        let event = || Ok::<_, Problem>(deps.event(call, account, self.failure)?.with_session(session.id));
+        let event = if session.ticket.is_some() {
+            if self.typed.is_temporary(account) {
+                return Ok(None);
+            }
+            Some(event()?.once_an_hour(&session.id.to_string(), session.created_at))
         } else {
-            let limit = count_attempt(deps, call, holder).await?;
+            let (limit, failures) = count_attempt(deps, call, holder).await?;
             let (peppers, kept) = (deps.peppers.get().await?, account.password.as_ref());
-            (deps.hasher.verify(peppers, self.typed.password(), kept)? != Verdict::Wrong, Some(limit))
+            if deps.hasher.verify(peppers, self.typed.password(), kept)? != Verdict::Wrong {
+                return Ok(Some(limit));
+            }
+            sign_in::is_recorded(failures).then(event).transpose()?.map(|event| event.in_a_row(failures))
         };
-        if right {
-            return Ok(limit);
+        if let Some(event) = event {
+            deps.store.record_event(&event.because(Reason::WrongPassword)).await?;
         }
-        let event = deps.event(call, account, self.failure)?.with_session(session.id);
-        deps.store.record_event(&event.because(Reason::WrongPassword)).await?;
         Err(Problem::new(ErrorCode::InvalidCredentials))
     }
 }
@@ -56,8 +61,8 @@ pub(crate) async fn forget_attempt(deps: &Deps, counted: Option<&Subject>) -> Re
     }
 }
 
-/// Counts an attempt like a sign-in by username.
-async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<Subject, Problem> {
+/// Counts an attempt like a sign-in by username. Returns its counter, and the number of failures in a row with this one.
+async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<(Subject, u64), Problem> {
     let account = &holder.account;
     let name = Identifier::parse(account.username.as_str())
         .map_err(|error| Problem::internal("reading a username", error))?;
@@ -66,11 +71,15 @@ async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<Subj
     // The keys come first, because a failure to get them must not cost an attempt.
     deps.peppers.get().await?;
     let now = deps.ambient.now();
-    if let Decision::Refused { retry_after, since } = deps.store.count_sign_in(&limit, now).await? {
-        let event = deps.event(call, account, Action::AuthnLoginLock)?;
-        let id = limit.wait_id(since.unwrap_or(now), now);
-        deps.store.record_event(&Event { id, ..event }).await?;
-        return Err(Problem::too_many(retry_after));
+    let counted = deps.store.count_sign_in(&limit, now).await?;
+    match counted {
+        SignInCount::Counted(counted) => Ok((limit, counted.failures)),
+        SignInCount::Refused { retry_after, .. } => {
+            if let Some((about, since)) = counted.wait(&limit) {
+                let event = deps.event(call, account, Action::AuthnLoginLock)?;
+                deps.store.record_event(&event.once_an_hour(&about, since)).await?;
+            }
+            Err(Problem::too_many(retry_after))
+        }
     }
-    Ok(limit)
 }

@@ -6,12 +6,14 @@ use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::practice::{Portal, Practice, RecoveryMethod, Slug};
+use rekey::domain::spray::Shard;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
 use rekey::store::limits::Decision;
+use rekey::store::outbox::RequestCounters;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -107,8 +109,17 @@ async fn count_and_write(deps: &Deps, call: &Call, request: &OutboxItem) -> Resu
     let OutboxKind::Recovery { portal, identifier, .. } = &request.kind else { return Ok(Decision::Allowed) };
     let key = deps.limits_key.get().await?.current()?;
     let named = Subject::identifier(key, &request.practice, *portal, identifier);
-    let address = Subject::address(key, call.address);
-    let decision = deps.store.create_request(request, &named, &address, &deps.limits).await?;
+    let counts = deps.limits.sources.count(call.address);
+    let address = counts.then(|| Subject::address(key, call.address));
+    let is_short = request.challenge().is_some_and(Challenge::is_short);
+    let short_codes = is_short.then(|| Shard::of_short_codes(key, &request.practice, &named, request.at));
+    let counters = RequestCounters {
+        identifier: &named,
+        address: address.as_ref(),
+        short_codes: short_codes.as_ref(),
+        limits: &deps.limits,
+    };
+    let decision = deps.store.create_request(request, counters).await?;
     if matches!(decision, Decision::Refused { since: Some(_), .. }) {
         let kind = OutboxKind::LimitHit { portal: *portal, identifier: identifier.clone() };
         let id = named.limit_hit_id(request.at);

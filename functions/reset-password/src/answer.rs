@@ -1,7 +1,7 @@
 //! The answer to the security question (T8). Each answer is counted before it is compared. The fifth wrong answer voids the
 //! ticket. In a day an account takes 20 answers by tickets of self-service, and 20 by all others.
 
-use rekey::domain::event::{Action, Event, Reason};
+use rekey::domain::event::{Action, Reason};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::limit::Subject;
 use rekey::domain::practice::{Practice, SecurityQuestion};
@@ -72,7 +72,7 @@ async fn count(attempt: &Attempt<'_>, limit: &Subject) -> Result<(), Problem> {
         Answered::Void => Err(Problem::new(ErrorCode::RevokedToken)),
         Answered::Later { retry_after, since } => {
             let event = attempt.event(Action::ExcessRateLimitExceeded)?;
-            let event = Event { id: limit.wait_id(since, event.at), ..event };
+            let event = event.once_an_hour(limit.as_str(), since);
             deps.store.record_event(&event.because(Reason::WrongAnswer)).await?;
             Err(Problem::too_many(retry_after))
         }

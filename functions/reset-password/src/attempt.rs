@@ -69,7 +69,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Records that a ticket which is no longer good was presented to set a password.
+    /// Records that a ticket which is no longer good was presented to set a password. There is one event an hour, however often
+    /// that happens.
     pub(crate) async fn record_reuse(&self, code: ErrorCode) -> Result<(), Problem> {
         let reason = match code {
             ErrorCode::ExpiredToken => Reason::Expired,
@@ -77,13 +78,20 @@ impl Attempt<'_> {
             _ => Reason::Revoked,
         };
         let event = self.event(Action::AuthnTokenReuse)?.because(reason);
+        let ticket = &self.found.ticket;
+        // It comes after what the reset itself has recorded.
+        let since = ticket.used_at.map_or(ticket.issued_at, |used_at| used_at + Duration::from_secs(1));
+        let event = event.once_an_hour(&ticket.id.to_string(), since);
         Ok(self.deps.store.record_event(&event).await?)
     }
 
     /// Uses the ticket up and sets the password. Returns `false` when another write came first.
     pub(crate) async fn consume(&self, set: NewCredentials) -> Result<bool, Problem> {
         let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
-        let limits = account.sign_in_subjects(deps.limits_key.get().await?.current()?);
+        let key = deps.limits_key.get().await?.current()?;
+        let limits = account.sign_in_subjects(key);
+        let sources: Vec<Subject> =
+            limits.iter().map(|name| name.seen_from(key, self.call.address)).collect();
         // Hashing has taken time, so the ticket must be checked again now.
         let now = deps.ambient.now();
         let Ok(used) = ticket.used(now, self.idempotency) else { return Ok(false) };
@@ -99,6 +107,7 @@ impl Attempt<'_> {
             event: &event,
             confirmation: &confirmation,
             limits: &limits,
+            sources: &sources,
             answers: set.answers.as_ref(),
         };
         Ok(deps.store.consume_ticket(&reset).await?.is_written())

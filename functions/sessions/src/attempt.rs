@@ -1,25 +1,28 @@
 //! A sign-in, from the comparison of the password to the session or the refusal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
 use rekey::domain::account::{Account, Login};
 use rekey::domain::event::{Action, Actor, Event, Reason};
-use rekey::domain::limit::Subject;
+use rekey::domain::limit::{Subject, sign_in};
 use rekey::domain::practice::{Portal, Practice};
 use rekey::domain::session::Session;
+use rekey::domain::spray::{Device, Guard};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, SessionId, TicketId};
 use rekey::secrets::password::Verdict;
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::Token;
 use rekey::store::accounts::Changed;
+use rekey::store::limits::SignInCount;
 use rekey::store::race::{Round, until_written_from};
 use rekey::store::sessions::SignIn;
+use rekey::store::spray::{Admission, Full};
 
 use crate::Deps;
 use crate::account::AccountFacts;
@@ -35,6 +38,14 @@ pub(crate) struct Attempt<'a> {
     pub(crate) practice: &'a Practice,
     pub(crate) portal: Portal,
     pub(crate) limit: &'a Subject,
+    /// What the name's counter says; none if it was not asked.
+    pub(crate) counted: Option<SignInCount>,
+    /// The device that the caller has named.
+    pub(crate) device: Option<&'a Device>,
+    pub(crate) guard: &'a Guard,
+    /// What the counters of the source and of the practice say.
+    pub(crate) admission: &'a Admission,
+    pub(crate) given_back: AtomicBool,
     /// The origin of the portal's page, when a cookie is to carry the session.
     pub(crate) origin: Option<String>,
     pub(crate) typed: &'a TypedPassword,
@@ -110,8 +121,7 @@ impl Attempt<'_> {
                 Comparison::TemporaryAlone => self.matched_temporary(login.as_ref()),
             };
             let (Some(found), Some(matched)) = (&login, matched) else {
-                let known = if login.is_some() { Reason::WrongPassword } else { Reason::UnknownIdentifier };
-                return Err(self.fail(login.as_ref(), known).await?);
+                return Err(self.fail(login.as_ref(), Reason::WrongPassword).await?);
             };
             if !found.open {
                 return Err(self.fail(Some(found), Reason::AccountClosed).await?);
@@ -179,13 +189,24 @@ impl Attempt<'_> {
         let event = self.event(Some(login.account), Action::AuthnLoginSuccess, Actor::Holder)?;
         let mut event = event.with_session(session.id);
         event.ticket = session.ticket;
-        let sign_in = SignIn { login, session: &session, event: &event, limit: self.limit, rehashed };
+        let mut places = self.admission.new.clone();
+        // A caller that keeps no device is known by its source, and leaves nothing more at each sign-in.
+        let is_given = self.device.is_none() && (self.origin.is_some() || !self.admission.is_known);
+        let given = if is_given { Some(Device::new(&self.deps.ambient)?) } else { None };
+        let key = self.deps.limits_key.get().await?.current()?;
+        places.extend(given.as_ref().map(|device| device.seen_as(key, self.limit)));
+        let (limit, places) = (self.limit, places.as_slice());
+        let sign_in = SignIn { login, session: &session, event: &event, limit, places, rehashed };
         let store = &self.deps.store;
-        let (outcome, account) =
-            tokio::join!(store.create_session(&sign_in), store.find_account(login.account));
+        let (outcome, account, ()) = tokio::join!(
+            store.create_session(&sign_in),
+            store.find_account(login.account),
+            Box::pin(self.give_back())
+        );
         let Some(account) = account? else { return Ok(Opened::Closed) };
         if outcome?.is_written() {
-            return Ok(Opened::Session(self.reply(&session, &token, &account)?));
+            let device = self.device.or(given.as_ref());
+            return Ok(Opened::Session(self.reply(&session, &token, (&account, device))?));
         }
         Ok(if !account.is_open() {
             Opened::Closed
@@ -196,15 +217,37 @@ impl Attempt<'_> {
         })
     }
 
-    fn reply(&self, session: &Session, token: &Token, account: &Account) -> Result<Reply, Problem> {
+    /// Gives back, once, what the attempt was counted for at its source and its practice: the password is right.
+    async fn give_back(&self) {
+        if self.given_back.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.deps.store.give_back(self.guard, self.admission).await {
+            // The counts are one too high for the rest of the hour, which is no reason to turn the person away.
+            tracing::warn!(event = "failure", doing = "giving a count back", cause = error.to_string());
+        }
+    }
+
+    fn reply(
+        &self,
+        session: &Session,
+        token: &Token,
+        (account, device): (&Account, Option<&Device>),
+    ) -> Result<Reply, Problem> {
+        let device = device.map(Device::as_str);
         let answer = SignInAnswer {
             token: self.origin.is_none().then(|| token.expose().to_string()),
+            device_id: device.filter(|_| self.origin.is_none()).map(str::to_owned),
             expires_at: session.expires_at().to_string(),
             account: AccountFacts::of(account),
             next: session.ticket.map(|_| NextStep::ChangePassword),
         };
         let reply = Reply::json(StatusCode::CREATED, &answer)?;
-        Ok(if self.origin.is_some() { reply.with_cookie(&token.expose()) } else { reply })
+        Ok(if self.origin.is_some() {
+            device.into_iter().fold(reply.with_cookie(&token.expose()), Reply::with_device)
+        } else {
+            reply
+        })
     }
 
     /// The account as it is, and the account with its password hashed anew, when the hash was imported or was made with older
@@ -259,25 +302,66 @@ impl Attempt<'_> {
     async fn fail_expired(&self, login: &Login, temporary: &Temporary) -> Result<Problem, Problem> {
         let event = self.event(Some(login.account), Action::AuthnLoginFail, Actor::Holder)?;
         let event = event.with_ticket(temporary.ticket).because(Reason::Expired);
-        self.deps.store.record_event(&event).await?;
+        self.record_failure(Some(login), event).await?;
         Ok(Problem::new(ErrorCode::TemporaryPasswordExpired))
     }
 
-    /// The second round trip of a failed sign-in: it records the event. The failure was counted before.
+    /// The second round trip of a failed sign-in: it records the event, if one is due. The failure was counted before.
     async fn fail(&self, login: Option<&Login>, reason: Reason) -> Result<Problem, Problem> {
         let account = login.map(|login| login.account);
         let event = self.event(account, Action::AuthnLoginFail, Actor::Anonymous)?.because(reason);
-        self.deps.store.record_event(&event).await?;
+        self.record_failure(login, event).await?;
         Ok(Problem::new(ErrorCode::InvalidCredentials))
     }
 
-    /// Records that a sign-in has to wait. The event's id follows from the failure that began the wait and from the hour, so the
-    /// wait leaves at most one event an hour, however many attempts there are.
-    pub(crate) async fn record_lock(&self, login: Option<&Login>, since: Timestamp) -> Result<(), Problem> {
+    /// Records a failure that is due. While the name waits, none is counted; then there is at most one event an hour.
+    async fn record_failure(&self, login: Option<&Login>, event: Event) -> Result<(), Problem> {
+        let event = match self.counted {
+            Some(SignInCount::Counted(counted)) if !sign_in::is_recorded(counted.failures) => return Ok(()),
+            Some(SignInCount::Counted(counted)) => event.in_a_row(counted.failures),
+            counted => {
+                let wait = counted.and_then(|counted| counted.wait(self.limit));
+                let (about, since) =
+                    wait.unwrap_or_else(|| (self.limit.as_str().to_owned(), event.at.hour()));
+                event.once_an_hour(&about, since)
+            }
+        };
+        self.record(login, &event).await
+    }
+
+    /// Records that a sign-in has to wait. The wait leaves at most one event an hour, however many attempts there are
+    /// ([`SignInCount::wait`]).
+    pub(crate) async fn record_lock(&self, login: Option<&Login>) -> Result<(), Problem> {
+        let wait = self.counted.and_then(|counted| counted.wait(self.limit));
+        let Some((about, since)) = wait else { return Ok(()) };
         let account = login.map(|login| login.account);
         let event = self.event(account, Action::AuthnLoginLock, Actor::Anonymous)?;
-        let event = Event { id: self.limit.wait_id(since, event.at), ..event };
-        Ok(self.deps.store.record_event(&event).await?)
+        self.record(login, &event.once_an_hour(&about, since)).await
+    }
+
+    /// Records that sign-ins from new sources are refused for the rest of the hour, as one event of the practice. What a source has
+    /// filled belongs to no practice, and the gateway's log has it.
+    pub(crate) async fn record_full(&self, full: Full) -> Result<(), Problem> {
+        if full == Full::Source {
+            return Ok(());
+        }
+        let event = self.event(None, Action::ExcessRateLimitExceeded, Actor::System)?;
+        let (about, since) = (self.practice.slug.as_str(), event.at.hour());
+        let event = Event { ip: None, ..event.once_an_hour(about, since) };
+        if self.deps.store.record_first(&event).await? {
+            tracing::warn!(event = "practice_sprayed", practice = about);
+        }
+        Ok(())
+    }
+
+    /// Puts an event of the account, or what looks like one for a name that nobody has (F1).
+    async fn record(&self, login: Option<&Login>, event: &Event) -> Result<(), Problem> {
+        let store = &self.deps.store;
+        match login {
+            Some(_) => store.record_event(event).await?,
+            None => store.record_nobody(self.limit.nobody(), event).await?,
+        }
+        Ok(())
     }
 
     fn event(&self, account: Option<AccountId>, action: Action, actor: Actor) -> Result<Event, Problem> {

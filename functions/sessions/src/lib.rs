@@ -2,11 +2,12 @@
 //!
 //! A sign-in takes two round trips and one Argon2id, and the work of the imported hashes that are left in the practice, whether or
 //! not an account has the identifier (F1). It is counted as a
-//! failure before anything is compared, so that parallel guesses cannot outrun the limit (L2). A success deletes the count.
+//! failure before anything is compared, so that parallel guesses cannot outrun the limits (L2, L3). A success takes the counts back.
 
 use lambda_runtime::LambdaEvent;
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::spray::SprayLimits;
 use rekey::http::call::Call;
 use rekey::http::cors::Origins;
 use rekey::http::problem::Problem;
@@ -37,6 +38,7 @@ pub struct Deps {
     peppers: LazyKeyring,
     limits_key: LazyKeyring,
     hasher: Hasher,
+    spray: SprayLimits,
 }
 
 impl Deps {
@@ -54,6 +56,7 @@ impl Deps {
             peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
             limits_key: LazyKeyring::read(lookup, aws, "REKEY_LIMITS_SECRET")?,
             hasher: Hasher::default(),
+            spray: SprayLimits::read(lookup)?,
         })
     }
 

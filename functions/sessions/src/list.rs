@@ -4,21 +4,39 @@ use http::StatusCode;
 use rekey::domain::session::Session;
 use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
+use rekey::http::page::{Size, cursor};
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
-use rekey::http::route::{Caller, Operation};
+use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::ids::SessionId;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::Deps;
 use crate::device::device_name;
 
-/// The sessions of an account.
+const PAGE: Size = Size { usual: 50, most: 100 };
+
+/// The part of the list that is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsQuery {
+    /// The largest number of sessions on the page: 1 to 100, 50 by default.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    pub limit: Option<String>,
+    /// The `next_cursor` of the page before. Leave it out for the first page.
+    #[param(value_type = Option<SessionId>)]
+    pub cursor: Option<String>,
+}
+
+/// A page of the sessions of an account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SessionsList {
     /// The sessions, the newest first.
     pub sessions: Vec<SessionFacts>,
+    /// The `cursor` of the next page, or null at the end. A page can be short, or even empty, and still have a next page.
+    pub next_cursor: Option<SessionId>,
 }
 
 /// A session, as the account's owner sees it.
@@ -50,13 +68,14 @@ pub struct ListSessions;
 
 impl Operation for ListSessions {
     const CALLER: Caller = Caller::Holder;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY];
 }
 
 /// Lists the sessions of the caller's account
 ///
-/// The list has every session that is valid now, the newest first. The session that makes the call has `current` true.
-#[utoipa::path(get, path = "/v1/sessions", impl_for = ListSessions, operation_id = "listSessions", tag = "sessions",
+/// The list has every session that is valid now, the newest first. The session that makes the call has `current` true. If an answer
+/// has a `next_cursor`, there is a next page. Send that value as `cursor` to read it.
+#[utoipa::path(get, path = "/v1/sessions", impl_for = ListSessions, operation_id = "listSessions", tag = "sessions", params(SessionsQuery),
     responses(
         (status = 200, body = SessionsList)))]
 pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
@@ -72,7 +91,10 @@ pub async fn list_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         device: device_name(session.user_agent.as_deref()),
         user_agent: session.user_agent,
     };
-    let stored = deps.store.list_sessions(account.id).await?;
-    let good = stored.into_iter().rev().filter(|session| session.is_good(&account, now));
-    Reply::json(StatusCode::OK, &SessionsList { sessions: good.map(facts).collect() })
+    let asked: SessionsQuery = call.query()?;
+    let limit = PAGE.parse(asked.limit.as_deref())?;
+    let found = deps.store.page_of_sessions(account.id, cursor(asked.cursor.as_deref())?, limit).await?;
+    let next_cursor = found.entries.last().filter(|_| found.more).map(|session| session.id);
+    let good = found.entries.into_iter().filter(|session| session.is_good(&account, now));
+    Reply::json(StatusCode::OK, &SessionsList { sessions: good.map(facts).collect(), next_cursor })
 }

@@ -1,8 +1,11 @@
 //! This module serves `POST /v1/sessions`, which signs a person in.
 
+use std::sync::atomic::AtomicBool;
+
 use rekey::domain::identifier::Identifier;
 use rekey::domain::limit::Subject;
 use rekey::domain::practice::{Portal, Practice, Slug};
+use rekey::domain::spray::{Device, Place};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -10,7 +13,8 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::Token;
-use rekey::store::limits::Decision;
+use rekey::store::limits::SignInCount;
+use rekey::store::spray::Full;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,6 +42,11 @@ pub struct SignInRequest {
     /// The way in which the session is to be carried. The default is `bearer`.
     #[serde(default)]
     pub transport: Transport,
+    /// The `device_id` of an earlier answer to the same app or browser. With it a person goes on signing in while others try passwords
+    /// on many names. In a browser that signs in by cookie, a cookie carries it.
+    #[serde(default)]
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{22}$")]
+    pub device_id: Option<String>,
 }
 
 /// The way in which a session is carried: as a `bearer` token in the `Authorization` header, or in a `cookie` of the browser.
@@ -58,6 +67,10 @@ pub struct SignInAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Token, nullable = false)]
     pub token: Option<String>,
+    /// The name of the app or browser, to be kept and sent with its next sign-in. It is left out when a cookie carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{22}$")]
+    pub device_id: Option<String>,
     /// The time at which the session ends if it is not used before then (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
@@ -96,7 +109,9 @@ impl Operation for CreateSession {
 ///
 /// Unknown identifiers, wrong passwords and closed accounts get the same answer. After six consecutive failures an identifier has
 /// to wait before each further attempt, from 30 seconds up to one hour. After 50 failures only a recovery opens sign-in by that
-/// identifier again. A temporary password signs in once, even during a wait. Its session can only change the password and sign
+/// identifier again. After too many failures in an hour from one source address, or at one practice, whoever has not signed in by
+/// the identifier from that address or with that device before has to wait for the end of the hour, and a recovery ends the wait. A temporary password
+/// signs in once, even during a wait. Its session can only change the password and sign
 /// out.
 #[utoipa::path(post, path = "/v1/sessions", impl_for = CreateSession, operation_id = "createSession", tag = "sessions",
     request_body = SignInRequest,
@@ -117,11 +132,14 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     };
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
+    let device = device_of(call, &asked)?;
+    let place = Place { address: call.address, device: device.as_ref() };
+    let guard = deps.spray.guard(key, &practice.slug, &limit, (place, now));
     // One round trip counts the attempt and finds the account that signs in by the name. The practice is read anew: a failure that
     // did not know of an import that has just begun would show by its time who came with it (F1).
     let verbatim = Identifier::verbatim(&asked.identifier);
     let (counted, current, login, named_verbatim) = tokio::join!(
-        deps.store.count_sign_in(&limit, now),
+        deps.store.count_attempt(&limit, &guard, now),
         deps.store.find_practice(&practice.slug),
         deps.store.find_login(&practice.slug, asked.portal, &identifier),
         async {
@@ -133,26 +151,65 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     );
     let login = named_verbatim?.or(login?);
     let practice = current?.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
+    let (counted, admission) = counted?;
     let attempt = Attempt {
         deps,
         call,
         practice: &practice,
         portal: asked.portal,
         limit: &limit,
+        counted,
+        device: device.as_ref(),
+        guard: &guard,
+        admission: &admission,
+        given_back: AtomicBool::new(false),
         origin,
         typed: &password,
     };
-    match counted? {
-        Decision::Allowed => attempt.sign_in(login).await,
-        Decision::Refused { retry_after, since } => {
-            // A temporary password has a hundred bits, so it cannot be guessed. A person who keeps an account locked must not be
-            // able to keep its owner from the help that staff have sent.
-            if attempt.is_temporary(login.as_ref()) {
-                return attempt.sign_in_by_temporary(login).await;
+    // A temporary password has a hundred bits, so it cannot be guessed. A person who makes a name wait, or sprays a practice, must
+    // not be able to keep its owner from the help that staff have sent.
+    let by_temporary = || attempt.is_temporary(login.as_ref());
+    // While a counter is full, strangers are told to wait. Whoever is known by their address alone and fails is told the same: another
+    // answer would tell everybody behind that address who signs in from it.
+    let alike = admission.full.filter(|_| !admission.is_known_device).map(|(_, retry_after)| retry_after);
+    match (counted, admission.refused()) {
+        (Some(SignInCount::Counted(_)), None) => {
+            attempt.sign_in(login).await.map_err(|problem| match alike {
+                Some(retry_after) if problem.is(ErrorCode::InvalidCredentials) => {
+                    Problem::too_many(retry_after)
+                }
+                _ => problem,
+            })
+        }
+        _ if by_temporary() => attempt.sign_in_by_temporary(login).await,
+        (Some(SignInCount::Refused { retry_after, .. }), _) => {
+            attempt.record_lock(login.as_ref()).await?;
+            Err(Problem::too_many(alike.unwrap_or(retry_after)))
+        }
+        (counted, full) => {
+            if let Some(SignInCount::Counted(counted)) = counted {
+                let (uncounted, given_back) = tokio::join!(
+                    deps.store.uncount_sign_in(&limit, &counted),
+                    deps.store.give_back(&guard, &admission)
+                );
+                uncounted.and(given_back)?;
             }
-            attempt.record_lock(login.as_ref(), since.unwrap_or(now)).await?;
+            let (full, retry_after) = full.unwrap_or((Full::Source, 1));
+            attempt.record_full(full).await?;
             Err(Problem::too_many(retry_after))
         }
+    }
+}
+
+/// The device that the caller has named. What a browser's cookie has is left out of account when it is none.
+fn device_of(call: &Call, asked: &SignInRequest) -> Result<Option<Device>, Problem> {
+    match (&asked.device_id, asked.transport) {
+        (Some(device), _) => {
+            let device = Device::parse(device);
+            device.map(Some).ok_or_else(|| Problem::invalid("device_id", "must be an answer's device_id"))
+        }
+        (None, Transport::Cookie) => Ok(call.device().and_then(Device::parse)),
+        (None, Transport::Bearer) => Ok(None),
     }
 }
 

@@ -8,6 +8,7 @@ use rekey::domain::practice::Portal;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Member, Problem};
 use rekey::platform::clock::Timestamp;
+use rekey::platform::ids::AccountId;
 use rekey::secrets::token::Token;
 use rekey::store::codes::{CodeExchange, Exchange, Opening};
 
@@ -87,6 +88,11 @@ impl Attempt<'_> {
         let event = self.event(Action::AuthnCodeFail, Actor::Anonymous)?.because(reason);
         let event = match holder {
             Some(holder) => event.of(holder.account, self.portal()).with_ticket(holder.ticket),
+            None if self.is_of_nobody() => {
+                let nobody = AccountId::from_bytes(self.request.id.to_bytes());
+                let event = event.with_ticket(self.request.id.into());
+                return Ok(self.deps.store.record_nobody(nobody, &event).await?);
+            }
             None => event,
         };
         Ok(self.deps.store.record_event(&event).await?)
@@ -95,6 +101,11 @@ impl Attempt<'_> {
     fn event(&self, action: Action, actor: Actor) -> Result<Event, Problem> {
         let event = Event::new(&self.deps.ambient, &self.request.practice, action, actor)?;
         Ok(event.with_outbox(self.request.id).from_address(self.call.address))
+    }
+
+    /// Whether no code was mailed, because no account has the identifier or the mail was refused.
+    fn is_of_nobody(&self) -> bool {
+        self.request.challenge().is_none_or(|challenge| challenge.mailed.is_empty())
     }
 
     /// The portal at which the request was made.

@@ -124,7 +124,7 @@ fn before_the_manifest(environment: &[(&str, String)]) -> String {
 }
 
 /// The variables that the template sets for the functions in AWS, with the values for the services of this machine.
-fn environment(options: &Options) -> [(&'static str, String); 15] {
+fn environment(options: &Options) -> [(&'static str, String); 14] {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     [
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
@@ -142,9 +142,8 @@ fn environment(options: &Options) -> [(&'static str, String); 15] {
         ("REKEY_CONFIGURATION_SET", "rekey".to_owned()),
         // The emulator reports 127.0.0.1 as the address of every caller, so that a limit per address would be one limit
         // for all callers together.
-        ("REKEY_FORGOT_PER_ADDRESS_HOUR", "0".to_owned()),
         // A portal that is being developed has a page on this machine, and no certificate.
-        ("REKEY_LOOPBACK_PORTALS", "1".to_owned()),
+        ("REKEY_LOOPBACK", "1".to_owned()),
     ]
 }
 

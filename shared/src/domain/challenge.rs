@@ -19,6 +19,11 @@ use crate::secrets::token::{Digest, digest_of};
 
 /// The number of guesses that are compared with one code.
 pub const ATTEMPTS: u64 = 5;
+/// The number of digits of a code that is not short: guesses at codes of all names of a practice together find none of these.
+const LONG: u32 = 8;
+/// The number of short codes that are mailed at a practice in a day. Whoever asks after that, for whatever name, gets a long one. So
+/// a practice that has chosen short codes has them on an ordinary day, and nobody who asks for codes of ten thousand names does.
+pub const SHORT_PER_DAY: u64 = 512;
 /// The number of codes that an identifier gets within a day and the life of a code.
 pub const PER_DAY: usize = 4;
 /// The least time that is added to a day for the life of a code.
@@ -97,6 +102,17 @@ impl Challenge {
         Self { length, valid_until, attempts: 0, latest: None, mailed: Vec::new(), entered_at: None }
     }
 
+    /// Whether the code is so short that a practice mails only some of its kind in a day.
+    pub const fn is_short(&self) -> bool {
+        self.length < LONG
+    }
+
+    /// The same challenge for a code that is not short.
+    #[must_use]
+    pub fn lengthened(self) -> Self {
+        Self { length: self.length.max(LONG), ..self }
+    }
+
     /// Whether another code will be compared.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.valid_until > now && self.attempts < ATTEMPTS && self.entered_at.is_none()
@@ -166,6 +182,16 @@ mod tests {
             assert!(documentation.contains(&row), "ARCHITECTURE.md lacks {row}");
         }
         assert_eq!((ATTEMPTS, ATTEMPTS * PER_DAY as u64), (5, 20));
+        // Ten thousand names, each with the codes of a day: some are short, and all others are long.
+        let (all, short) = (10_000 * codes, u32::try_from(SHORT_PER_DAY).expect("few"));
+        for (digits, chance) in [
+            (6, 1.0 - (1.0 - chance(short, 6)) * (1.0 - chance(all - short, LONG))),
+            (8, chance(all, 8)),
+            (10, chance(all, 10)),
+        ] {
+            let said = format!("{:.4} %", chance * 100.0);
+            assert!(documentation.contains(&said), "ARCHITECTURE.md lacks {said} for {digits} digits");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
 use crate::platform::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
 use crate::platform::wire::{name_of, named};
+use crate::secrets::token::derived_id;
 
 /// The kind of actor that caused an event: `anonymous` for a person who has not proven who they are, the account's
 /// `holder`, a member of `staff`, the `operator`, or the `system` itself.
@@ -43,7 +44,7 @@ pub enum Action {
     UserCreated,
     /// An account was changed; `changes` lists the members.
     UserUpdated,
-    /// A member of staff who does not see every client asked for a username that somebody has.
+    /// A member of staff who does not see every client asked for a username or an address that somebody has.
     UsernameRefused,
     /// A client was added to a caseload or removed from it.
     CaseloadChanged,
@@ -51,8 +52,8 @@ pub enum Action {
     AssociationChanged,
     /// A mail that lets the owner set a password was asked for and not sent; `reason` says why.
     RecoveryRefused,
-    /// A limit was exceeded: of recoveries or codes for an identifier of the account, or of answers to its security
-    /// question.
+    /// A limit was exceeded: of recoveries or codes for an identifier of the account, of answers to its security question, of
+    /// mails that staff ask for, or, without an account, of failed sign-ins at the practice.
     ExcessRateLimitExceeded,
     /// A ticket was issued: a link, a code, a temporary password or an invitation.
     AuthnTokenCreated,
@@ -108,8 +109,6 @@ pub enum Reason {
     MailRejected,
     /// The password is wrong.
     WrongPassword,
-    /// No account has the identifier.
-    UnknownIdentifier,
     /// The code is wrong.
     WrongCode,
     /// The code is wrong, and it was the last attempt that the request allows.
@@ -172,6 +171,10 @@ pub struct Event {
     /// The reason for a failure or a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The number of failures in a row, if the event is one of them: failed sign-ins by one name are events at the first, the
+    /// sixth and every tenth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u64>,
     /// The id of the ticket that the event is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<TicketId>,
@@ -248,12 +251,22 @@ impl Event {
             other: None,
             changes: Vec::new(),
             reason: None,
+            failures: None,
             ticket: None,
             session: None,
             outbox: None,
             note: None,
             ip: None,
         })
+    }
+
+    /// The same event, as the one of its kind that an hour has about something that began at `since`: all of them have one id. So a
+    /// flood leaves one event an hour, and stays visible for as long as it lasts.
+    #[must_use]
+    pub fn once_an_hour(mut self, about: &str, since: Timestamp) -> Self {
+        let (at, began) = (since.max(self.at.hour()), since.millis().to_string());
+        self.id = EventId::from(derived_id(at, &["event", &self.action.name(), about, &began]));
+        self
     }
 
     /// Sets the account that the event is about, and its portal.
@@ -289,6 +302,13 @@ impl Event {
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
+        self
+    }
+
+    /// Sets the number of failures in a row.
+    #[must_use]
+    pub fn in_a_row(mut self, failures: u64) -> Self {
+        self.failures = Some(failures);
         self
     }
 

@@ -11,8 +11,8 @@ use crate::domain::identifier::{Email, Identifier};
 use crate::domain::issuer::Issuer;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Timestamp, days, hours};
-use crate::platform::config::{ConfigError, Lookup};
-use crate::platform::ids::{AccountId, EventId, OutboxId};
+use crate::platform::config::{ConfigError, Lookup, on_this_machine};
+use crate::platform::ids::{AccountId, OutboxId};
 use crate::secrets::token::{derived_id, keyed};
 
 /// A sliding limit: at most `count` in any `span`.
@@ -31,11 +31,39 @@ pub struct ForgotLimits {
     pub identifier: Vec<Window>,
     /// The limits for one source address.
     pub address: Vec<Window>,
+    /// The sources that these count.
+    pub sources: Sources,
+}
+
+/// The source addresses at which the limits by source count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// All of them.
+    All,
+    /// All but this machine's own. On a laptop every caller is one, because cargo-lambda says so.
+    AllButLoopback,
+}
+
+impl Sources {
+    /// Reads `REKEY_LOOPBACK`. The value `1` lifts the limits by source for loopback addresses. `cargo dev` sets it, and the
+    /// template never does.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unusable`] when the variable has another value.
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
+        Ok(if on_this_machine(lookup)? { Self::AllButLoopback } else { Self::All })
+    }
+
+    /// Whether the limits by source count this address.
+    pub fn count(self, address: IpAddr) -> bool {
+        self == Self::All || !address.to_canonical().is_loopback()
+    }
 }
 
 impl ForgotLimits {
     /// Reads `REKEY_FORGOT_PER_IDENTIFIER_HOUR` (3 by default), `REKEY_FORGOT_PER_IDENTIFIER_DAY` (10) and
-    /// `REKEY_FORGOT_PER_ADDRESS_HOUR` (30). The value `0` lifts a limit; the largest value is 100.
+    /// `REKEY_FORGOT_PER_ADDRESS_HOUR` (30). The value `0` lifts a limit; the largest value is 100. [`Sources::read`] reads which
+    /// addresses count.
     ///
     /// # Errors
     /// [`ConfigError::Unusable`] when a value is not a number from 0 to 100.
@@ -49,6 +77,7 @@ impl ForgotLimits {
         Ok(Self {
             identifier: [hour, day].into_iter().flatten().collect(),
             address: address.into_iter().collect(),
+            sources: Sources::read(lookup)?,
         })
     }
 }
@@ -86,6 +115,48 @@ impl Subject {
         }
     }
 
+    /// The subject of the failed sign-ins from a source address in one hour, of the names that fall into one shard.
+    pub(super) fn failures_from(key: &[u8], address: IpAddr, hour: Timestamp, shard: u64) -> Self {
+        let source = Self::address(key, address);
+        let (hour, shard) = (hour.millis().to_be_bytes(), shard.to_be_bytes());
+        Self::hashed(key, "failures from", &[source.0.as_bytes(), &hour, &shard])
+    }
+
+    /// The subject of the failed sign-ins at a practice in one hour, of the names that fall into one shard.
+    pub(super) fn failures_at(key: &[u8], practice: &Slug, hour: Timestamp, shard: u64) -> Self {
+        let (hour, shard) = (hour.millis().to_be_bytes(), shard.to_be_bytes());
+        Self::hashed(key, "failures at", &[practice.as_str().as_bytes(), &hour, &shard])
+    }
+
+    /// The subject of the short codes that a practice has mailed in one day, of the names that fall into one shard.
+    pub(super) fn short_codes(key: &[u8], practice: &Slug, day: Timestamp, shard: u64) -> Self {
+        let (day, shard) = (day.millis().to_be_bytes(), shard.to_be_bytes());
+        Self::hashed(key, "short codes", &[practice.as_str().as_bytes(), &day, &shard])
+    }
+
+    /// The subject of the sign-ins by this name from a source address.
+    #[must_use]
+    pub fn seen_from(&self, key: &[u8], address: IpAddr) -> Self {
+        Self::hashed(key, "seen from", &[self.0.as_bytes(), Self::address(key, address).0.as_bytes()])
+    }
+
+    /// The subject of the sign-ins by this name with a device, by the name of that.
+    #[must_use]
+    pub(super) fn seen_with(&self, key: &[u8], device: &str) -> Self {
+        Self::hashed(key, "seen with", &[self.0.as_bytes(), device.as_bytes()])
+    }
+
+    /// A number that is the same for the same subject from one moment on, and below `shards`.
+    pub(super) fn shard(&self, key: &[u8], from: Timestamp, shards: u64) -> u64 {
+        let hash = Self::hashed(key, "shard", &[self.0.as_bytes(), &from.millis().to_be_bytes()]);
+        u64::from_str_radix(&hash.0[..8], 16).unwrap_or_default() % shards.max(1)
+    }
+
+    /// An id for what is kept of a name that nobody has, of the length of an account's.
+    pub fn nobody(&self) -> AccountId {
+        AccountId::from(derived_id(Timestamp::from_millis(0), &["nobody", self.as_str()]))
+    }
+
     /// The subject of the answers to an account's security question. Only the holder of one of the account's tickets
     /// can give an answer. Answers with tickets that staff or the operator issued count apart from the others, so that
     /// neither can use up the budget of the other.
@@ -118,15 +189,7 @@ impl Subject {
     /// The id of the outbox item which records that the subject's limit was reached. It is the same for all refusals
     /// within an hour, so that a flood of refused requests leaves one item.
     pub fn limit_hit_id(&self, now: Timestamp) -> OutboxId {
-        OutboxId::from(derived_id(hour_of(now), &["limit hit", self.as_str()]))
-    }
-
-    /// The id of the event which records that the subject has to wait. It is the same for all attempts within an hour
-    /// that meet the wait that began at `since`. A flood of attempts leaves one event an hour, and so stays visible for
-    /// as long as it lasts.
-    pub fn wait_id(&self, since: Timestamp, now: Timestamp) -> EventId {
-        let began = since.millis().to_string();
-        EventId::from(derived_id(since.max(hour_of(now)), &["wait", self.as_str(), &began]))
+        OutboxId::from(derived_id(now.hour(), &["limit hit", self.as_str()]))
     }
 
     fn hashed(key: &[u8], kind: &str, parts: &[&[u8]]) -> Self {
@@ -148,12 +211,6 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// The beginning of the hour that contains a moment.
-const fn hour_of(now: Timestamp) -> Timestamp {
-    const HOUR: i64 = 60 * 60 * 1000;
-    Timestamp::from_millis(now.millis().div_euclid(HOUR) * HOUR)
-}
-
 /// How many mails are sent that somebody has asked for (L4). What a change itself mails, such as the confirmation of a password,
 /// is not counted: nobody may be able to keep it back.
 pub mod mails {
@@ -169,13 +226,14 @@ pub mod mails {
         [Window { count: 10, span: hours(1) }, Window { count: 20, span: days(1) }];
 }
 
-/// How many taken usernames are refused to a member of staff who does not see everybody: each refusal tells that somebody has it.
+/// How many usernames and addresses that others have a member of staff may ask for who does not see everybody: each answer tells
+/// that somebody has it.
 pub const NAMES_REFUSED: [Window; 2] =
     [Window { count: 5, span: hours(1) }, Window { count: 20, span: days(1) }];
 
 /// The waits after consecutive failures to sign in.
 pub mod sign_in {
-    use super::{Duration, Timestamp, hours};
+    use super::{Duration, Timestamp, days, hours};
 
     /// The number of consecutive failures that cause no wait.
     pub const FREE: u64 = 5;
@@ -184,7 +242,15 @@ pub mod sign_in {
     /// would tell that they belong together. Each therefore has half of the 100 failures that NIST SP 800-63B section
     /// 3.2.2 allows for one authenticator.
     pub const CLOSED: u64 = 50;
+    /// How long each failure is remembered. A name is forgotten after this time for each of its failures, whoever has it or not:
+    /// so a name takes 49 failures at once and then about 52 a year, and one that is tried once leaves nothing after a week.
+    pub const REMEMBERED: Duration = days(7);
     const LONGEST: Duration = hours(1);
+
+    /// Whether the failure of this number is an event: the first, the sixth, which begins the waits, and every tenth.
+    pub const fn is_recorded(failures: u64) -> bool {
+        failures == 1 || failures == FREE + 1 || failures.is_multiple_of(10)
+    }
 
     /// The wait after this number of consecutive failures: none after up to five, then 30 seconds, doubling up to one
     /// hour.
@@ -254,6 +320,31 @@ mod tests {
         assert_eq!(default.identifier, [hour, day]);
         assert_eq!(default.address, [Window { count: 30, span: hours(1) }]);
         assert!(limits(Some("0")).expect("lifted").address.is_empty());
+    }
+
+    #[test]
+    fn failures_are_events_at_the_first_the_sixth_and_every_tenth() {
+        let recorded: Vec<u64> =
+            (1..=sign_in::CLOSED).filter(|&number| sign_in::is_recorded(number)).collect();
+        assert_eq!(recorded, [1, 6, 10, 20, 30, 40, 50]);
+    }
+
+    #[test]
+    fn only_on_a_laptop_a_loopback_source_counts_toward_no_limit() {
+        let sources = |value: Option<&str>| Sources::read(&|_| value.map(str::to_owned));
+        let of = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let laptop = sources(Some("1")).expect("a laptop");
+        for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(!laptop.count(of(own)) && Sources::All.count(of(own)), "{own}");
+        }
+        for other in ["192.0.2.1", "10.0.0.1", "::2", "0.0.0.0", "fe80::1"] {
+            assert!(laptop.count(of(other)), "{other}");
+        }
+        assert_eq!(sources(None), Ok(Sources::All));
+        assert_eq!(
+            sources(Some("yes")).expect_err("no").to_string(),
+            "REKEY_LOOPBACK must be 1, or not be set"
+        );
     }
 
     #[test]

@@ -131,6 +131,15 @@ impl OutboxItem {
         }
     }
 
+    /// The same request, for a code that is not short.
+    #[must_use]
+    pub fn lengthened(mut self) -> Self {
+        if let OutboxKind::Recovery { challenge, .. } = &mut self.kind {
+            *challenge = challenge.take().map(Challenge::lengthened);
+        }
+        self
+    }
+
     /// Whether the item comes from a public request.
     pub const fn is_request(&self) -> bool {
         matches!(self.kind, OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. })

@@ -83,11 +83,7 @@ fn carried_token(call: &Call) -> Result<Carried, Problem> {
         let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
         return token.map(|token| Carried { token, by_cookie: false }).ok_or_else(Problem::no_session);
     }
-    let pairs = call.cookies.iter().filter_map(|cookie| cookie.split_once('='));
-    let mut tokens = pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token);
-    // Of two, one was planted.
-    let only = tokens.next().filter(|_| tokens.next().is_none());
-    let token = only.and_then(Token::parse);
+    let token = call.cookie(COOKIE_NAME).and_then(Token::parse);
     token.map(|token| Carried { token, by_cookie: true }).ok_or_else(Problem::no_session)
 }
 

@@ -256,6 +256,11 @@ impl Problem {
         Self { detail: Some(error.to_string()), ..Self::new(ErrorCode::InvalidSetting) }
     }
 
+    /// Whether it has this code.
+    pub fn is(&self, code: ErrorCode) -> bool {
+        self.code == code
+    }
+
     /// 429 until so many seconds have passed.
     pub fn too_many(seconds: u64) -> Self {
         let mut problem = Self::new(ErrorCode::TooManyRequests);

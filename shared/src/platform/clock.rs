@@ -32,6 +32,27 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The beginning of the clock hour that contains this moment.
+    #[must_use]
+    pub const fn hour(self) -> Self {
+        const HOUR: i64 = 60 * 60 * 1000;
+        Self(self.0.div_euclid(HOUR) * HOUR)
+    }
+
+    /// The beginning of the ten minutes that contain this moment.
+    #[must_use]
+    pub const fn ten_minutes(self) -> Self {
+        const TEN_MINUTES: i64 = 10 * 60 * 1000;
+        Self(self.0.div_euclid(TEN_MINUTES) * TEN_MINUTES)
+    }
+
+    /// The beginning of the day (UTC) that contains this moment.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        Self(self.0.div_euclid(DAY) * DAY)
+    }
+
     /// Reads RFC 3339. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))

@@ -27,6 +27,19 @@ pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Reads `REKEY_LOOPBACK`: whether the function runs on the machine of the people who call it. `cargo dev` sets it to `1`, and
+/// the template never sets it.
+///
+/// # Errors
+/// [`ConfigError::Unusable`] when the variable has another value.
+pub fn on_this_machine(lookup: &Lookup<'_>) -> Result<bool, ConfigError> {
+    match lookup("REKEY_LOOPBACK").as_deref() {
+        None => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(ConfigError::Unusable { name: "REKEY_LOOPBACK", rule: "must be 1, or not be set" }),
+    }
+}
+
 /// Finds a variable that must be set.
 ///
 /// # Errors

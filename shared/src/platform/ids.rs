@@ -105,6 +105,11 @@ impl EventId {
         Self(Ulid::from_parts(u64::try_from(at.millis()).unwrap_or_default(), 0))
     }
 
+    /// The part of the id that is not its time.
+    pub fn random(self) -> u128 {
+        self.0.random()
+    }
+
     /// The next id.
     #[must_use]
     pub const fn after(self) -> Self {

@@ -15,8 +15,8 @@ use crate::store::accounts::check_open;
 use crate::store::conditions::{has_answers_left, may_become};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items;
-use crate::store::keys;
+use crate::store::items::{self, Item};
+use crate::store::keys::{self, Key};
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, above, below, differs, equals, has, has_size, lacks};
 
@@ -105,6 +105,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<CodeCount, StoreError> {
         let key = keys::request(id);
+        let of_length = keys::request_of_length(id, length);
+        if self.refusals.recall(&key, now).is_some() {
+            return Ok(CodeCount::Closed);
+        }
+        if let Some(item) = self.refusals.recall(&of_length, now) {
+            return Ok(refused_count(read_request(&key, Some(item))?.as_ref(), length, now));
+        }
         let open = above("challenge.valid_until", now)
             .and(below("challenge.attempts", ATTEMPTS))
             .and(lacks("challenge.entered_at"))
@@ -112,15 +119,20 @@ impl Store {
             .and(lacks("challenge.latest").or(differs("challenge.latest", mark)));
         let write =
             Write::update(&key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
-        let Some(item) = self.update_alone(write).await?.into_item() else { return Ok(CodeCount::Closed) };
-        let request: OutboxItem = items::read(&key.pk, item)?;
-        Ok(match request.challenge() {
-            Some(challenge) if challenge.latest == Some(mark) => CodeCount::Counted(Box::new(request)),
-            Some(challenge) if challenge.is_open(now) && challenge.length != length => {
-                CodeCount::OtherLength { attempts_left: challenge.attempts_left() }
-            }
-            _ => CodeCount::Closed,
-        })
+        let item = self.update_alone(write).await?.into_item();
+        let request = read_request(&key, item.clone())?;
+        let is_counted = |request: &OutboxItem| {
+            request.challenge().is_some_and(|challenge| challenge.latest == Some(mark))
+        };
+        if let Some(request) = request.clone().filter(is_counted) {
+            return Ok(CodeCount::Counted(Box::new(request)));
+        }
+        let refused = refused_count(request.as_ref(), length, now);
+        match refused {
+            CodeCount::OtherLength { .. } => self.refusals.note(&of_length, item.as_ref(), now),
+            _ => self.refusals.note(&key, None, now),
+        }
+        Ok(refused)
     }
 
     /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.
@@ -156,6 +168,20 @@ impl Store {
         }
         let is_void = |place: &usize| (1..=2).any(|write| refused.old(3 * place + write).is_some());
         Ok(Exchange::Void((0..exchange.openings.len()).filter(is_void).collect()))
+    }
+}
+
+fn read_request(key: &Key, item: Option<Item>) -> Result<Option<OutboxItem>, StoreError> {
+    item.map(|item| items::read(&key.pk, item)).transpose()
+}
+
+/// What a code is told that was not counted.
+fn refused_count(request: Option<&OutboxItem>, length: u32, now: Timestamp) -> CodeCount {
+    match request.and_then(OutboxItem::challenge) {
+        Some(challenge) if challenge.is_open(now) && challenge.length != length => {
+            CodeCount::OtherLength { attempts_left: challenge.attempts_left() }
+        }
+        _ => CodeCount::Closed,
     }
 }
 

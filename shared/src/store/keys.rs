@@ -22,7 +22,11 @@
 //! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
 //! | Count | `COUNT#hash` | `MAILS` | the same, of mails that somebody has asked for | accounts, admin-link, mailer |
 //! | Count | `COUNT#hash` | `NAMES` | the same, of usernames that were refused because they are taken | accounts |
-//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last` | sessions, change-password, reset-password (cleared) |
+//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last`, `before`, `latest` | sessions, change-password, reset-password (cleared) |
+//! | Limit | `LIMIT#keyed hash` | `FAILURES` | `count`: failed sign-ins of an hour from a source, or at a practice | sessions |
+//! | Limit | `LIMIT#keyed hash` | `SHORT` | `count`: short codes of a day at a practice | forgot-password |
+//! | Limit | `LIMIT#keyed hash` | `KNOWN` | nothing more: somebody has signed in by a name from a source or with a device | sessions, reset-password |
+//! | Limit | `LIMIT#id` | event id | in the place of the event of a name that nobody has | sessions, verify-code |
 //!
 //! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is the TTL
 //! attribute and nothing else: each item's own time decides.
@@ -157,6 +161,11 @@ pub fn request(id: OutboxId) -> Key {
     Key::new(format!("REQUEST#{id}"), "REQUEST")
 }
 
+/// A name, for what is remembered of a request and the codes of one length. There is no such item.
+pub(super) fn request_of_length(id: OutboxId, length: u32) -> Key {
+    Key::new(format!("REQUEST#{id}"), length.to_string())
+}
+
 /// The partition of an account's sessions.
 pub fn sessions(account: AccountId) -> String {
     format!("SESSION#{account}")
@@ -177,6 +186,30 @@ pub fn event(event: &Event) -> Key {
     let pk = event.account.map_or_else(|| format!("EVENT#{}", event.practice), events);
     Key::new(pk, event.id.to_string())
 }
+
+/// The key of a counter of the failed sign-ins of an hour.
+pub fn failures(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "FAILURES")
+}
+
+/// The key of a counter of the short codes of a day.
+pub fn short_codes(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "SHORT")
+}
+
+/// The key of what tells that a name has signed in from a source or with a device.
+pub fn known_place(subject: &Subject) -> Key {
+    Key::new(format!("LIMIT#{}", subject.as_str()), "KNOWN")
+}
+
+/// The key of what stands for the event of a name that nobody has.
+pub fn event_of_nobody(nobody: AccountId, event: &Event) -> Key {
+    Key::new(format!("LIMIT#{nobody}"), event.id.to_string())
+}
+
+/// The number of partitions of a log that many people write to. 10,000 requests a second that are events, all at one practice,
+/// are some 310 writes a second to each; a partition takes 1,000.
+const SHARDS: u128 = 32;
 
 /// A log, which is read newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,8 +235,23 @@ pub(super) struct LogPlace {
 }
 
 impl Log {
-    pub(super) fn place(&self) -> LogPlace {
-        let (index, name, partition) = match self {
+    /// Every place in which events of the log are.
+    pub(super) fn places(&self) -> Vec<LogPlace> {
+        let shards = if self.is_sharded() { SHARDS } else { 1 };
+        (0..shards).map(|shard| self.place(shard)).collect()
+    }
+
+    /// Whether many people write to the log at once. The log of an account is its own, and so is that of an actor who has one.
+    fn is_sharded(&self) -> bool {
+        match self {
+            Self::Account(_) => false,
+            Self::Actor(_, who) => who.parse::<AccountId>().is_err(),
+            Self::Practice(_) | Self::Action(..) => true,
+        }
+    }
+
+    fn place(&self, shard: u128) -> LogPlace {
+        let (index, name, log) = match self {
             Self::Account(account) => (None, "pk", events(*account)),
             Self::Practice(practice) => (Some("practice-log"), "practice_log", format!("LOG#{practice}")),
             Self::Actor(practice, who) => (Some("actor-log"), "actor_log", format!("ACTOR#{practice}#{who}")),
@@ -211,6 +259,7 @@ impl Log {
                 (Some("action-log"), "action_log", format!("ACTION#{practice}#{}", action.name()))
             }
         };
+        let partition = if self.is_sharded() { format!("{log}#{shard:02}") } else { log };
         LogPlace { index, name, partition }
     }
 }
@@ -223,7 +272,9 @@ pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
         Log::Actor(practice(), event.who()),
         Log::Action(practice(), event.action),
     ];
-    logs.map(|log| log.place())
+    // The end of an id is random, or a hash.
+    let shard = event.id.random() % SHARDS;
+    logs.map(|log| log.place(shard))
 }
 
 /// The key of a counter of recoveries.
@@ -259,6 +310,7 @@ pub fn sign_in_limit(subject: &Subject) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::clock::Timestamp;
 
     fn key(key: &Key) -> String {
         format!("{} / {}", key.pk, key.sk)
@@ -289,6 +341,29 @@ mod tests {
         assert_eq!(key(&session(id, SessionId::from_bytes([0; 16]))), format!("SESSION#{zero} / {zero}"));
         assert_eq!(key(&request(OutboxId::from_bytes([0; 16]))), format!("REQUEST#{zero} / REQUEST"));
         assert_eq!(kind("ACCOUNT#x"), "ACCOUNT");
+    }
+
+    #[test]
+    fn of_ten_thousand_events_at_one_practice_no_partition_of_an_index_gets_five_hundred() {
+        let slug = Slug::parse("agency").expect("a slug");
+        let ambient = crate::platform::clock::Ambient::system();
+        let mut writes: HashMap<String, u32> = HashMap::new();
+        for n in 0..10_000 {
+            let action = crate::domain::event::Action::AuthnLoginFail;
+            let event = Event::new(&ambient, &slug, action, crate::domain::event::Actor::Anonymous);
+            let event = event.expect("an event");
+            // Half of them have an id of their hour, which is a hash.
+            let event = if n % 2 == 0 {
+                event.once_an_hour(&n.to_string(), Timestamp::from_millis(0))
+            } else {
+                event
+            };
+            for place in logs(&event) {
+                *writes.entry(place.partition).or_default() += 1;
+            }
+        }
+        let most = writes.values().max().copied().unwrap_or_default();
+        assert!(writes.len() == 96 && most < 500, "{} partitions, {most} writes to one", writes.len());
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! left the window. So the window slides, and the item stays small. This is why a limit is at most 100.
 //!
 //! **A sign-in is counted before it is compared.** Guesses that are sent at once would otherwise all be compared before the first
-//! is counted. A success deletes the counter in its own transaction. The waits are the condition of the write that counts.
+//! is counted. A success deletes the counter in its own transaction. The waits are the condition of the write that counts. The
+//! counter of a name that nobody has is the same item, and ends at the same time (F1): it ends a week later for each failure.
 //!
 //! **A temporary password is not locked out.** Anybody can make a name wait. If the help of staff had to wait too, guessing would
 //! keep the owner of the name out for as long as somebody goes on. So while the name waits, sign-in still compares the typed text
@@ -23,7 +24,7 @@ use crate::store::events::put_event;
 use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::transact::{Outcome, Refused, Store};
-use crate::store::write::{Condition, Write, at_least, at_most, below, equals, lacks};
+use crate::store::write::{Condition, Write, at_least, at_most, below, differs, equals, lacks};
 
 /// Whether an attempt is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,40 +35,121 @@ pub enum Decision {
     Refused {
         /// The seconds until another attempt is allowed.
         retry_after: u64,
-        /// The time of the failed sign-in that began the wait; of a public request, its own time. `None` when only the counter of
-        /// the source address is full.
+        /// The time of the request. `None` when only the counter of the source address is full.
         since: Option<Timestamp>,
     },
 }
 
+impl SignInCount {
+    /// What a refusal is about, and since when, for the event of an hour that records it. The time is rounded: when attempts are
+    /// counted and taken back, that of the latest failure changes all the time, and each wait is to leave few events.
+    pub fn wait(&self, name: &Subject) -> Option<(String, Timestamp)> {
+        match self {
+            Self::Counted(_) => None,
+            Self::Refused { since, failures, .. } => {
+                Some((format!("{} {failures}", name.as_str()), since.ten_minutes()))
+            }
+        }
+    }
+}
+
+/// An attempt to sign in that has been counted as a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedSignIn {
+    /// The number of failures in a row, with this one.
+    pub failures: u64,
+    mark: i64,
+}
+
+/// The outcome of counting an attempt to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInCount {
+    /// It is counted, and may be compared.
+    Counted(CountedSignIn),
+    /// It is refused, and has not been counted.
+    Refused {
+        /// The seconds until another attempt is allowed.
+        retry_after: u64,
+        /// The time of the failed sign-in that began the wait.
+        since: Timestamp,
+        /// The number of failures in a row.
+        failures: u64,
+    },
+}
+
 impl Store {
+    /// Whether the name has just been refused, so that the table is not asked.
+    pub(super) fn is_refused(&self, subject: &Subject, now: Timestamp) -> bool {
+        self.refusals.recall(&keys::sign_in_limit(subject), now).is_some()
+    }
+
     /// Counts a sign-in attempt as a failure, before any password is compared.
     ///
-    /// One transaction: the name's number of failures rises by one, and the time of the latest becomes `now`. Condition: the wait
-    /// after the latest failure is over, and there are fewer than 50 ([`sign_in`]).
+    /// One update by itself: the name's number of failures rises by one, the time of the latest becomes `now`, and the counter is
+    /// kept for a week more. Condition: the wait after the latest failure is over, there are fewer than 50 ([`sign_in`]), and the
+    /// latest mark is another.
     ///
-    /// A refusal means that the name has to wait, or that 50 failures have closed it; nothing is counted. This is a transaction
-    /// and no update by itself, because an attempt must not be counted twice when DynamoDB's reply is lost. One round trip.
-    pub async fn count_sign_in(&self, subject: &Subject, now: Timestamp) -> Result<Decision, StoreError> {
-        let count = Write::update(&keys::sign_in_limit(subject))
-            .add("failures", 1)
-            .set("last", now)
-            // Cleaning a counter up forgives it: a year makes that 49 guesses a year.
-            .set("expires_at", (now + days(365)).seconds())
-            .only_if(waited(now));
-        Ok(match self.transact(vec![count]).await? {
-            Outcome::Written => Decision::Allowed,
-            Outcome::Refused(refused) => {
-                let old = refused.old(0);
-                let failures = old.and_then(|item| number_of(item, "failures")).unwrap_or_default();
-                let last = old.and_then(|item| number_of(item, "last")).map_or(now, Timestamp::from_millis);
-                let failures = u64::try_from(failures).unwrap_or_default();
-                Decision::Refused {
-                    retry_after: sign_in::retry_after(failures, last, now),
-                    since: Some(last),
-                }
+    /// A refusal means that the name has to wait, or that 50 failures have closed it; nothing is counted. The mark is random and
+    /// belongs to one attempt. When the reply to the update is lost, the update is sent again and fails; the mark on the counter then
+    /// shows that this attempt has been counted already. Up to one round trip.
+    pub async fn count_sign_in(&self, subject: &Subject, now: Timestamp) -> Result<SignInCount, StoreError> {
+        let key = keys::sign_in_limit(subject);
+        let refused = |old: Option<&Item>| {
+            let number = |name| old.and_then(|item| number_of(item, name));
+            let last = number("last").map_or(now, Timestamp::from_millis);
+            let failures =
+                number("failures").and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
+            SignInCount::Refused {
+                retry_after: sign_in::retry_after(failures, last, now),
+                since: last,
+                failures,
             }
-        })
+        };
+        if let Some(old) = self.refusals.recall(&key, now) {
+            return Ok(refused(Some(&old)));
+        }
+        let mark = i64::from_be_bytes(
+            self.ambient.bytes().map_err(|error| StoreError::unavailable("counting", error))?,
+        );
+        let week = i64::try_from(sign_in::REMEMBERED.as_secs()).unwrap_or(i64::MAX);
+        let count = Write::update(&key)
+            .add("failures", 1)
+            .copy("before", "last")
+            .set("last", now)
+            .set("latest", mark)
+            .add_from("expires_at", now.seconds(), week)
+            .only_if(waited(now).and(lacks("latest").or(differs("latest", mark))));
+        let updated = self.update_alone(count).await?;
+        let is_written = updated.is_written();
+        let item = updated.into_item();
+        let is_counted = is_written || item.as_ref().and_then(|item| number_of(item, "latest")) == Some(mark);
+        if !is_counted {
+            self.refusals.note(&key, item.as_ref(), now);
+            return Ok(refused(item.as_ref()));
+        }
+        let failures = item.and_then(|item| number_of(&item, "failures"));
+        let failures = failures.and_then(|number| u64::try_from(number).ok()).unwrap_or(1);
+        Ok(SignInCount::Counted(CountedSignIn { failures, mark }))
+    }
+
+    /// Takes a count back, because the attempt was not compared.
+    ///
+    /// One update by itself: the number falls by one, the time of the latest failure is the one before, and the week is taken back.
+    /// Condition: no other attempt has been counted since. Else a second update leaves the time as it is. Condition: the number is
+    /// not zero. Up to two round trips.
+    pub async fn uncount_sign_in(
+        &self,
+        subject: &Subject,
+        counted: &CountedSignIn,
+    ) -> Result<(), StoreError> {
+        let week = i64::try_from(sign_in::REMEMBERED.as_secs()).unwrap_or(i64::MAX);
+        let key = keys::sign_in_limit(subject);
+        let uncount = || Write::update(&key).add("failures", -1).add("expires_at", -week);
+        let last = uncount().copy("last", "before").set("latest", 0);
+        if self.update_alone(last.only_if(equals("latest", counted.mark))).await?.is_written() {
+            return Ok(());
+        }
+        self.update_alone(uncount().only_if(at_least("failures", 1_u64))).await.map(|_| ())
     }
 
     /// Forgets the failed sign-ins of a name.

@@ -11,11 +11,14 @@ use std::time::Duration;
 use crate::domain::event::Event;
 use crate::domain::limit::{ForgotLimits, Subject, Window};
 use crate::domain::outbox::OutboxItem;
+use crate::domain::spray::Shard;
 use crate::platform::clock::{Timestamp, days};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
+use crate::store::items::Item;
 use crate::store::keys::{self, Key};
 use crate::store::limits::{self, Decision};
+use crate::store::spray::count_in_shard;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, lacks, present};
 
@@ -35,6 +38,37 @@ struct Counter<'a> {
     is_own: bool,
 }
 
+/// The counters that a public request is counted at.
+#[derive(Clone, Copy)]
+pub struct RequestCounters<'a> {
+    /// The identifier.
+    pub identifier: &'a Subject,
+    /// The source address, if it counts.
+    pub address: Option<&'a Subject>,
+    /// The counter of the practice's short codes, if the request is for one.
+    pub short_codes: Option<&'a Shard>,
+    /// The windows of the identifier and of the source address.
+    pub limits: &'a ForgotLimits,
+}
+
+enum Written {
+    Yes,
+    /// By windows that are full; by the practice's short codes alone if there is no decision.
+    Refused(Option<Decision>),
+}
+
+/// The decision of counters of which some are full.
+fn refused_by(counters: &[Counter<'_>], full: &[Option<Item>], now: Timestamp) -> Decision {
+    let (mut wait, mut is_own) = (1, false);
+    for (counter, old) in counters.iter().zip(full) {
+        if let Some(old) = old {
+            wait = wait.max(limits::retry_after(old, counter.windows, now));
+            is_own |= counter.is_own;
+        }
+    }
+    Decision::Refused { retry_after: wait, since: is_own.then_some(now) }
+}
+
 impl Store {
     /// Takes a public request, if the limits of its identifier and of its source address have room.
     ///
@@ -44,41 +78,76 @@ impl Store {
     /// - For a code, the identifier's counter of codes takes it too. Condition: it has fewer than four in a day and the
     ///   life of a code, which counts as 15 minutes at least.
     /// - The source address's counter takes the request. Condition: every window has room.
+    /// - For a short code, the practice's counter of short codes of the day takes it. Condition: it has room.
     /// - The `REQUEST` item is put. Condition: it does not exist.
     ///
-    /// The configuration may lift a limit; its counter is then left out. Nothing lifts the limit on codes. [`Decision::Refused`]
-    /// means that a window is full; nothing is written, and nothing is counted. One round trip.
+    /// The configuration may lift a limit; its counter is then left out. So is that of a source that does not count. Nothing
+    /// lifts the limit on codes. [`Decision::Refused`] means that a window is full; nothing is written, and nothing is counted. When
+    /// only the practice has had its short codes, the request is written for a long one. One round trip, and one more for the first
+    /// long code of an hour.
     pub async fn create_request(
         &self,
         request: &OutboxItem,
-        identifier: &Subject,
-        address: &Subject,
-        limits: &ForgotLimits,
+        counters: RequestCounters<'_>,
     ) -> Result<Decision, StoreError> {
         // Nobody's configuration lifts the limit on codes: it is what keeps them from being guessed.
         let codes: Vec<Window> =
             request.challenge().map(|challenge| challenge.budget(request.at)).into_iter().collect();
+        let RequestCounters { identifier, address, short_codes, limits } = counters;
+        let own = |key, windows| Counter { key, windows, is_own: true };
         let mut counters = vec![
-            Counter { key: keys::forgot_limit(identifier), windows: &limits.identifier, is_own: true },
-            Counter { key: keys::code_limit(identifier), windows: &codes, is_own: true },
-            Counter { key: keys::forgot_limit(address), windows: &limits.address, is_own: false },
+            own(keys::forgot_limit(identifier), &limits.identifier),
+            own(keys::code_limit(identifier), &codes),
         ];
+        counters.extend(address.map(|address| Counter {
+            key: keys::forgot_limit(address),
+            windows: &limits.address,
+            is_own: false,
+        }));
         counters.retain(|counter| !counter.windows.is_empty());
-        let count =
-            |counter: &Counter<'_>| limits::count_in_windows(&counter.key, counter.windows, request.at);
-        let writes = counters.iter().map(count).chain([put_outbox_item(request)]).collect();
-        let refused = match self.transact(writes).await? {
-            Outcome::Written => return Ok(Decision::Allowed),
-            Outcome::Refused(refused) => refused,
-        };
-        let (mut wait, mut is_own) = (1, false);
-        for (place, counter) in counters.iter().enumerate() {
-            if let Some(old) = refused.old(place) {
-                wait = wait.max(limits::retry_after(old, counter.windows, request.at));
-                is_own |= counter.is_own;
+        let recall = |counter: &Counter<'_>| self.refusals.recall(&counter.key, request.at);
+        let known: Vec<Option<Item>> = counters.iter().map(recall).collect();
+        if known.iter().any(Option::is_some) {
+            return Ok(refused_by(&counters, &known, request.at));
+        }
+        let short = short_codes.map(|shard| (keys::short_codes(&shard.subject), shard));
+        if let Some((key, shard)) = short
+            && self.refusals.recall(&key, request.at).is_none()
+        {
+            match self.write_request(request, &counters, Some((&key, shard))).await? {
+                Written::Refused(Some(decision)) => return Ok(decision),
+                Written::Refused(None) => self.refusals.note_lasting(&key, request.at),
+                Written::Yes => return Ok(Decision::Allowed),
             }
         }
-        Ok(Decision::Refused { retry_after: wait, since: is_own.then_some(request.at) })
+        let request = if short_codes.is_some() { &request.clone().lengthened() } else { request };
+        match self.write_request(request, &counters, None).await? {
+            Written::Refused(decision) => Ok(decision.unwrap_or(Decision::Allowed)),
+            Written::Yes => Ok(Decision::Allowed),
+        }
+    }
+
+    async fn write_request(
+        &self,
+        request: &OutboxItem,
+        counters: &[Counter<'_>],
+        short: Option<(&Key, &Shard)>,
+    ) -> Result<Written, StoreError> {
+        let count =
+            |counter: &Counter<'_>| limits::count_in_windows(&counter.key, counter.windows, request.at);
+        let mut writes: Vec<Write> = counters.iter().map(count).collect();
+        writes.extend(short.map(|(key, shard)| count_in_shard(key, shard)));
+        writes.push(put_outbox_item(request));
+        let refused = match self.transact(writes).await? {
+            Outcome::Written => return Ok(Written::Yes),
+            Outcome::Refused(refused) => refused,
+        };
+        let full: Vec<Option<Item>> = (0..counters.len()).map(|place| refused.old(place).cloned()).collect();
+        for (counter, old) in counters.iter().zip(&full).filter(|(_, old)| old.is_some()) {
+            self.refusals.note(&counter.key, old.as_ref(), request.at);
+        }
+        let is_full = full.iter().any(Option::is_some) || short.is_none();
+        Ok(Written::Refused(is_full.then(|| refused_by(counters, &full, request.at))))
     }
 
     /// Puts an item that asks for no mail and is bound to no limit: the note that a limit was hit.
@@ -88,7 +157,12 @@ impl Store {
     /// A refusal means that an item with its id is there; that stays as it is, and it is no error. The id of such a note is the
     /// same for all hits of an identifier within an hour, so a flood leaves one. One round trip.
     pub async fn create_outbox_item(&self, item: &OutboxItem) -> Result<(), StoreError> {
-        self.transact(vec![put_outbox_item(item)]).await.map(|_| ())
+        let key = keys::outbox_item(item);
+        if self.refusals.recall(&key, item.at).is_none() {
+            self.transact(vec![put_outbox_item(item)]).await?;
+            self.refusals.note_lasting(&key, item.at);
+        }
+        Ok(())
     }
 
     /// Finds an item as it is now; a record of the stream shows it as it was put. One round trip.

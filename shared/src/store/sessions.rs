@@ -18,9 +18,10 @@ use crate::store::items;
 use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::outbox::put_outbox_item;
+use crate::store::spray::remember_place;
 use crate::store::tickets::use_temporary;
-use crate::store::transact::{Outcome, Store, Updated};
-use crate::store::write::{Range, Write, above, equals, present};
+use crate::store::transact::{Newest, Outcome, Store, Updated};
+use crate::store::write::{Write, above, equals, present};
 
 /// Everything that is written when somebody signs in.
 pub struct SignIn<'a> {
@@ -32,6 +33,8 @@ pub struct SignIn<'a> {
     pub event: &'a Event,
     /// The counter of failed sign-ins that ends with it.
     pub limit: &'a Subject,
+    /// The source and the device, as far as they are to be remembered.
+    pub places: &'a [Subject],
     /// The account with its password hashed anew, when the hash was made with older parameters.
     pub rehashed: Option<Changed<'a>>,
 }
@@ -64,6 +67,7 @@ impl Store {
     /// - The session is put. Condition: it does not exist.
     /// - The event is put. Condition: it does not exist.
     /// - The counter of failed sign-ins is deleted, without a condition.
+    /// - A source and a device that are not known are remembered, without a condition.
     ///
     /// A refusal means that the account is closed, that the login was out of date, or that the temporary password has been used
     /// or revoked; nothing is written. So of many sign-ins with one temporary password, one succeeds. One round trip.
@@ -80,6 +84,8 @@ impl Store {
         writes.push(Write::create(&keys::session(session.account, session.id), session, ends));
         writes.push(put_event(sign_in.event));
         writes.push(forget_sign_ins(sign_in.limit));
+        writes.extend(sign_in.places.iter().map(|place| remember_place(place, session.created_at)));
+        self.refusals.forget(&keys::sign_in_limit(sign_in.limit));
         self.transact(writes).await
     }
 
@@ -88,7 +94,7 @@ impl Store {
     /// Two calls that go out together:
     ///
     /// - One update by itself: the session gets `seen_at`, and its idle time begins anew. Condition: its digest is the token's,
-    ///   and neither its idle end nor its absolute end has passed.
+    ///   and neither its idle end nor its absolute end has passed. A session that has been used twice within half a second is only read.
     /// - One read of the account.
     ///
     /// `None` means that there is no such session, that it has ended, or that the account as it is now no longer has it
@@ -108,6 +114,11 @@ impl Store {
         let key = keys::session(token.account, SessionId::from(token.subject));
         let good =
             equals("digest", token.digest()).and(above("idle_until", now)).and(above("valid_until", now));
+        if self.refusals.recall(&key, now).is_some() {
+            let session: Option<Session> = self.get(&key).await?;
+            return Ok(session.filter(|session| session.digest == token.digest()));
+        }
+        self.refusals.note(&key, None, now);
         let touch = Write::update(&key).set("seen_at", now).set_sum("idle_until", "idle_millis", now);
         match self.update_alone(touch.only_if(good)).await? {
             Updated::Written(item) => Ok(Some(items::read(&key.pk, item)?)),
@@ -161,11 +172,14 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Lists the sessions of an account that have not been cleaned up, good or not. One round trip for each megabyte.
-    pub async fn list_sessions(&self, account: AccountId) -> Result<Vec<Session>, StoreError> {
-        let pk = keys::sessions(account);
-        let items = self.query_all(Range::of(&pk)).await?;
-        items.into_iter().map(|item| items::read(&pk, item)).collect()
+    /// Lists a page of the sessions of an account that have not been cleaned up, good or not. One round trip.
+    pub async fn page_of_sessions(
+        &self,
+        account: AccountId,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> Result<Newest<Session>, StoreError> {
+        self.newest(&keys::sessions(account), after.map(|id| id.to_string()), limit).await
     }
 
     /// Ends one session.

@@ -25,7 +25,8 @@ use crate::store::items::{self, AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
-use crate::store::transact::{Outcome, Store};
+use crate::store::spray::remember_place;
+use crate::store::transact::{Newest, Outcome, Store};
 use crate::store::write::{Range, Write, equals, lacks};
 
 /// The tickets of an account, and the guard that the next issue must find unchanged.
@@ -89,6 +90,8 @@ pub struct Reset<'a> {
     pub confirmation: &'a OutboxItem,
     /// The counters of failed sign-ins that end with it.
     pub limits: &'a [Subject],
+    /// The source of the reset, for each of the account's names.
+    pub sources: &'a [Subject],
     /// The counter of the account's answers, if one was given.
     pub answers: Option<&'a Subject>,
 }
@@ -154,6 +157,16 @@ impl Store {
         let guard = guard.and_then(|item| number_of(&item, "issued")).unwrap_or_default();
         let tickets = items.into_iter().map(|item| items::read(&pk, item)).collect::<Result<_, _>>()?;
         Ok(TicketList { tickets, guard })
+    }
+
+    /// Lists a page of the tickets of an account that have not been cleaned up. One round trip.
+    pub async fn page_of_tickets(
+        &self,
+        account: AccountId,
+        after: Option<TicketId>,
+        limit: usize,
+    ) -> Result<Newest<Ticket>, StoreError> {
+        self.newest(&keys::tickets(account), after.map(|id| id.to_string()), limit).await
     }
 
     /// Issues a ticket for a request or an invitation. It changes nothing of the account (F2).
@@ -306,7 +319,7 @@ impl Store {
     /// - Each login of the account gets the same. Condition: it is the account's login.
     /// - The event is put, and the outbox item of the confirmation. Condition: neither exists.
     /// - The counters of failed sign-ins of the account's names are deleted, and the counter of its answers, if one was given.
-    ///   They have no condition.
+    ///   They have no condition. So has the source, which is remembered as one from which the account's names sign in.
     ///
     /// The raised version voids every other ticket, and the raised epoch every session; neither has to be found. A refusal means
     /// that the ticket is no longer open, or that the account has changed since it was read; nothing is written. Of many attempts
@@ -323,6 +336,7 @@ impl Store {
         writes.push(put_event(reset.event));
         writes.push(put_outbox_item(reset.confirmation));
         writes.extend(reset.limits.iter().map(forget_sign_ins));
+        writes.extend(reset.sources.iter().map(|source| remember_place(source, reset.now)));
         writes.extend(reset.answers.map(|answers| Write::delete(&keys::answer_limit(answers))));
         self.transact(writes).await
     }

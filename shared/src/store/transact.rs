@@ -7,13 +7,14 @@
 //! **A lost reply is no second write.** Under each of these tries the SDK makes up to three attempts with one idempotency token,
 //! so a transaction whose reply was lost is not written twice. An update by itself (`Store::update_alone`) waits conflicts out
 //! too, but has no such token: when its reply is lost, it is done again. Each of these updates can be done again without harm:
-//! the use of a session sets the same members once more, the count of a code recognizes its own mark, and the others change
-//! nothing more.
+//! the use of a session sets the same members once more, the counts of a code and of a sign-in recognize their own mark, a count
+//! of a spray is one too high or too low for the rest of its hour, and the others change nothing more.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -27,11 +28,13 @@ use crate::domain::account::Account;
 use crate::platform::aws::Environment;
 use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup, required};
+use crate::platform::ids::EventId;
 use crate::store::conditions::actor;
 use crate::store::error::StoreError;
 use crate::store::items::{self, Item};
 use crate::store::keys::{self, Key};
-use crate::store::write::{Range, Write};
+use crate::store::refusals::Refusals;
+use crate::store::write::{Range, Within, Write};
 
 /// The number of attempts at a transaction that meets others.
 const ATTEMPTS: u32 = 12;
@@ -99,7 +102,8 @@ impl Updated {
 pub struct Store {
     pub(super) client: Client,
     pub(super) table: String,
-    ambient: Ambient,
+    pub(super) ambient: Ambient,
+    pub(super) refusals: Refusals,
 }
 
 impl Store {
@@ -113,7 +117,7 @@ impl Store {
 
     /// A store of the given table.
     pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
-        Self { client, table: table.into(), ambient }
+        Self { client, table: table.into(), ambient, refusals: Refusals::default() }
     }
 
     /// Writes everything or nothing. One round trip while no other transaction is in the way.
@@ -174,8 +178,12 @@ impl Store {
             if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = cause {
                 return Ok(Updated::Refused(refused.item.clone()));
             }
-            let in_the_way = cause.is_some_and(UpdateItemError::is_transaction_conflict_exception);
-            if attempt == ATTEMPTS || !in_the_way {
+            let passes = |cause: &UpdateItemError| {
+                cause.is_transaction_conflict_exception()
+                    || cause.is_provisioned_throughput_exceeded_exception()
+                    || cause.code() == Some("ThrottlingException")
+            };
+            if attempt == ATTEMPTS || !cause.is_some_and(passes) {
                 return Err(StoreError::failed("UpdateItem", &error));
             }
             self.pause(wait).await?;
@@ -230,6 +238,24 @@ impl Store {
         call.send().await.map_err(|error| StoreError::failed("Query", &error))
     }
 
+    /// Reads the items of a partition whose sort keys are ids, the newest first: at most `limit`, after the id of the last item of
+    /// the page before.
+    pub(super) async fn newest<T: DeserializeOwned>(
+        &self,
+        partition: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Newest<T>, StoreError> {
+        let within = Within::Between(EventId::FIRST.to_string(), EventId::LAST.to_string());
+        let asked = i32::try_from(limit + 1).unwrap_or(i32::MAX);
+        let page = Page { after: after.as_deref(), limit: Some(asked), newest_first: true };
+        let answer = self.query_page(Range { within, ..Range::of(partition) }, page).await?;
+        let items = answer.items.unwrap_or_default();
+        let more = items.len() > limit || answer.last_evaluated_key.is_some();
+        let entries = items.into_iter().take(limit).map(|item| items::read(partition, item));
+        Ok(Newest { entries: entries.collect::<Result<_, _>>()?, more })
+    }
+
     /// Reads a value by its item's key, strongly consistent.
     pub(super) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
         self.get_item(key).await?.map(|item| items::read(&key.pk, item)).transpose()
@@ -246,6 +272,14 @@ impl Store {
         let answer = call.send().await.map_err(|error| StoreError::failed("GetItem", &error))?;
         Ok(answer.item)
     }
+}
+
+/// A page of a list, the newest entry first.
+pub struct Newest<T> {
+    /// The entries.
+    pub entries: Vec<T>,
+    /// Whether there may be more.
+    pub more: bool,
 }
 
 /// The part of a range that is read at once.

@@ -47,8 +47,8 @@ struct Change {
 
 enum To {
     Value(Value),
-    /// The member's number, or zero, plus this.
-    More(i64),
+    /// The member's number, or where there is none the first number, plus the second.
+    More(i64, i64),
     /// The value of another member, or zero where there is none.
     CopyOf(String),
     /// The number of another member, plus this.
@@ -159,7 +159,12 @@ impl Write {
 
     /// Adds to a number, which is zero where it is not there.
     pub(super) fn add(self, path: &str, more: i64) -> Self {
-        self.change(path, To::More(more))
+        self.add_from(path, 0, more)
+    }
+
+    /// Adds to a number, which is `from` where it is not there.
+    pub(super) fn add_from(self, path: &str, from: i64, more: i64) -> Self {
+        self.change(path, To::More(from, more))
     }
 
     /// Copies the value of another member, or zero where that is not there.
@@ -248,9 +253,9 @@ fn write_changes(changes: Vec<Change>, expressions: &mut Expressions) -> Result<
                 continue;
             }
             To::Value(value) => expressions.value(value)?,
-            To::More(more) => {
-                let (zero, more) = (expressions.number(0)?, expressions.number(more)?);
-                format!("if_not_exists({name}, {zero}) + {more}")
+            To::More(from, more) => {
+                let (from, more) = (expressions.number(from)?, expressions.number(more)?);
+                format!("if_not_exists({name}, {from}) + {more}")
             }
             To::CopyOf(from) => {
                 let (from, zero) = (expressions.name(&from), expressions.number(0)?);

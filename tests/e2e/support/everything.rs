@@ -58,10 +58,18 @@ pub async fn everything(app: &TestApp) {
     let question = json!({"current_password": PASSWORD, "question": "Pet?", "answer": "Biscuit"});
     let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&kept).json(&question);
     assert_eq!(app.send(put).await.status, 204);
+    // A session that is used often is only read.
+    for _ in 0..3 {
+        let weak = json!({"current_password": PASSWORD, "new_password": "short"});
+        let post = HttpEvent::new("POST", "/v1/password/change").bearer(&kept).json(&weak);
+        assert_eq!(app.send(post).await.status, 422);
+    }
     let change = json!({"current_password": PASSWORD, "new_password": "a first stone bridge"});
     let post = HttpEvent::new("POST", "/v1/password/change").bearer(&kept).json(&change);
     assert_eq!(app.send(post).await.status, 204);
     let token = app.token_for("sam").await;
+    let request = app.forgot_by_code("agency", "client", "nobody").await;
+    assert_eq!(app.verify(&request, "0000 0000").await.status, 400);
     let (request, code) = app.code_for("sam").await;
     assert_eq!(app.verify(&request, &other_than(&code)).await.status, 400);
     assert_eq!(app.verify(&request, &code).await.status, 200);

@@ -113,7 +113,8 @@ impl Replaced {
         let is_token = word.len() == 86;
         let is_code = word.len() == 8 && word.chars().all(|c| c.is_ascii_digit());
         let is_label = word.len() == 4 && word.chars().all(|c| LABEL_LETTERS.contains(c));
-        if !(is_ulid || is_token || is_code || is_label) {
+        let is_device = word.len() == 22 && word.chars().any(|c| c.is_ascii_uppercase());
+        if !(is_ulid || is_token || is_code || is_label || is_device) {
             return word.to_owned();
         }
         if let Some(known) = self.known.get(word) {
@@ -123,7 +124,7 @@ impl Replaced {
         *count += 1;
         let (prefix, letters) = match word.len() {
             26 => ("01KAKZ2Y", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
-            86 => ("", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+            22 | 86 => ("", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
             4 => ("", LABEL_LETTERS),
             _ => ("", "0123456789"),
         };
@@ -145,10 +146,10 @@ fn filling(seed: u64, letters: &str, length: usize) -> String {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         char::from(letters[usize::try_from(state >> 33).unwrap() % letters.len()])
     };
-    // The last of a token's letters has four bits that are zero.
+    // The last letter of a token and of a device has four bits that are zero.
     let mut filling: String = (0..length).map(|_| next()).collect();
-    if length == 86 {
-        filling.replace_range(85.., "A");
+    if [22, 86].contains(&length) {
+        filling.replace_range(length - 1.., "A");
     }
     filling
 }

@@ -19,8 +19,10 @@ pub const FUNCTIONS: [(&str, &str); 11] = [
     ("verify-code", "VerifyCode"),
 ];
 
+/// The root of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("samconfig.toml").exists()).unwrap().to_owned()
 }
 
 /// The template, without its tags.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::origin::{LONGEST, Origin};
 use crate::domain::practice::{Portal, SettingError, rule};
-use crate::platform::config::{ConfigError, Lookup};
+use crate::platform::config::{ConfigError, Lookup, on_this_machine};
 
 /// The schemes that the address of a portal may have in this deployment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,20 +18,12 @@ pub enum PortalScheme {
 }
 
 impl PortalScheme {
-    /// Reads `REKEY_LOOPBACK_PORTALS`. The value `1` allows `http` on a loopback host. `cargo dev` sets it, and the
-    /// template never does.
+    /// Reads `REKEY_LOOPBACK`. The value `1` allows `http` on a loopback host.
     ///
     /// # Errors
     /// [`ConfigError::Unusable`] when the variable has another value.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
-        match lookup("REKEY_LOOPBACK_PORTALS").as_deref() {
-            None => Ok(Self::Https),
-            Some("1") => Ok(Self::HttpsOrLoopback),
-            Some(_) => Err(ConfigError::Unusable {
-                name: "REKEY_LOOPBACK_PORTALS",
-                rule: "must be 1, or not be set",
-            }),
-        }
+        Ok(if on_this_machine(lookup)? { Self::HttpsOrLoopback } else { Self::Https })
     }
 }
 
@@ -185,6 +177,6 @@ mod tests {
         assert_eq!(read(None), Ok(PortalScheme::Https));
         assert_eq!(read(Some("1")), Ok(PortalScheme::HttpsOrLoopback));
         let error = read(Some("true")).expect_err("neither");
-        assert_eq!(error.to_string(), "REKEY_LOOPBACK_PORTALS must be 1, or not be set");
+        assert_eq!(error.to_string(), "REKEY_LOOPBACK must be 1, or not be set");
     }
 }
