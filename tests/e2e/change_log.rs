@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::practice::Portal;
-use serde_json::json;
+use rekey::platform::clock::{Ambient, Timestamp};
+use rekey::platform::ids::EventId;
+use serde_json::{Value, json};
 
 use crate::support::change_log::{CHANGES, changes, words};
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember};
-use crate::support::{PASSWORD, TestApp};
+use crate::support::{PASSWORD, TestApp, demo_accounts};
 
 #[tokio::test]
 async fn the_change_log_is_filtered_by_client_actor_kind_and_date() {
@@ -173,4 +176,57 @@ async fn an_auditor_gets_a_table() {
     let all = table("").await;
     assert!(all.headers.get("link").is_none());
     assert_eq!(all.body.lines().count(), 1 + changes(&admin, "limit=100").await.len());
+}
+
+/// The ids of all events that fit, page by page: the newest first, and each once.
+async fn ids(admin: &StaffMember<'_>, filter: &str, size: usize) -> Vec<String> {
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let query = format!("{filter}&limit={size}{cursor}");
+        let page = admin.send(HttpEvent::new("GET", CHANGES).query(&query)).await.json();
+        let events = page["events"].as_array().unwrap();
+        assert!(events.len() <= size, "{query}: {}", events.len());
+        found.extend(events.iter().map(|event| event["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let mut sorted = found.clone();
+    sorted.sort_by(|one, other| other.cmp(one));
+    sorted.dedup();
+    assert_eq!(found, sorted, "{filter}: the newest first, each once");
+    found
+}
+
+#[tokio::test]
+async fn pages_of_a_log_of_many_writers_follow_each_other() {
+    let app = TestApp::start().await;
+    let people: Vec<Value> = (0..150)
+        .map(|n| json!({"username": format!("person{n:03}"), "display_name": "P", "invited": false}))
+        .collect();
+    app.import("agency", &people).await;
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    for (filter, size) in
+        [("actor=operator", 7), ("type=user_created", 40), ("actor=operator&type=user_created", 13)]
+    {
+        let found = ids(&admin, filter, size).await;
+        let other = usize::from(filter == "actor=operator");
+        assert_eq!(found.len(), 150 + demo_accounts("agency").len() + other, "{filter}: and all of them");
+    }
+}
+
+/// The first fifty events are all in one partition of the log, so a page reads some of them and older ones of others.
+#[tokio::test]
+async fn a_partition_that_has_more_than_its_part_of_a_page_is_read_to_its_end() {
+    let app = TestApp::start().await;
+    let slug = app.account("jane").await.practice;
+    let ambient = Ambient::system();
+    for n in 0..100_u8 {
+        let mut id = EventId::first_at(Timestamp::from_millis(1_795_286_200_000 + i64::from(n))).to_bytes();
+        id[15] = if n < 50 { n % 32 } else { 3 };
+        let event = Event::new(&ambient, &slug, Action::UserUpdated, Actor::Operator).unwrap();
+        app.store.record_event(&Event { id: EventId::from_bytes(id), ..event }).await.unwrap();
+    }
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    assert_eq!(ids(&admin, "type=user_updated", 7).await.len(), 100);
+    assert_eq!(ids(&admin, "actor=operator&type=user_updated", 7).await.len(), 100);
 }

@@ -335,3 +335,25 @@ async fn whoever_hammers_one_locked_name_fills_no_count_of_others() {
     let compared = statuses.iter().filter(|status| **status == 401).count();
     assert!(compared >= 10, "the practice takes others' failures: {compared}");
 }
+
+#[tokio::test]
+async fn whoever_signs_in_by_a_temporary_password_during_a_wait_is_known_from_then_on() {
+    let app = with_limits("8", "0").await;
+    let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
+    let path =
+        format!("{}/{}/temporary-password", crate::support::staff::ACCOUNTS, app.account("sam").await.id);
+    assert_eq!(member.send(HttpEvent::new("POST", &path)).await.status, 202);
+    app.deliver().await;
+    let temporary = crate::support::temporary_in(&app.mailbox.messages()[0]);
+    for n in 0..12 {
+        try_from(&app, "sam", "wrong", &format!("198.51.100.{n}")).await;
+    }
+    let own = "192.0.2.1";
+    let session = try_from(&app, "sam", &temporary, own).await.json()["token"].as_str().unwrap().to_owned();
+    let change = json!({"current_password": temporary, "new_password": NEW_PASSWORD});
+    let change = HttpEvent::new("POST", "/v1/password/change").bearer(&session).json(&change);
+    assert_eq!(app.send(change).await.status, 204);
+    app.clock.advance(std::time::Duration::from_secs(1));
+    spray(&app, 0..100, |_| own.to_owned()).await;
+    assert_eq!(try_from(&app, "sam", NEW_PASSWORD, own).await.status, 201);
+}

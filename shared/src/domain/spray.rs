@@ -5,8 +5,8 @@
 //! right, so that parallel guesses cannot outrun the count and a busy clinic never fills it.
 //!
 //! **A full count stops only who is new.** Whoever has signed in by the name from this source or with this device before goes on,
-//! and so does every recovery; a password that is reset makes the source of the reset a known one. An attacker who fills a practice's count keeps
-//! people on new devices from signing in without a recovery, and nobody else.
+//! and so does every recovery; a password that is reset makes the source of the reset a known one. An attacker who fills a
+//! practice's count keeps people on new devices from signing in without a recovery, and nobody else.
 //!
 //! **Shards.** No item of the table can take every attempt of a flood. The name decides on the shard, and each shard has its part
 //! of the number. So many people who fail once share the whole, and one who fails often fills one part of it. Each hour puts the

@@ -62,8 +62,8 @@ impl Store {
         self.record(put_event(event), event.at).await
     }
 
-    /// Does for a name that nobody has, by an id of its own, what [`Store::record_event`] does for an account, with an item that is read by nobody and is
-    /// deleted after a day (F1). Up to one round trip.
+    /// Does for a name that nobody has, by an id of its own, what [`Store::record_event`] does for an account, with an item that
+    /// nobody reads and that is deleted after a day (F1). Up to one round trip.
     pub async fn record_nobody(&self, nobody: AccountId, event: &Event) -> Result<(), StoreError> {
         let event = Event { account: Some(nobody), portal: Some(Portal::Client), ..event.clone() };
         let put = Write::create(&keys::event_of_nobody(nobody, &event), &event, Some(event.at + days(1)));

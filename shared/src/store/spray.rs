@@ -57,7 +57,8 @@ impl Store {
     /// other counters' numbers rises by one. Condition: it is below its most. A counter that is not limited is left out.
     ///
     /// An attempt at a name that has to wait, or that is closed, counts for its source alone. While a counter is known to be full, the
-    /// source and the device are read first, and who is new counts nowhere: then there is no count. Up to two round trips; one when nothing is refused.
+    /// source and the device are read first, and who is new counts nowhere: then there is no count. Up to two round trips; one
+    /// when nothing is refused.
     pub async fn count_attempt(
         &self,
         name: &Subject,
@@ -67,7 +68,8 @@ impl Store {
         if self.is_refused(name, now) {
             let full = self.known_to_be_full(guard, now);
             let counted = self.count_sign_in(name, now).await?;
-            return Ok((Some(counted), Admission { full, ..Admission::default() }));
+            // Whoever signs in all the same, by a temporary password, is remembered without a look at what is known.
+            return Ok((Some(counted), Admission { full, new: guard.known.clone(), ..Admission::default() }));
         }
         if let Some(full) = self.known_to_be_full(guard, now) {
             let admission = Admission { full: Some(full), ..self.known(guard, now).await? };
