@@ -191,7 +191,7 @@ impl Attempt<'_> {
         event.ticket = session.ticket;
         let mut places = self.admission.new.clone();
         // A caller that keeps no device is known by its source, and leaves nothing more at each sign-in.
-        let is_given = self.device.is_none() && (self.origin.is_some() || !self.admission.is_known);
+        let is_given = self.device.is_none() && !self.admission.is_known;
         let given = if is_given { Some(Device::new(&self.deps.ambient)?) } else { None };
         let key = self.deps.limits_key.get().await?.current()?;
         places.extend(given.as_ref().map(|device| device.seen_as(key, self.limit)));
@@ -234,20 +234,15 @@ impl Attempt<'_> {
         token: &Token,
         (account, device): (&Account, Option<&Device>),
     ) -> Result<Reply, Problem> {
-        let device = device.map(Device::as_str);
         let answer = SignInAnswer {
             token: self.origin.is_none().then(|| token.expose().to_string()),
-            device_id: device.filter(|_| self.origin.is_none()).map(str::to_owned),
+            device_id: device.map(|device| device.as_str().to_owned()),
             expires_at: session.expires_at().to_string(),
             account: AccountFacts::of(account),
             next: session.ticket.map(|_| NextStep::ChangePassword),
         };
         let reply = Reply::json(StatusCode::CREATED, &answer)?;
-        Ok(if self.origin.is_some() {
-            device.into_iter().fold(reply.with_cookie(&token.expose()), Reply::with_device)
-        } else {
-            reply
-        })
+        Ok(if self.origin.is_some() { reply.with_cookie(&token.expose()) } else { reply })
     }
 
     /// The account as it is, and the account with its password hashed anew, when the hash was imported or was made with older

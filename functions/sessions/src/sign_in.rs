@@ -43,7 +43,7 @@ pub struct SignInRequest {
     #[serde(default)]
     pub transport: Transport,
     /// The `device_id` of an earlier answer to the same app or browser. With it a person goes on signing in while others try passwords
-    /// on many names. In a browser that signs in by cookie, a cookie carries it.
+    /// on many names.
     #[serde(default)]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{22}$")]
     pub device_id: Option<String>,
@@ -67,7 +67,8 @@ pub struct SignInAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Token, nullable = false)]
     pub token: Option<String>,
-    /// The name of the app or browser, to be kept and sent with its next sign-in. It is left out when a cookie carries it.
+    /// The name of the app or browser, to be kept and sent with its next sign-in. It is left out when the name has signed in from
+    /// this address before, and none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]{22}$")]
     pub device_id: Option<String>,
@@ -132,7 +133,10 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     };
     let key = deps.limits_key.get().await?.current()?;
     let limit = Subject::identifier(key, &practice.slug, asked.portal, &identifier);
-    let device = device_of(call, &asked)?;
+    let device = asked.device_id.as_deref().map(|device| {
+        Device::parse(device).ok_or_else(|| Problem::invalid("device_id", "must be an answer's device_id"))
+    });
+    let device = device.transpose()?;
     let place = Place { address: call.address, device: device.as_ref() };
     let guard = deps.spray.guard(key, &practice.slug, &limit, (place, now));
     // One round trip counts the attempt and finds the account that signs in by the name. The practice is read anew: a failure that
@@ -198,18 +202,6 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             attempt.record_full(full).await?;
             Err(Problem::too_many(retry_after))
         }
-    }
-}
-
-/// The device that the caller has named. What a browser's cookie has is left out of account when it is none.
-fn device_of(call: &Call, asked: &SignInRequest) -> Result<Option<Device>, Problem> {
-    match (&asked.device_id, asked.transport) {
-        (Some(device), _) => {
-            let device = Device::parse(device);
-            device.map(Some).ok_or_else(|| Problem::invalid("device_id", "must be an answer's device_id"))
-        }
-        (None, Transport::Cookie) => Ok(call.device().and_then(Device::parse)),
-        (None, Transport::Bearer) => Ok(None),
     }
 }
 

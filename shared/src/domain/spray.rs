@@ -61,8 +61,8 @@ impl Device {
 
     /// Reads a name that was given before. `None` when the text is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        (bytes.len() == 16).then(|| Self(text.to_owned()))
+        let is_letter = |letter: u8| letter.is_ascii_alphanumeric() || b"-_".contains(&letter);
+        (text.len() == 22 && text.bytes().all(is_letter)).then(|| Self(text.to_owned()))
     }
 
     /// The subject of the sign-ins by a name with this device.

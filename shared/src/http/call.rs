@@ -8,7 +8,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use crate::http::problem::{ErrorCode, Problem};
-use crate::http::reply::DEVICE_COOKIE;
 
 /// The largest body that is accepted, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;
@@ -47,11 +46,6 @@ impl Call {
         let pairs = self.cookies.iter().filter_map(|cookie| cookie.split_once('='));
         let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
-    }
-
-    /// The name of the browser that a sign-in by cookie has given it.
-    pub fn device(&self) -> Option<&str> {
-        self.cookie(DEVICE_COOKIE)
     }
 
     /// Reads the body as JSON of the given type.

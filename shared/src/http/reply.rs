@@ -11,11 +11,6 @@ use crate::http::problem::Problem;
 /// with the path `/`.
 pub(super) const COOKIE_NAME: &str = "__Host-rekey";
 
-/// The name of the cookie with which a browser is known.
-pub(super) const DEVICE_COOKIE: &str = "__Host-device";
-/// How long a browser keeps it, in seconds: 400 days, the most that browsers do.
-const DEVICE_LIFE: u32 = 400 * 24 * 60 * 60;
-
 /// The reply of a handler that succeeds.
 #[derive(Debug)]
 pub struct Reply {
@@ -56,14 +51,6 @@ impl Reply {
         let end = if token.is_empty() { "; Max-Age=0" } else { "" };
         let cookie = format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{end}");
         self.headers.extend(header(SET_COOKIE, &cookie));
-        self
-    }
-
-    /// Sets the cookie with which the browser is known.
-    #[must_use]
-    pub fn with_device(mut self, device: &str) -> Self {
-        let kept = format!("Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={DEVICE_LIFE}");
-        self.headers.extend(header(SET_COOKIE, &format!("{DEVICE_COOKIE}={device}; {kept}")));
         self
     }
 
