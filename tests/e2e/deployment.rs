@@ -48,6 +48,30 @@ fn the_table_is_what_the_laptop_has_and_kept_safe() {
 }
 
 #[test]
+fn logs_and_undelivered_reports_are_kept_under_the_key() {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let logs = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::Logs::LogGroup");
+    let mut groups = 0;
+    for (name, log) in logs {
+        assert_eq!(
+            (&log["DeletionPolicy"], &log["UpdateReplacePolicy"]),
+            (&json!("Retain"), &json!("Retain"))
+        );
+        assert!(log["Properties"]["KmsKeyId"].is_string(), "{name}");
+        groups += 1;
+    }
+    assert_eq!(groups, FUNCTIONS.len() + 1);
+    assert_eq!(resources["MailEventQueue"]["Properties"]["KmsMasterKeyId"], "Key");
+    let report = &resources["MailEventsFunction"]["Properties"]["Events"]["Report"]["Properties"];
+    assert_eq!(report["DeadLetterConfig"]["Arn"], "MailEventQueue.Arn");
+    let policy = &resources["MailEventQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let allowed = policy.as_array().unwrap().iter().find(|statement| statement["Effect"] == "Allow").unwrap();
+    assert_eq!(allowed["Principal"]["Service"], "events.amazonaws.com");
+    assert_eq!(allowed["Condition"]["ArnEquals"]["aws:SourceArn"], "MailEventsFunctionReport.Arn");
+}
+
+#[test]
 fn every_event_that_a_metric_counts_is_one_that_is_written() {
     let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
     let mut counted = 0;

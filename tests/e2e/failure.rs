@@ -106,6 +106,19 @@ async fn conflicts_and_throttles_are_waited_out() {
 }
 
 #[tokio::test]
+async fn what_a_busy_store_leaves_unread_is_asked_for_again() {
+    let app = TestApp::start().await;
+    let token = app.token_for("jane").await;
+    app.seam.inject("reset-password", "BatchGetItem", 3, Fault::Unread);
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    let token = app.token_for("sam").await;
+    app.seam.inject("reset-password", "BatchGetItem", usize::MAX, Fault::Unread);
+    unavailable(&app.reset(&token, NEW_PASSWORD).await);
+    app.seam.heal();
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204, "nothing is lost");
+}
+
+#[tokio::test]
 async fn a_contention_that_never_ends_is_a_503() {
     let app = TestApp::start().await;
     let token = app.token_for("jane").await;

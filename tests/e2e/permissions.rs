@@ -13,12 +13,13 @@ use crate::support::template::{FUNCTIONS, list, root, template};
 type Permissions = BTreeSet<(String, String)>;
 
 /// What a role may do besides: its own log, the table's and secrets' key, the stream and the dead letters.
-const HOUSEKEEPING: [&str; 9] = [
+const HOUSEKEEPING: [&str; 10] = [
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
     "kms:Decrypt",
+    "kms:GenerateDataKey",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "ses:SendEmail",

@@ -199,20 +199,31 @@ impl Store {
         Ok(())
     }
 
-    /// Reads items by key, strongly consistent, in no order.
+    /// Reads items by key, strongly consistent, in no order. What DynamoDB leaves unread, because it is busy, is asked for again.
     pub(super) async fn get_batch(
         &self,
         keys: impl IntoIterator<Item = Key>,
     ) -> Result<Vec<Item>, StoreError> {
-        let keys = keys.into_iter().map(|key| key.attributes()).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let wanted = wanted.map_err(|error| StoreError::unavailable("building a read", error))?;
-        let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
-        let answer = answer.map_err(|error| StoreError::failed("BatchGetItem", &error))?;
-        if answer.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
-            return Err(StoreError::unavailable("BatchGetItem", "the store left keys unprocessed"));
+        let mut keys: Vec<_> = keys.into_iter().map(|key| key.attributes()).collect();
+        let (mut items, mut wait) = (Vec::new(), FIRST_WAIT);
+        for _ in 0..ATTEMPTS {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| StoreError::unavailable("building a read", error))?;
+            let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+            let answer = answer.map_err(|error| StoreError::failed("BatchGetItem", &error))?;
+            items.extend(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
+            keys = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.table)
+                .map_or(Vec::new(), |left| left.keys);
+            if keys.is_empty() {
+                return Ok(items);
+            }
+            self.pause(wait).await?;
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
-        Ok(answer.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
+        Err(StoreError::unavailable("BatchGetItem", "the store left keys unread"))
     }
 
     /// Reads every item of a range, in however many pages it comes.

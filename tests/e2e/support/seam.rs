@@ -32,6 +32,8 @@ pub enum Fault {
     Throttle,
     /// The service answers 500, and the call has no effect.
     Down,
+    /// DynamoDB is too busy to read what a batch asks for, and says so.
+    Unread,
     /// IAM refuses the call.
     Denied,
     /// The call is carried out, and its answer is lost.
@@ -223,6 +225,10 @@ impl HttpConnector for Connector {
             }
             Fault::Throttle => HttpConnectorFuture::ready(Ok(answer(400, &throttle(transaction)))),
             Fault::Conflict => HttpConnectorFuture::ready(Ok(answer(400, &conflict(transaction)))),
+            Fault::Unread => {
+                let unread = json!({"Responses": {}, "UnprocessedKeys": body["RequestItems"]});
+                HttpConnectorFuture::ready(Ok(answer(200, &unread)))
+            }
             Fault::Killed => HttpConnectorFuture::new(std::future::pending()),
             Fault::AnswerLost => {
                 let call = self.inner.call(request);
