@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use support::event::HttpEvent;
+use support::event::{HttpEvent, source};
+use support::seam::{LOGS, Said};
 use support::{PASSWORD, TestApp, password_hash};
 
 /// The requests of each flood, and how many of them a second one function answers.
@@ -43,8 +44,7 @@ const FLOODS: [Flood; 6] = [
 ];
 
 fn post(path: &str, body: &Value, n: u32) -> HttpEvent {
-    let ip = format!("198.51.{}.{}", n / 200, n % 200 + 1);
-    HttpEvent::new("POST", path).at_ip(&ip).json(body)
+    HttpEvent::new("POST", path).at_ip(&source(usize::try_from(n).unwrap())).json(body)
 }
 
 fn sign_in(name: &str, n: u32) -> HttpEvent {
@@ -70,7 +70,7 @@ async fn main() {
             app.clock.advance(Duration::from_millis(u64::from(1000 / A_SECOND)));
             taken += u32::from(app.send(event(n)).await.status != 429);
         }
-        let units = f64::from(units(&app)) / f64::from(REQUESTS);
+        let units = f64::from(u32::try_from(units(&app)).unwrap()) / f64::from(REQUESTS);
         let after = sizes(&app).await;
         let a_day = f64::from(A_SECOND) * 86_400.0;
         let gigabytes =
@@ -97,35 +97,20 @@ async fn deployment() -> TestApp {
 }
 
 /// The write units of all calls: one for each item, two in a transaction, and one for each index that has it.
-fn units(app: &TestApp) -> u32 {
-    let in_indexes = |item: &Value| {
-        let logs = ["practice_log", "actor_log", "action_log"];
-        u32::try_from(logs.iter().filter(|log| item[**log].is_object()).count()).unwrap()
+fn units(app: &TestApp) -> usize {
+    let in_indexes = |item: &Value| LOGS.iter().filter(|log| item[**log].is_object()).count();
+    let of_call = |said: &Said| {
+        let each = if said.target.ends_with("TransactWriteItems") { 2 } else { 1 };
+        said.writes().into_iter().map(|item| each + in_indexes(item)).sum::<usize>()
     };
-    let mut units = 0;
-    for said in app.seam.said() {
-        match said.target.rsplit('.').next().unwrap() {
-            "PutItem" => units += 1 + in_indexes(&said.body["Item"]),
-            "UpdateItem" | "DeleteItem" => units += 1,
-            "TransactWriteItems" => {
-                for item in said.body["TransactItems"].as_array().unwrap() {
-                    units += 2 + in_indexes(&item["Put"]["Item"]);
-                }
-            }
-            _ => {}
-        }
-    }
-    units
+    app.seam.said().iter().map(of_call).sum()
 }
 
 /// The bytes of what is in the table, in all copies: what stays, and what expires.
 async fn sizes(app: &TestApp) -> (usize, usize) {
     let (mut stays, mut expires) = (0, 0);
     for item in app.dump().await {
-        let copies = 1 + ["practice_log", "actor_log", "action_log"]
-            .iter()
-            .filter(|log| item.contains(&format!("\"{log}\"")))
-            .count();
+        let copies = 1 + LOGS.iter().filter(|log| item.contains(&format!("\"{log}\""))).count();
         *if item.contains("\"expires_at\"") { &mut expires } else { &mut stays } += item.len() * copies;
     }
     (stays, expires)

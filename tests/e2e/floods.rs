@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
-use crate::support::event::HttpEvent;
+use crate::support::event::{HttpEvent, source};
+use crate::support::seam::{LOGS, Said};
 use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, other_than};
 
 /// The requests of a flood, which one warm function answers within some seconds of its clock.
@@ -17,28 +18,10 @@ const MOST: usize = 40;
 fn writes(app: &TestApp) -> HashMap<String, usize> {
     let mut writes = HashMap::new();
     let mut count = |place: String| *writes.entry(place).or_default() += 1;
-    for said in app.seam.said() {
-        let body = &said.body;
-        let mut items: Vec<&Value> = Vec::new();
-        match said.target.rsplit('.').next().unwrap() {
-            "UpdateItem" | "DeleteItem" => items.push(&body["Key"]),
-            "PutItem" => items.push(&body["Item"]),
-            "TransactWriteItems" => {
-                for item in body["TransactItems"].as_array().unwrap() {
-                    let write = item.as_object().unwrap().values().next().unwrap();
-                    items.push(if write["Item"].is_object() { &write["Item"] } else { &write["Key"] });
-                }
-            }
-            _ => {}
-        }
-        for item in items {
-            count(format!("{} {}", item["pk"]["S"], item["sk"]["S"]));
-            for log in ["practice_log", "actor_log", "action_log"] {
-                if let Some(partition) = item[log]["S"].as_str() {
-                    count(partition.to_owned());
-                }
-            }
-        }
+    let said = app.seam.said();
+    for item in said.iter().flat_map(Said::writes) {
+        count(format!("{} {}", item["pk"]["S"], item["sk"]["S"]));
+        LOGS.iter().filter_map(|log| item[*log]["S"].as_str()).for_each(|log| count(log.to_owned()));
     }
     writes
 }
@@ -73,7 +56,6 @@ async fn a_flood_of_anonymous_requests_writes_to_no_item_often() {
     let app = TestApp::start().await;
     flood(&app, "one name", |_| sign_in("jane", "192.0.2.1"), &[401, 429]).await;
     flood(&app, "a name that nobody has", |_| sign_in("nobody", "192.0.2.1"), &[401, 429]).await;
-    let source = |n: usize| format!("198.51.{}.{}", n / 200, n % 200 + 1);
     flood(&app, "one name from everywhere", |n| sign_in("sam", &source(n)), &[401, 429]).await;
     flood(&app, "one source", |n| sign_in(&format!("name{n}"), "192.0.2.1"), &[401, 429]).await;
     flood(&app, "a name's links", |_| forgot("jane", "link"), &[202, 429]).await;

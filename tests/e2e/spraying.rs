@@ -6,8 +6,11 @@ use futures::future::join_all;
 use rekey::platform::clock::{days, hours};
 use serde_json::{Value, json};
 
-use crate::support::event::HttpEvent;
+use crate::support::change_log::changes;
+use crate::support::event::{HttpEvent, source};
 use crate::support::seam::Fault;
+use crate::support::staff::at_work;
+use crate::support::temporary::{change, mailed};
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts};
 
 /// A deployment whose practices take few failures: a quarter of the shards' least parts, so that a test fills them fast.
@@ -66,7 +69,6 @@ async fn of_many_names_at_once_from_one_source_few_are_compared() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_sources_at_once_few_are_compared_at_one_practice() {
     let app = with_limits("16", "32").await;
-    let source = |n: usize| format!("198.51.{}.{}", n / 200, n % 200 + 1);
     assert_eq!(spray(&app, 0..400, source).await, 32);
     app.seam.forget();
     for (name, password) in [("sam", PASSWORD), ("sam", "wrong"), ("nobody", "wrong"), ("dora", PASSWORD)] {
@@ -87,7 +89,7 @@ async fn whoever_is_known_goes_on_and_a_recovery_makes_known() {
     let app = with_limits("8", "32").await;
     let own = "192.0.2.1";
     assert_eq!(try_from(&app, "jane", PASSWORD, own).await.status, 201);
-    spray(&app, 0..400, |n| format!("198.51.{}.{}", n / 200, n % 200 + 1)).await;
+    spray(&app, 0..400, source).await;
     spray(&app, 0..100, |_| own.to_owned()).await;
     assert_eq!(try_from(&app, "jane", PASSWORD, own).await.status, 201, "known from here");
     assert_eq!(try_from(&app, "JANE", PASSWORD, own).await.status, 201, "however it is spelled");
@@ -106,13 +108,8 @@ async fn whoever_is_known_goes_on_and_a_recovery_makes_known() {
 #[tokio::test]
 async fn a_temporary_password_signs_in_whatever_is_full() {
     let app = with_limits("8", "32").await;
-    let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
-    let path =
-        format!("{}/{}/temporary-password", crate::support::staff::ACCOUNTS, app.account("sam").await.id);
-    assert_eq!(member.send(HttpEvent::new("POST", &path)).await.status, 202);
-    app.deliver().await;
-    let temporary = crate::support::temporary_in(&app.mailbox.messages()[0]);
-    spray(&app, 0..400, |n| format!("198.51.{}.{}", n / 200, n % 200 + 1)).await;
+    let temporary = mailed(&app, &at_work(&app).await, "sam").await;
+    spray(&app, 0..400, source).await;
     assert_eq!(try_from(&app, "sam", &temporary, "192.0.2.1").await.status, 201);
 }
 
@@ -123,7 +120,7 @@ async fn right_passwords_use_nothing_up_and_refused_attempts_count_for_nobody() 
         let ip = if n % 2 == 0 { "192.0.2.1".to_owned() } else { format!("192.0.2.{n}") };
         assert_eq!(try_from(&app, "jane", PASSWORD, &ip).await.status, 201, "{n}");
     }
-    spray(&app, 0..400, |n| format!("198.51.{}.{}", n / 200, n % 200 + 1)).await;
+    spray(&app, 0..400, source).await;
     for n in 0..20 {
         assert_eq!(try_from(&app, "sam", "wrong", &format!("203.0.113.{n}")).await.status, 429, "{n}");
     }
@@ -167,8 +164,8 @@ async fn failures_of_a_name_are_events_at_the_first_the_sixth_and_every_tenth() 
     let events = app.events(app.account("jane").await.id).await;
     let numbers: Vec<u64> = events.iter().filter_map(|event| event.failures).collect();
     assert_eq!(numbers, [1, 6, 10, 20, 30, 40, 50]);
-    let admin = crate::support::staff::at_work(&app).await;
-    let log = crate::support::change_log::changes(&admin, "type=authn_login_fail").await;
+    let admin = at_work(&app).await;
+    let log = changes(&admin, "type=authn_login_fail").await;
     assert_eq!((&log[0]["failures"], &log[6]["failures"]), (&json!(50), &json!(1)));
     assert_eq!(log[0]["description"], "Failed portal login as jane, 50 in a row");
 }
@@ -273,7 +270,7 @@ async fn a_known_device_goes_on_from_anywhere_and_another_does_not() {
     let device = first["device_id"].as_str().unwrap().to_owned();
     let again = sign_in(Some(&device), "jane", "192.0.2.1").await.json();
     assert_eq!(again["device_id"], first["device_id"], "it keeps its name");
-    spray(&app, 0..400, |n| format!("198.51.{}.{}", n / 200, n % 200 + 1)).await;
+    spray(&app, 0..400, source).await;
     assert_eq!(sign_in(Some(&device), "jane", "203.0.113.1").await.status, 201);
     let wrong = json!({"practice": "agency", "identifier": "jane", "password": "wrong", "device_id": device});
     assert_eq!(app.post("/v1/sessions", wrong).await.status, 401, "a device tells nobody anything");
@@ -302,7 +299,7 @@ async fn a_browser_that_signs_in_by_cookie_has_a_device_too() {
     let first = sign_in(None, "192.0.2.1").await;
     assert_eq!(first.headers.get_all("set-cookie").iter().count(), 1, "the session's");
     let device = first.json()["device_id"].as_str().unwrap().to_owned();
-    spray(&app, 0..400, |n| format!("198.51.{}.{}", n / 200, n % 200 + 1)).await;
+    spray(&app, 0..400, source).await;
     assert_eq!(sign_in(Some(&device), "203.0.113.1").await.status, 201);
     assert_eq!(sign_in(None, "203.0.113.2").await.status, 429);
 }
@@ -310,7 +307,6 @@ async fn a_browser_that_signs_in_by_cookie_has_a_device_too() {
 #[tokio::test]
 async fn whoever_hammers_one_locked_name_fills_no_count_of_others() {
     let app = with_limits("8", "32").await;
-    let source = |n: usize| format!("198.51.{}.{}", n / 200, n % 200 + 1);
     for n in 0..400 {
         try_from(&app, "jane", "wrong", &source(n)).await;
         app.clock.advance(std::time::Duration::from_millis(300));
@@ -332,20 +328,13 @@ async fn whoever_hammers_one_locked_name_fills_no_count_of_others() {
 #[tokio::test]
 async fn whoever_signs_in_by_a_temporary_password_during_a_wait_is_known_from_then_on() {
     let app = with_limits("8", "0").await;
-    let member = crate::support::staff::StaffMember::of(&app, "agency", "staff", "admin").await;
-    let path =
-        format!("{}/{}/temporary-password", crate::support::staff::ACCOUNTS, app.account("sam").await.id);
-    assert_eq!(member.send(HttpEvent::new("POST", &path)).await.status, 202);
-    app.deliver().await;
-    let temporary = crate::support::temporary_in(&app.mailbox.messages()[0]);
+    let temporary = mailed(&app, &at_work(&app).await, "sam").await;
     for n in 0..12 {
         try_from(&app, "sam", "wrong", &format!("198.51.100.{n}")).await;
     }
     let own = "192.0.2.1";
     let session = try_from(&app, "sam", &temporary, own).await.json()["token"].as_str().unwrap().to_owned();
-    let change = json!({"current_password": temporary, "new_password": NEW_PASSWORD});
-    let change = HttpEvent::new("POST", "/v1/password/change").bearer(&session).json(&change);
-    assert_eq!(app.send(change).await.status, 204);
+    assert_eq!(change(&app, &session, &temporary, NEW_PASSWORD).await.status, 204);
     app.clock.advance(std::time::Duration::from_secs(1));
     spray(&app, 0..100, |_| own.to_owned()).await;
     assert_eq!(try_from(&app, "sam", NEW_PASSWORD, own).await.status, 201);

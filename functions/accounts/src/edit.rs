@@ -110,7 +110,7 @@ async fn with_names(
     if is_moved {
         may_share(deps, call, staff, &new).await?;
     }
-    let same = old.signs_in_by_email && old.address() == new.address();
+    let same = old.signs_in_by_email && !is_moved;
     let alone = same || !deps.store.shares_address(&new).await?;
     let named = new.signing_in_by_email(alone);
     let renamed = named.sign_in_names() != old.sign_in_names();

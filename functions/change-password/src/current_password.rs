@@ -71,15 +71,12 @@ async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<(Sub
     // The keys come first, because a failure to get them must not cost an attempt.
     deps.peppers.get().await?;
     let now = deps.ambient.now();
-    let counted = deps.store.count_sign_in(&limit, now).await?;
-    match counted {
+    match deps.store.count_sign_in(&limit, now).await? {
         SignInCount::Counted(counted) => Ok((limit, counted.failures)),
-        SignInCount::Refused { retry_after, .. } => {
-            if let Some((about, since)) = counted.wait(&limit) {
-                let event = deps.event(call, account, Action::AuthnLoginLock)?;
-                deps.store.record_event(&event.once_an_hour(&about, since)).await?;
-            }
-            Err(Problem::too_many(retry_after))
+        SignInCount::Refused(refused) => {
+            let event = deps.event(call, account, Action::AuthnLoginLock)?;
+            deps.store.record_event(&refused.once_an_hour(&limit, event)).await?;
+            Err(Problem::too_many(refused.retry_after))
         }
     }
 }

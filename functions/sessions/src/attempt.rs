@@ -19,10 +19,10 @@ use rekey::secrets::password::Verdict;
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::Token;
 use rekey::store::accounts::Changed;
-use rekey::store::limits::SignInCount;
+use rekey::store::limits::{RefusedSignIn, SignInCount};
 use rekey::store::race::{Round, until_written_from};
 use rekey::store::sessions::SignIn;
-use rekey::store::spray::{Admission, Full};
+use rekey::store::spray::Admission;
 
 use crate::Deps;
 use crate::account::AccountFacts;
@@ -314,32 +314,28 @@ impl Attempt<'_> {
         let event = match self.counted {
             Some(SignInCount::Counted(counted)) if !sign_in::is_recorded(counted.failures) => return Ok(()),
             Some(SignInCount::Counted(counted)) => event.in_a_row(counted.failures),
-            counted => {
-                let wait = counted.and_then(|counted| counted.wait(self.limit));
-                let (about, since) =
-                    wait.unwrap_or_else(|| (self.limit.as_str().to_owned(), event.at.hour()));
-                event.once_an_hour(&about, since)
+            Some(SignInCount::Refused(refused)) => refused.once_an_hour(self.limit, event),
+            None => {
+                let since = event.at.hour();
+                event.once_an_hour(self.limit.as_str(), since)
             }
         };
         self.record(login, &event).await
     }
 
-    /// Records that a sign-in has to wait. The wait leaves at most one event an hour, however many attempts there are
-    /// ([`SignInCount::wait`]).
-    pub(crate) async fn record_lock(&self, login: Option<&Login>) -> Result<(), Problem> {
-        let wait = self.counted.and_then(|counted| counted.wait(self.limit));
-        let Some((about, since)) = wait else { return Ok(()) };
+    /// Records that a sign-in has to wait. The wait leaves at most one event an hour, however many attempts there are.
+    pub(crate) async fn record_lock(
+        &self,
+        login: Option<&Login>,
+        refused: &RefusedSignIn,
+    ) -> Result<(), Problem> {
         let account = login.map(|login| login.account);
         let event = self.event(account, Action::AuthnLoginLock, Actor::Anonymous)?;
-        self.record(login, &event.once_an_hour(&about, since)).await
+        self.record(login, &refused.once_an_hour(self.limit, event)).await
     }
 
-    /// Records that sign-ins from new sources are refused for the rest of the hour, as one event of the practice. What a source has
-    /// filled belongs to no practice, and the gateway's log has it.
-    pub(crate) async fn record_full(&self, full: Full) -> Result<(), Problem> {
-        if full == Full::Source {
-            return Ok(());
-        }
+    /// Records that sign-ins from new sources are refused for the rest of the hour, as one event of the practice.
+    pub(crate) async fn record_spray(&self) -> Result<(), Problem> {
         let event = self.event(None, Action::ExcessRateLimitExceeded, Actor::System)?;
         let (about, since) = (self.practice.slug.as_str(), event.at.hour());
         let event = Event { ip: None, ..event.once_an_hour(about, since) };

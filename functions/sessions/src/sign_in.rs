@@ -175,9 +175,9 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     let by_temporary = || attempt.is_temporary(login.as_ref());
     // While a counter is full, strangers are told to wait. Whoever is known by their address alone and fails is told the same: another
     // answer would tell everybody behind that address who signs in from it.
-    let alike = admission.full.filter(|_| !admission.is_known_device).map(|(_, retry_after)| retry_after);
-    match (counted, admission.refused()) {
-        (Some(SignInCount::Counted(_)), None) => {
+    let alike = admission.full.filter(|_| !admission.is_known_device).map(|_| guard.wait(now));
+    match counted {
+        Some(SignInCount::Counted(_)) if admission.is_open() => {
             attempt.sign_in(login).await.map_err(|problem| match alike {
                 Some(retry_after) if problem.is(ErrorCode::InvalidCredentials) => {
                     Problem::too_many(retry_after)
@@ -186,11 +186,11 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             })
         }
         _ if by_temporary() => attempt.sign_in_by_temporary(login).await,
-        (Some(SignInCount::Refused { retry_after, .. }), _) => {
-            attempt.record_lock(login.as_ref()).await?;
-            Err(Problem::too_many(alike.unwrap_or(retry_after)))
+        Some(SignInCount::Refused(refused)) => {
+            attempt.record_lock(login.as_ref(), &refused).await?;
+            Err(Problem::too_many(alike.unwrap_or(refused.retry_after)))
         }
-        (counted, full) => {
+        counted => {
             if let Some(SignInCount::Counted(counted)) = counted {
                 let (uncounted, given_back) = tokio::join!(
                     deps.store.uncount_sign_in(&limit, &counted),
@@ -198,9 +198,11 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
                 );
                 uncounted.and(given_back)?;
             }
-            let (full, retry_after) = full.unwrap_or((Full::Source, 1));
-            attempt.record_full(full).await?;
-            Err(Problem::too_many(retry_after))
+            // What a source has filled belongs to no practice, and the gateway's log has it.
+            if admission.full == Some(Full::Practice) {
+                attempt.record_spray().await?;
+            }
+            Err(Problem::too_many(guard.wait(now)))
         }
     }
 }

@@ -115,23 +115,10 @@ impl Subject {
         }
     }
 
-    /// The subject of the failed sign-ins from a source address in one hour, of the names that fall into one shard.
-    pub(super) fn failures_from(key: &[u8], address: IpAddr, hour: Timestamp, shard: u64) -> Self {
-        let source = Self::address(key, address);
-        let (hour, shard) = (hour.millis().to_be_bytes(), shard.to_be_bytes());
-        Self::hashed(key, "failures from", &[source.0.as_bytes(), &hour, &shard])
-    }
-
-    /// The subject of the failed sign-ins at a practice in one hour, of the names that fall into one shard.
-    pub(super) fn failures_at(key: &[u8], practice: &Slug, hour: Timestamp, shard: u64) -> Self {
-        let (hour, shard) = (hour.millis().to_be_bytes(), shard.to_be_bytes());
-        Self::hashed(key, "failures at", &[practice.as_str().as_bytes(), &hour, &shard])
-    }
-
-    /// The subject of the short codes that a practice has mailed in one day, of the names that fall into one shard.
-    pub(super) fn short_codes(key: &[u8], practice: &Slug, day: Timestamp, shard: u64) -> Self {
-        let (day, shard) = (day.millis().to_be_bytes(), shard.to_be_bytes());
-        Self::hashed(key, "short codes", &[practice.as_str().as_bytes(), &day, &shard])
+    /// The subject of what is counted of a kind for somebody from one moment on, of the names that fall into one shard.
+    pub(super) fn of_shard(key: &[u8], (kind, of): (&str, &str), from: Timestamp, shard: u64) -> Self {
+        let (from, shard) = (from.millis().to_be_bytes(), shard.to_be_bytes());
+        Self::hashed(key, kind, &[of.as_bytes(), &from, &shard])
     }
 
     /// The subject of the sign-ins by this name from a source address.

@@ -26,6 +26,15 @@ use crate::platform::config::{ConfigError, Lookup};
 const SHARDS_OF_SOURCE: u64 = 8;
 const SHARDS_OF_PRACTICE: u64 = 32;
 
+/// A number that is allowed in a span of time, and the shards that have their parts of it.
+#[derive(Clone, Copy)]
+struct Whole {
+    total: u64,
+    shards: u64,
+    from: Timestamp,
+    until: Timestamp,
+}
+
 /// The numbers of failed sign-ins that are allowed in an hour. Zero sets no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SprayLimits {
@@ -107,13 +116,17 @@ impl Guard {
 impl Shard {
     /// The counter of the short codes that a practice has mailed in a day ([`SHORT_PER_DAY`]), for a request by `name`.
     pub fn of_short_codes(key: &[u8], practice: &Slug, name: &Subject, now: Timestamp) -> Self {
-        let day = now.day();
-        let shard = name.shard(key, day, SHARDS_OF_PRACTICE);
-        Self {
-            subject: Subject::short_codes(key, practice, day, shard),
-            most: part(SHORT_PER_DAY, SHARDS_OF_PRACTICE, shard),
-            until: day + days(1),
-        }
+        let (from, until) = (now.day(), now.day() + days(1));
+        let whole = Whole { total: SHORT_PER_DAY, shards: SHARDS_OF_PRACTICE, from, until };
+        Self::of(key, ("short codes", practice.as_str()), name, whole)
+    }
+
+    /// The shard of a counter of a kind, for somebody, into which a name falls. The parts of all shards add up to the whole.
+    fn of(key: &[u8], counter: (&str, &str), name: &Subject, whole: Whole) -> Self {
+        let Whole { total, shards, from, until } = whole;
+        let shard = name.shard(key, from, shards);
+        let subject = Subject::of_shard(key, counter, from, shard);
+        Self { subject, most: total / shards + u64::from(shard < total % shards), until }
     }
 }
 
@@ -147,33 +160,19 @@ impl SprayLimits {
         name: &Subject,
         (place, now): (Place<'_>, Timestamp),
     ) -> Guard {
-        let (address, hour) = (place.address, now.hour());
         let device = place.device.map(|device| device.seen_as(key, name));
-        let counter = |total: u64, shards: u64, subject: &dyn Fn(u64) -> Subject| {
-            let is_limited = total > 0 && self.sources.count(address);
-            let shard = name.shard(key, hour, shards);
-            is_limited.then(|| Shard {
-                subject: subject(shard),
-                most: part(total, shards, shard),
-                until: hour + hours(1),
-            })
+        let (from, until) = (now.hour(), now.hour() + hours(1));
+        let counter = |of: (&str, &str), total, shards| {
+            let is_limited = total > 0 && self.sources.count(place.address);
+            is_limited.then(|| Shard::of(key, of, name, Whole { total, shards, from, until }))
         };
+        let source = Subject::address(key, place.address);
         Guard {
-            source: counter(self.per_source, SHARDS_OF_SOURCE, &|shard| {
-                Subject::failures_from(key, address, hour, shard)
-            }),
-            practice: counter(self.per_practice, SHARDS_OF_PRACTICE, &|shard| {
-                Subject::failures_at(key, practice, hour, shard)
-            }),
-            known: [name.seen_from(key, address)].into_iter().chain(device).collect(),
+            source: counter(("failures from", source.as_str()), self.per_source, SHARDS_OF_SOURCE),
+            practice: counter(("failures at", practice.as_str()), self.per_practice, SHARDS_OF_PRACTICE),
+            known: [name.seen_from(key, place.address)].into_iter().chain(device).collect(),
         }
     }
-}
-
-/// The part of a whole that a shard has. The parts add up to it.
-const fn part(total: u64, shards: u64, shard: u64) -> u64 {
-    let more = if shard < total % shards { 1 } else { 0 };
-    total / shards + more
 }
 
 #[cfg(test)]

@@ -35,22 +35,24 @@ impl Timestamp {
     /// The beginning of the clock hour that contains this moment.
     #[must_use]
     pub const fn hour(self) -> Self {
-        const HOUR: i64 = 60 * 60 * 1000;
-        Self(self.0.div_euclid(HOUR) * HOUR)
+        self.floor(60)
     }
 
     /// The beginning of the ten minutes that contain this moment.
     #[must_use]
     pub const fn ten_minutes(self) -> Self {
-        const TEN_MINUTES: i64 = 10 * 60 * 1000;
-        Self(self.0.div_euclid(TEN_MINUTES) * TEN_MINUTES)
+        self.floor(10)
     }
 
     /// The beginning of the day (UTC) that contains this moment.
     #[must_use]
     pub const fn day(self) -> Self {
-        const DAY: i64 = 24 * 60 * 60 * 1000;
-        Self(self.0.div_euclid(DAY) * DAY)
+        self.floor(24 * 60)
+    }
+
+    const fn floor(self, minutes: i64) -> Self {
+        let span = minutes * 60 * 1000;
+        Self(self.0.div_euclid(span) * span)
     }
 
     /// Reads RFC 3339. `None` for any other text.

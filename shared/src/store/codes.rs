@@ -124,10 +124,10 @@ impl Store {
         let is_counted = |request: &OutboxItem| {
             request.challenge().is_some_and(|challenge| challenge.latest == Some(mark))
         };
-        if let Some(request) = request.clone().filter(is_counted) {
-            return Ok(CodeCount::Counted(Box::new(request)));
-        }
-        let refused = refused_count(request.as_ref(), length, now);
+        let refused = match request {
+            Some(request) if is_counted(&request) => return Ok(CodeCount::Counted(Box::new(request))),
+            request => refused_count(request.as_ref(), length, now),
+        };
         match refused {
             CodeCount::OtherLength { .. } => self.refusals.note(&of_length, item.as_ref(), now),
             _ => self.refusals.note(&key, None, now),

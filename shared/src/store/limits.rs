@@ -40,16 +40,23 @@ pub enum Decision {
     },
 }
 
-impl SignInCount {
-    /// What a refusal is about, and since when, for the event of an hour that records it. The time is rounded: when attempts are
-    /// counted and taken back, that of the latest failure changes all the time, and each wait is to leave few events.
-    pub fn wait(&self, name: &Subject) -> Option<(String, Timestamp)> {
-        match self {
-            Self::Counted(_) => None,
-            Self::Refused { since, failures, .. } => {
-                Some((format!("{} {failures}", name.as_str()), since.ten_minutes()))
-            }
-        }
+/// An attempt to sign in that was refused, and has not been counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedSignIn {
+    /// The seconds until another attempt is allowed.
+    pub retry_after: u64,
+    /// The time of the failed sign-in that began the wait.
+    since: Timestamp,
+    /// The number of failures in a row.
+    failures: u64,
+}
+
+impl RefusedSignIn {
+    /// The event as the one of an hour that records something of this wait. The time is rounded: when attempts are counted and
+    /// taken back, that of the latest failure changes all the time, and each wait is to leave few events.
+    #[must_use]
+    pub fn once_an_hour(&self, name: &Subject, event: Event) -> Event {
+        event.once_an_hour(&format!("{} {}", name.as_str(), self.failures), self.since.ten_minutes())
     }
 }
 
@@ -66,15 +73,8 @@ pub struct CountedSignIn {
 pub enum SignInCount {
     /// It is counted, and may be compared.
     Counted(CountedSignIn),
-    /// It is refused, and has not been counted.
-    Refused {
-        /// The seconds until another attempt is allowed.
-        retry_after: u64,
-        /// The time of the failed sign-in that began the wait.
-        since: Timestamp,
-        /// The number of failures in a row.
-        failures: u64,
-    },
+    /// The name has to wait, or 50 failures have closed it.
+    Refused(RefusedSignIn),
 }
 
 impl Store {
@@ -99,11 +99,8 @@ impl Store {
             let last = number("last").map_or(now, Timestamp::from_millis);
             let failures =
                 number("failures").and_then(|number| u64::try_from(number).ok()).unwrap_or_default();
-            SignInCount::Refused {
-                retry_after: sign_in::retry_after(failures, last, now),
-                since: last,
-                failures,
-            }
+            let retry_after = sign_in::retry_after(failures, last, now);
+            SignInCount::Refused(RefusedSignIn { retry_after, since: last, failures })
         };
         if let Some(old) = self.refusals.recall(&key, now) {
             return Ok(refused(Some(&old)));
@@ -111,13 +108,12 @@ impl Store {
         let mark = i64::from_be_bytes(
             self.ambient.bytes().map_err(|error| StoreError::unavailable("counting", error))?,
         );
-        let week = i64::try_from(sign_in::REMEMBERED.as_secs()).unwrap_or(i64::MAX);
         let count = Write::update(&key)
             .add("failures", 1)
             .copy("before", "last")
             .set("last", now)
             .set("latest", mark)
-            .add_from("expires_at", now.seconds(), week)
+            .add_from("expires_at", now.seconds(), remembered())
             .only_if(waited(now).and(lacks("latest").or(differs("latest", mark))));
         let updated = self.update_alone(count).await?;
         let is_written = updated.is_written();
@@ -142,9 +138,8 @@ impl Store {
         subject: &Subject,
         counted: &CountedSignIn,
     ) -> Result<(), StoreError> {
-        let week = i64::try_from(sign_in::REMEMBERED.as_secs()).unwrap_or(i64::MAX);
         let key = keys::sign_in_limit(subject);
-        let uncount = || Write::update(&key).add("failures", -1).add("expires_at", -week);
+        let uncount = || Write::update(&key).add("failures", -1).add("expires_at", -remembered());
         let last = uncount().copy("last", "before").set("latest", 0);
         if self.update_alone(last.only_if(equals("latest", counted.mark))).await?.is_written() {
             return Ok(());
@@ -238,6 +233,11 @@ impl Store {
             }
         })
     }
+}
+
+/// The seconds for which a failed sign-in is remembered.
+fn remembered() -> i64 {
+    i64::try_from(sign_in::REMEMBERED.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The write that deletes the counter of a name's failed sign-ins.

@@ -51,12 +51,6 @@ pub struct RequestCounters<'a> {
     pub limits: &'a ForgotLimits,
 }
 
-enum Written {
-    Yes,
-    /// By windows that are full; by the practice's short codes alone if there is no decision.
-    Refused(Option<Decision>),
-}
-
 /// The decision of counters of which some are full.
 fn refused_by(counters: &[Counter<'_>], full: &[Option<Item>], now: Timestamp) -> Decision {
     let (mut wait, mut is_own) = (1, false);
@@ -115,39 +109,38 @@ impl Store {
             && self.refusals.recall(&key, request.at).is_none()
         {
             match self.write_request(request, &counters, Some((&key, shard))).await? {
-                Written::Refused(Some(decision)) => return Ok(decision),
-                Written::Refused(None) => self.refusals.note_lasting(&key, request.at),
-                Written::Yes => return Ok(Decision::Allowed),
+                Some(decision) => return Ok(decision),
+                None => self.refusals.note_lasting(&key, request.at),
             }
         }
         let request = if short_codes.is_some() { &request.clone().lengthened() } else { request };
-        match self.write_request(request, &counters, None).await? {
-            Written::Refused(decision) => Ok(decision.unwrap_or(Decision::Allowed)),
-            Written::Yes => Ok(Decision::Allowed),
-        }
+        let decision = self.write_request(request, &counters, None).await?;
+        Ok(decision.unwrap_or(Decision::Refused { retry_after: 1, since: None }))
     }
 
+    /// Counts a request and writes it. `None` when only the practice has had its short codes; nothing is written then.
     async fn write_request(
         &self,
         request: &OutboxItem,
         counters: &[Counter<'_>],
         short: Option<(&Key, &Shard)>,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<Option<Decision>, StoreError> {
         let count =
             |counter: &Counter<'_>| limits::count_in_windows(&counter.key, counter.windows, request.at);
         let mut writes: Vec<Write> = counters.iter().map(count).collect();
         writes.extend(short.map(|(key, shard)| count_in_shard(key, shard)));
         writes.push(put_outbox_item(request));
         let refused = match self.transact(writes).await? {
-            Outcome::Written => return Ok(Written::Yes),
+            Outcome::Written => return Ok(Some(Decision::Allowed)),
             Outcome::Refused(refused) => refused,
         };
         let full: Vec<Option<Item>> = (0..counters.len()).map(|place| refused.old(place).cloned()).collect();
         for (counter, old) in counters.iter().zip(&full).filter(|(_, old)| old.is_some()) {
             self.refusals.note(&counter.key, old.as_ref(), request.at);
         }
-        let is_full = full.iter().any(Option::is_some) || short.is_none();
-        Ok(Written::Refused(is_full.then(|| refused_by(counters, &full, request.at))))
+        let has_had_all = refused.old(counters.len()).is_some() && full.iter().all(Option::is_none);
+        let is_short = short.is_some() && has_had_all;
+        Ok((!is_short).then(|| refused_by(counters, &full, request.at)))
     }
 
     /// Puts an item that asks for no mail and is bound to no limit: the note that a limit was hit.

@@ -20,7 +20,7 @@ const KNOWN: Duration = days(90);
 const RENEWED: Duration = days(30);
 
 /// Which counter has refused an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
     /// Too many sign-ins from the source have failed.
     Source,
@@ -31,8 +31,8 @@ pub enum Full {
 /// What the counters say of an attempt.
 #[derive(Debug, Default)]
 pub struct Admission {
-    /// The seconds until the hour of the full counter is over, if one is full.
-    pub full: Option<(Full, u64)>,
+    /// The counter that is full, if one is, until its hour is over ([`Guard::wait`]).
+    pub full: Option<Full>,
     /// Whether somebody has signed in by the name from this source, or with this device, before.
     pub is_known: bool,
     /// Whether it is the device that is known.
@@ -43,9 +43,9 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// The counter that keeps the attempt from being compared.
-    pub fn refused(&self) -> Option<(Full, u64)> {
-        self.full.filter(|_| !self.is_known)
+    /// Whether the attempt may be compared: no counter is full, or the source or the device is known.
+    pub const fn is_open(&self) -> bool {
+        self.full.is_none() || self.is_known
     }
 }
 
@@ -83,11 +83,14 @@ impl Store {
             self.count_failure(guard.practice.as_ref(), now),
         );
         let (counted, source, practice) = (counted?, source?, practice?);
-        let full = [(Full::Source, source), (Full::Practice, practice)].into_iter();
-        let full = full.filter(|(_, count)| *count == Counted::Full).map(|(full, _)| (full, guard.wait(now)));
+        let full = match (source, practice) {
+            (Counted::Full, _) => Some(Full::Source),
+            (_, Counted::Full) => Some(Full::Practice),
+            _ => None,
+        };
         let is_counted = [source == Counted::Yes, practice == Counted::Yes];
-        let mut admission = Admission { full: full.min(), counted: is_counted, ..known? };
-        if matches!(counted, SignInCount::Refused { .. }) {
+        let mut admission = Admission { full, counted: is_counted, ..known? };
+        if matches!(counted, SignInCount::Refused(_)) {
             // The practice is not sprayed by it. To the source it counts: whoever goes on with a name that waits fills their own part.
             admission.counted[0] = false;
             self.give_back(guard, &admission).await?;
@@ -97,13 +100,10 @@ impl Store {
     }
 
     /// Which counter has just refused, so that the table is not asked.
-    fn known_to_be_full(&self, guard: &Guard, now: Timestamp) -> Option<(Full, u64)> {
-        let shards = [(Full::Source, &guard.source), (Full::Practice, &guard.practice)];
-        let mut full = shards.into_iter().filter(|(_, shard)| {
-            let key = shard.as_ref().map(|shard| keys::failures(&shard.subject));
-            key.is_some_and(|key| self.refusals.recall(&key, now).is_some())
-        });
-        full.next().map(|(full, _)| (full, guard.wait(now)))
+    fn known_to_be_full(&self, guard: &Guard, now: Timestamp) -> Option<Full> {
+        let is_full = |shard: &Shard| self.refusals.recall(&keys::failures(&shard.subject), now).is_some();
+        let source = guard.source.as_ref().filter(|shard| is_full(shard)).map(|_| Full::Source);
+        source.or_else(|| guard.practice.as_ref().filter(|shard| is_full(shard)).map(|_| Full::Practice))
     }
 
     /// What is known of the source and of the device.

@@ -2,6 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+/// A source address for each number below 40,000.
+pub fn source(n: usize) -> String {
+    format!("198.51.{}.{}", n / 200, n % 200 + 1)
+}
+
 /// A request on its way to a function.
 #[derive(Clone)]
 pub struct HttpEvent {

@@ -23,6 +23,26 @@ pub struct Said {
     pub body: Value,
 }
 
+/// The attributes that put an event into an index.
+pub const LOGS: [&str; 3] = ["practice_log", "actor_log", "action_log"];
+
+impl Said {
+    /// The items that the call writes, or the keys of those that it updates, deletes or checks.
+    pub fn writes(&self) -> Vec<&Value> {
+        let body = &self.body;
+        match operation(&self.target) {
+            "UpdateItem" | "DeleteItem" => vec![&body["Key"]],
+            "PutItem" => vec![&body["Item"]],
+            "TransactWriteItems" => {
+                let writes = body["TransactItems"].as_array().unwrap().iter();
+                let writes = writes.map(|write| write.as_object().unwrap().values().next().unwrap());
+                writes.map(|write| write.get("Item").unwrap_or(&write["Key"])).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A way in which a call fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
