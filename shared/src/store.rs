@@ -28,6 +28,7 @@ pub mod notices;
 pub mod origins;
 pub mod outbox;
 pub mod practices;
+pub mod queue;
 pub mod race;
 mod refusals;
 pub mod sessions;

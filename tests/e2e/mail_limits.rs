@@ -133,7 +133,7 @@ async fn a_record_that_comes_again_is_counted_once() {
     app.mailbox.fail_for("jane@agency.test", rekey_local::mailbox::Failure::Throttled);
     for _ in 0..12 {
         let answer = app.invoke_mailer(json!({"Records": [record]})).await;
-        assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "SES is out");
+        assert_eq!(answer, json!({"batchItemFailures": []}), "SES is out");
     }
     app.mailbox.clear_failures();
     app.clock.advance(Duration::from_secs(30));

@@ -68,3 +68,4 @@ mod temporary_limits;
 mod temporary_mail;
 mod tickets;
 mod trail;
+mod undelivered;

@@ -1,12 +1,15 @@
 //! The outbox and the mailer: no mail is lost and none is doubled, whatever fails in between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
 use crate::support::seam::Fault;
 use crate::support::{NEW_PASSWORD, TestApp, token_in};
+
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// One request's record, and the batch that carries it.
 async fn request(app: &TestApp, identifier: &str) -> Value {
@@ -17,7 +20,7 @@ async fn request(app: &TestApp, identifier: &str) -> Value {
 
 /// As if the mailer had died between sending and marking.
 async fn unmark(app: &TestApp, record: &Value) {
-    let outbox = record["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap().to_owned();
+    let outbox = record["dynamodb"]["Keys"]["pk"]["S"].as_str().unwrap().to_owned();
     let key = [("pk", outbox), ("sk", "REQUEST".to_owned())];
     let key = key.map(|(k, v)| (k.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(v)));
     let unmark = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key.into()));
@@ -103,7 +106,7 @@ async fn the_redelivered_token_is_the_same_after_a_key_rotation() {
     let record = request(&app, "jane").await;
     app.seam.inject("mailer", "outbound-emails", 9, Fault::Down);
     let answer = app.invoke_mailer(batch(&[&record])).await;
-    assert_eq!(failures(&answer), [sequence(&record)]);
+    assert_eq!(failures(&answer), Vec::<&str>::new());
     let account = app.account("jane").await;
     let ticket = app.store.list_tickets(account.id).await.unwrap().tickets.remove(0);
     assert_eq!(ticket.derivation_key, "k1");
@@ -112,21 +115,6 @@ async fn the_redelivered_token_is_the_same_after_a_key_rotation() {
     value["current"] = json!("k2");
     let rotated = rekey::secrets::keyring::Keyring::parse(&value.to_string()).unwrap();
     assert_eq!(Some(ticket.token(&rotated).unwrap().digest()), ticket.digest);
-}
-
-#[tokio::test]
-async fn ses_failing_for_a_while_delays_the_mail_and_sends_it_once() {
-    let app = TestApp::start().await;
-    for failure in [Failure::Throttled, Failure::Unavailable, Failure::AccountPaused] {
-        app.mailbox.clear().unwrap();
-        // More often than the SDK tries by itself: the record must come again.
-        app.mailbox.fail_next(4, failure);
-        assert_eq!(app.forgot("jane").await.status, 202, "the caller has the 202");
-        let drained = app.deliver().await;
-        assert_eq!(drained.dead, 0, "{failure:?}");
-        assert_eq!(app.mailbox.messages().len(), 1, "{failure:?}");
-        app.mailbox.clear_failures();
-    }
 }
 
 #[tokio::test]
@@ -146,30 +134,19 @@ async fn a_mail_that_ses_never_takes_is_parked_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn only_what_failed_is_reported_and_the_rest_is_done() {
+async fn only_what_cannot_be_recorded_is_reported_and_comes_again() {
     let app = TestApp::start().await;
-    let records = [request(&app, "jane").await, request(&app, "sam").await, request(&app, "lily").await];
-    app.mailbox.fail_for("sam@agency.test", Failure::AccountPaused);
-    let all: Vec<&Value> = records.iter().collect();
-    assert_eq!(failures(&app.invoke_mailer(batch(&all)).await), [sequence(&records[1])]);
-    assert_eq!(app.mailbox.messages().len(), 2);
-    app.mailbox.clear_failures();
-    // Lambda delivers again from the lowest that failed.
-    assert_eq!(failures(&app.invoke_mailer(batch(&all[1..])).await), Vec::<&str>::new());
-    let mut to: Vec<String> = app.mailbox.messages().into_iter().flat_map(|message| message.to).collect();
-    to.sort();
-    assert_eq!(to, ["family@agency.test", "jane@agency.test", "sam@agency.test"]);
-}
-
-#[tokio::test]
-async fn a_record_that_keeps_failing_ends_in_the_dead_letters_and_the_others_go_on() {
-    let app = TestApp::start().await;
-    app.mailbox.fail_for("jane@agency.test", Failure::AccountPaused);
-    app.forgot("jane").await;
-    app.forgot("sam").await;
-    let drained = app.deliver().await;
-    assert_eq!(drained.dead, 1);
-    assert_eq!(app.mailbox.messages()[0].to, ["sam@agency.test"]);
+    let (first, second) = (request(&app, "jane").await, request(&app, "sam").await);
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&first])).await), Vec::<&str>::new());
+    // SES takes nothing, and the store does not take that the item waits.
+    app.mailbox.pause(true);
+    app.seam.inject("mailer", "UpdateItem", usize::MAX, Fault::Down);
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&first, &second])).await), [sequence(&second)]);
+    app.seam.heal();
+    app.mailbox.pause(false);
+    assert_eq!(failures(&app.invoke_mailer(batch(&[&second])).await), Vec::<&str>::new());
+    let to: Vec<String> = app.mailbox.messages().into_iter().flat_map(|message| message.to).collect();
+    assert_eq!(to, ["sam@agency.test", "jane@agency.test"]);
 }
 
 #[tokio::test]
@@ -177,7 +154,7 @@ async fn a_record_that_nobody_can_read_holds_up_nobody() {
     let app = TestApp::start().await;
     let good = request(&app, "jane").await;
     let mut broken = good.clone();
-    broken["dynamodb"]["NewImage"] = json!({"pk": {"S": "REQUEST#x"}, "kind": {"S": "pigeon"}});
+    broken["dynamodb"]["Keys"]["pk"] = json!({"S": "REQUEST#x"});
     let answer = app.invoke_mailer(batch(&[&broken, &good])).await;
     assert_eq!(failures(&answer), Vec::<&str>::new());
     assert_eq!(app.mailbox.messages().len(), 1);
@@ -197,28 +174,6 @@ async fn an_account_that_nobody_can_read_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_sender_that_the_deployment_may_not_use_delays_its_own_practice_alone() {
-    let app = TestApp::start().await;
-    let mut own = crate::support::practice("veterinary", &json!({}));
-    own["sender"] = json!("vet@elsewhere.test");
-    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
-    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
-    app.post("/v1/password/forgot", json!({"practice": "veterinary", "identifier": "jane"})).await;
-    let theirs = app.stream_records().await.pop().unwrap();
-    app.seam.inject("mailer", "outbound-emails", 1, Fault::Denied);
-    assert_eq!(failures(&app.invoke_mailer(batch(&[&theirs])).await), Vec::<&str>::new(), "parked");
-    let ours = request(&app, "jane").await;
-    app.seam.inject("mailer", "outbound-emails", 1, Fault::Denied);
-    assert_eq!(
-        failures(&app.invoke_mailer(batch(&[&ours])).await),
-        [sequence(&ours)],
-        "the deployment's own is mended"
-    );
-    assert_eq!(failures(&app.invoke_mailer(batch(&[&ours])).await), Vec::<&str>::new());
-    assert_eq!(app.mailbox.messages().len(), 1);
-}
-
-#[tokio::test]
 async fn a_record_that_comes_again_after_its_link_was_used_sends_nothing() {
     let app = TestApp::start().await;
     let record = request(&app, "jane").await;
@@ -233,22 +188,31 @@ async fn a_record_that_comes_again_after_its_link_was_used_sends_nothing() {
 #[tokio::test]
 async fn the_store_or_the_key_failing_under_the_mailer_delays_and_doubles_nothing() {
     let app = TestApp::start().await;
-    let operations = [("GetItem", "jane"), ("Query", "sam"), ("TransactWriteItems", "ivan")];
-    for (operation, identifier) in operations {
+    // What fails and, where it could be recorded, the sweep that follows.
+    let operations =
+        [("GetItem", "jane", false), ("Query", "sam", true), ("TransactWriteItems", "ivan", true)];
+    for (operation, identifier, is_recorded) in operations {
         app.mailbox.clear().unwrap();
         let record = request(&app, identifier).await;
         app.seam.inject("mailer", operation, 3, Fault::Down);
-        assert_eq!(failures(&app.invoke_mailer(batch(&[&record])).await), [sequence(&record)], "{operation}");
+        let reported = if is_recorded { Vec::new() } else { vec![sequence(&record)] };
+        assert_eq!(failures(&app.invoke_mailer(batch(&[&record])).await), reported, "{operation}");
         app.seam.heal();
+        assert!(app.mailbox.messages().is_empty(), "{operation}");
+        if is_recorded {
+            app.clock.advance(MINUTE);
+            assert_eq!(app.sweep().await, json!({"due": 1, "tried": 1}), "{operation}");
+        }
         assert_eq!(failures(&app.invoke_mailer(batch(&[&record])).await), Vec::<&str>::new(), "{operation}");
         assert_eq!(app.mailbox.messages().len(), 1, "{operation}");
     }
     let fresh = TestApp::start().await;
     let record = request(&fresh, "jane").await;
     fresh.secrets.set_failing(true);
-    assert_eq!(failures(&fresh.invoke_mailer(batch(&[&record])).await), [sequence(&record)]);
-    fresh.secrets.set_failing(false);
     assert_eq!(failures(&fresh.invoke_mailer(batch(&[&record])).await), Vec::<&str>::new());
+    fresh.secrets.set_failing(false);
+    fresh.clock.advance(MINUTE);
+    fresh.sweep().await;
     assert_eq!(fresh.mailbox.messages().len(), 1);
 }
 

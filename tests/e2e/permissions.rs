@@ -12,7 +12,7 @@ use crate::support::template::{FUNCTIONS, list, root, template};
 /// `(action, kind)`, as in `("dynamodb:GetItem", "ACCOUNT#*")` or `("secretsmanager:GetSecretValue", "PepperSecret")`.
 type Permissions = BTreeSet<(String, String)>;
 
-/// What a role may do besides: its own log, the table's and secrets' key, the stream and the dead letters.
+/// What a role may do besides: its own log, the table's and secrets' key, the stream and the queue of reports.
 const HOUSEKEEPING: [&str; 10] = [
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -44,9 +44,10 @@ fn granted(template: &Value, name: &str) -> Permissions {
                 "ses:SendEmail" => vec!["mail".to_owned()],
                 // IAM knows no resource of the list: it is the account's.
                 "ses:DeleteSuppressedDestination" => vec!["suppression".to_owned()],
+                "ses:GetAccount" => vec!["quota".to_owned()],
                 action
                     if action.starts_with("dynamodb:")
-                        && ["Table.Arn", "${Table.Arn}/index/*"]
+                        && ["Table.Arn", "${Table.Arn}/index/*", "${Table.Arn}/index/outbox-queue"]
                             .iter()
                             .any(|of| statement["Resource"] == *of) =>
                 {
@@ -63,9 +64,12 @@ fn granted(template: &Value, name: &str) -> Permissions {
                         !resources.is_empty() && !resources.contains(&"*".to_owned()),
                         "{name}: {action}"
                     );
-                    let streams_only = action.starts_with("dynamodb:") || action == "sqs:SendMessage";
-                    let queue = name == "MailEvents" && action == "sqs:SendMessage";
-                    assert!(!streams_only || name == "Mailer" || queue, "{name}: {action}");
+                    let owner = match action {
+                        "sqs:SendMessage" => "MailEvents",
+                        action if action.starts_with("dynamodb:") => "Mailer",
+                        _ => name,
+                    };
+                    assert_eq!(owner, name, "{action}");
                     continue;
                 }
             };
@@ -87,6 +91,7 @@ fn needed(said: &Said) -> Vec<(String, String)> {
         _ if said.target.contains("/suppression/addresses/") => {
             vec![("ses:DeleteSuppressedDestination".to_owned(), "suppression".to_owned())]
         }
+        "account" => vec![("ses:GetAccount".to_owned(), "quota".to_owned())],
         "outbound-emails" => vec![("ses:SendEmail".to_owned(), "mail".to_owned())],
         "GetSecretValue" => {
             let secret = match body["SecretId"].as_str().unwrap() {

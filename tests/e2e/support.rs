@@ -204,6 +204,11 @@ impl TestApp {
         self.pump.lock().await.drain().await.unwrap()
     }
 
+    /// Has the mailer sweep the outbox, as the schedule does every minute. Returns its answer.
+    pub async fn sweep(&self) -> Value {
+        self.invoke_mailer(json!({"sweep": "outbox"})).await
+    }
+
     /// Delivers SES's reports about the mails to `mail-events`, each once.
     pub async fn report_mails(&self) {
         for event in self.mailbox.take_events() {

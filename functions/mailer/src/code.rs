@@ -9,7 +9,7 @@ use rekey::store::race::outrun;
 use crate::Failure;
 use crate::delivery::Delivery;
 use crate::issue::Wanted;
-use crate::recovery::{Mailbox, Ticketed, addressed, tickets_for};
+use crate::recovery::{Mailbox, Ticketed, Tickets, addressed, tickets_for};
 
 /// Mails one code that serves every account of a mailbox. Its digest is stored before it is mailed, so that it works when it
 /// arrives.
@@ -17,11 +17,12 @@ pub(crate) async fn send_code<'a>(
     delivery: Delivery<'_>,
     challenge: &mut Challenge,
     mailbox: &Mailbox<'a>,
-) -> Result<Vec<Ticketed<'a>>, Failure> {
+) -> Result<Tickets<'a>, Failure> {
     let until = challenge.valid_until;
-    let ticketed = tickets_for(delivery, mailbox, |_| Wanted::code(until)).await?;
-    let Some(first) = ticketed.first() else { return Ok(ticketed) };
-    let code = remembered_code(delivery, challenge, mailbox, &ticketed).await?.grouped();
+    let tickets = tickets_for(delivery, mailbox, |_| Wanted::code(until)).await?;
+    let ticketed = &tickets.ticketed;
+    let Some(first) = ticketed.first() else { return Ok(tickets) };
+    let code = remembered_code(delivery, challenge, mailbox, ticketed).await?.grouped();
     let url = delivery.portal_url(first.account);
     let links: Vec<Link<'_>> =
         ticketed.iter().map(|ticketed| Link { username: ticketed.account.username.as_str(), url }).collect();
@@ -29,8 +30,8 @@ pub(crate) async fn send_code<'a>(
     let label = label_of(delivery.item.id);
     let until = Some(until.to_jiff());
     let letter = Letter { code: Some(&code), label: Some(&label), valid_until: until, ..letter };
-    delivery.send(&mailbox.to, &letter, addressed(&ticketed)).await?;
-    Ok(ticketed)
+    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await?;
+    Ok(tickets)
 }
 
 /// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another run of the mailer

@@ -49,40 +49,63 @@ impl Wanted {
         self.kind == Kind::VerificationCode
     }
 
-    /// The id of the ticket that the outbox item leads to.
+    /// The id of the ticket that the outbox item leads to. An item that was put back because its ticket was over leads to another.
     fn id(self, delivery: Delivery<'_>) -> TicketId {
-        let item = delivery.item.id;
-        if self.is_code() { id_for_code(item) } else { TicketId::from(item) }
+        let item = delivery.item;
+        match item.redriven_at {
+            _ if self.is_code() => id_for_code(item.id),
+            Some(at) => item.id.ticket_at(at),
+            None => TicketId::from(item.id),
+        }
     }
 }
 
+/// The ticket of an account for an outbox item.
+pub(crate) enum Issued {
+    /// It is open.
+    Open(Box<Ticket>),
+    /// It has expired before it could be mailed.
+    Expired,
+    /// It was used or voided since.
+    Void,
+}
+
 /// The ticket that an account gets for an outbox item: the one that it has got already, a new one, or, when enough are open, the
-/// newest of those. Returns `None` when the one that it got has been used or voided since.
+/// newest of those.
 pub(crate) async fn ticket_for(
     delivery: Delivery<'_>,
     account: &Account,
     wanted: Wanted,
-) -> Result<Option<Ticket>, Failure> {
+) -> Result<Issued, Failure> {
     let store = &delivery.deps.store;
     until_written("issuing a ticket", || async {
         let now = delivery.deps.ambient.now();
         let seen = store.list_tickets(account.id).await?;
-        let is_open = |ticket: &Ticket| ticket.standing(account, now) == Standing::Open;
-        let newest_or_own = || newest(&seen, wanted, now, is_open);
-        if let Some(ticket) = issued_for(&seen, wanted.id(delivery)).or_else(newest_or_own) {
-            return match Some(ticket).filter(|ticket| is_open(ticket)) {
-                Some(ticket) if ticket.digest.is_none() && !wanted.is_code() => {
-                    with_link(delivery, ticket).await.map(|ticket| Some(Some(ticket)))
+        let standing = |ticket: &Ticket| match ticket.standing(account, now) {
+            // Its owner has chosen a password since, by whichever way.
+            Standing::Expired if ticket.credential_version != account.credential_version => Standing::Revoked,
+            standing => standing,
+        };
+        let newest = || newest(&seen, wanted, now, |ticket| standing(ticket) == Standing::Open);
+        let known = issued_for(&seen, delivery, wanted, standing).or_else(newest);
+        if let Some(ticket) = known {
+            return Ok(Some(match standing(ticket) {
+                Standing::Open if ticket.digest.is_none() && !wanted.is_code() => {
+                    Issued::Open(Box::new(with_link(delivery, ticket).await?))
                 }
-                open => Ok(Some(open.cloned())),
-            };
+                Standing::Open => Issued::Open(Box::new(ticket.clone())),
+                Standing::Expired => Issued::Expired,
+                Standing::Used | Standing::Revoked => Issued::Void,
+            }));
         }
         let ticket = new_ticket(delivery, account, wanted).await?;
-        let event = delivery.event(Action::AuthnTokenCreated, actor_of(wanted.issuer))?;
+        let actor =
+            if delivery.item.redriven_at.is_some() { Actor::Operator } else { actor_of(wanted.issuer) };
+        let event = delivery.event(Action::AuthnTokenCreated, actor)?;
         let mut event = event.of(account.id, account.portal).with_ticket(ticket.id);
         event.by = ticket.by;
         let created = store.create_ticket(&ticket, &seen, &event).await?.is_written();
-        Ok::<_, Failure>(created.then_some(Some(ticket)))
+        Ok::<_, Failure>(created.then(|| Issued::Open(Box::new(ticket))))
     })
     .await
 }
@@ -118,9 +141,19 @@ pub(crate) const fn asked_by(delivery: Delivery<'_>) -> Option<AccountId> {
     }
 }
 
-/// The ticket that an earlier delivery of the record, or a member of staff, has issued.
-fn issued_for(seen: &TicketList, id: TicketId) -> Option<&Ticket> {
-    seen.tickets.iter().find(|ticket| ticket.id == id)
+/// The ticket that an earlier attempt at the item, or a member of staff, has issued. An item that was put back has an expired one,
+/// which does not count: it gets another, unless its owner has made use of it after all.
+fn issued_for<'a>(
+    seen: &'a TicketList,
+    delivery: Delivery<'_>,
+    wanted: Wanted,
+    standing: impl Fn(&Ticket) -> Standing,
+) -> Option<&'a Ticket> {
+    let id = wanted.id(delivery);
+    let is_own = |ticket: &&Ticket| ticket.id == id || ticket.id.is_of(delivery.item.id);
+    let own: Vec<&Ticket> = seen.tickets.iter().filter(is_own).collect();
+    let lives_or_lived = own.iter().find(|ticket| standing(ticket) != Standing::Expired);
+    lives_or_lived.or_else(|| own.iter().find(|ticket| ticket.id == id)).copied()
 }
 
 /// The newest ticket of the kind by self-service, when as many are open as are allowed. One more each time would let a flood of

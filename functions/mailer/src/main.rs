@@ -10,5 +10,5 @@ use rekey::platform::config::environment;
 async fn main() -> Result<(), Error> {
     rekey::platform::telemetry::start();
     let deps = Deps::read(&environment, &Environment::read(&environment)?, Ambient::system())?;
-    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(handler(&deps, event.payload).await))).await
+    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(handler(&deps, event.payload).await?))).await
 }

@@ -9,12 +9,14 @@ use rekey::domain::ticket::{Purpose, Ticket};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::platform::clock::Timestamp;
+use rekey::platform::ids::AccountId;
 use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::code::send_code;
 use crate::delivery::Delivery;
-use crate::issue::{self, Wanted};
+use crate::issue::{self, Issued, Wanted};
+use crate::item::Outcome;
 
 /// An account of a mailbox with its ticket.
 pub(crate) struct Ticketed<'a> {
@@ -29,22 +31,19 @@ pub(crate) struct Mailbox<'a> {
 }
 
 /// Sends one mail to each mailbox, at the address that is stored with its accounts (F3). The mail serves every account that
-/// shares the mailbox, with a link for each or with one code (F5).
+/// shares the mailbox, with a link for each or with one code (F5). A mailbox that fails holds up no other, and one whose mail SES
+/// has taken is not mailed again.
 pub(crate) async fn recover(
     delivery: Delivery<'_>,
     accounts: &[Account],
     issuer: Issuer,
-) -> Result<Vec<Event>, Failure> {
-    let (mut events, mut able) = (Vec::new(), Vec::new());
+) -> Result<Outcome, Failure> {
+    let (mut outcome, mut able) = (Outcome::default(), Vec::new());
     let mut challenge = delivery.item.challenge().cloned();
-    for account in accounts {
+    let unserved = accounts.iter().filter(|account| !delivery.item.served.contains(&account.id));
+    for account in unserved {
         match obstacle(account, challenge.as_ref(), delivery.deps.ambient.now()) {
-            Some(reason) => {
-                let event = delivery.event(Action::RecoveryRefused, issue::actor_of(issuer))?;
-                let mut event = event.of(account.id, account.portal).because(reason);
-                event.by = issue::asked_by(delivery);
-                events.push(event);
-            }
+            Some(reason) => outcome.events.push(refusal(delivery, account, issuer, reason)?),
             None => able.push(account),
         }
     }
@@ -53,22 +52,61 @@ pub(crate) async fn recover(
         if issuer == Issuer::SelfService && !may_send(delivery, &mailbox).await? {
             for account in &mailbox.accounts {
                 let event = delivery.event(Action::ExcessRateLimitExceeded, issue::actor_of(issuer))?;
-                events.push(event.of(account.id, account.portal));
+                outcome.events.push(event.of(account.id, account.portal));
             }
             continue;
         }
-        let ticketed = match &mut challenge {
-            Some(challenge) if !all_new(&mailbox.accounts) => {
-                send_code(delivery, challenge, &mailbox).await?
+        match mail_to(delivery, &mailbox, &mut challenge, issuer).await {
+            Ok(Mailed { served, late }) => {
+                outcome.is_over |= served.is_empty() && !late.is_empty();
+                outcome.served.extend(served);
+                for account in late {
+                    outcome.events.push(refusal(delivery, account, issuer, Reason::Expired)?);
+                }
             }
-            _ => send_links(delivery, &mailbox, issuer).await?,
-        };
-        for Ticketed { account, ticket } in &ticketed {
-            let event = delivery.sent(account)?.with_ticket(ticket.id);
-            delivery.deps.store.record_sent(ticket, &event).await?;
+            Err(failure) => outcome.failures.push(failure),
         }
     }
-    Ok(events)
+    Ok(outcome)
+}
+
+/// The event that an account gets no mail, and why.
+fn refusal(
+    delivery: Delivery<'_>,
+    account: &Account,
+    issuer: Issuer,
+    reason: Reason,
+) -> Result<Event, Failure> {
+    let event = delivery.event(Action::RecoveryRefused, issue::actor_of(issuer))?;
+    let mut event = event.of(account.id, account.portal).because(reason);
+    event.by = issue::asked_by(delivery);
+    Ok(event)
+}
+
+/// What has come of a mail to a mailbox.
+struct Mailed<'a> {
+    /// The accounts that it was for.
+    served: Vec<AccountId>,
+    /// The accounts that it was not for, because their tickets have expired.
+    late: Vec<&'a Account>,
+}
+
+/// Mails the accounts of a mailbox, and records it with their tickets.
+async fn mail_to<'a>(
+    delivery: Delivery<'_>,
+    mailbox: &Mailbox<'a>,
+    challenge: &mut Option<Challenge>,
+    issuer: Issuer,
+) -> Result<Mailed<'a>, Failure> {
+    let Tickets { ticketed, late } = match challenge {
+        Some(challenge) if !all_new(&mailbox.accounts) => send_code(delivery, challenge, mailbox).await?,
+        _ => send_links(delivery, mailbox, issuer).await?,
+    };
+    for Ticketed { account, ticket } in &ticketed {
+        let event = delivery.sent(account)?.with_ticket(ticket.id);
+        delivery.deps.store.record_sent(ticket, &event).await?;
+    }
+    Ok(Mailed { served: ticketed.iter().map(|ticketed| ticketed.account.id).collect(), late })
 }
 
 /// Whether another mail may go to a mailbox. The caller who asked for it is not told.
@@ -108,30 +146,42 @@ fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) ->
     (late && Purpose::of(account) == Purpose::Reset).then_some(Reason::Expired)
 }
 
+/// The tickets of a mailbox.
+pub(crate) struct Tickets<'a> {
+    /// The accounts that have an open one.
+    pub(crate) ticketed: Vec<Ticketed<'a>>,
+    /// The accounts whose ticket has expired.
+    pub(crate) late: Vec<&'a Account>,
+}
+
 /// A ticket for each account of a mailbox that can get one.
 pub(crate) async fn tickets_for<'a>(
     delivery: Delivery<'_>,
     mailbox: &Mailbox<'a>,
     wanted: impl Fn(&Account) -> Wanted,
-) -> Result<Vec<Ticketed<'a>>, Failure> {
-    let mut ticketed = Vec::with_capacity(mailbox.accounts.len());
+) -> Result<Tickets<'a>, Failure> {
+    let mut tickets = Tickets { ticketed: Vec::with_capacity(mailbox.accounts.len()), late: Vec::new() };
     for account in &mailbox.accounts {
-        let ticket = issue::ticket_for(delivery, account, wanted(account)).await?;
-        ticketed.extend(ticket.map(|ticket| Ticketed { account, ticket }));
+        match issue::ticket_for(delivery, account, wanted(account)).await? {
+            Issued::Open(ticket) => tickets.ticketed.push(Ticketed { account, ticket: *ticket }),
+            Issued::Expired => tickets.late.push(account),
+            Issued::Void => {}
+        }
     }
-    Ok(ticketed)
+    Ok(tickets)
 }
 
 async fn send_links<'a>(
     delivery: Delivery<'_>,
     mailbox: &Mailbox<'a>,
     issuer: Issuer,
-) -> Result<Vec<Ticketed<'a>>, Failure> {
-    let ticketed = tickets_for(delivery, mailbox, |account| Wanted::link(delivery, account, issuer)).await?;
-    let Some(first) = ticketed.first() else { return Ok(ticketed) };
+) -> Result<Tickets<'a>, Failure> {
+    let tickets = tickets_for(delivery, mailbox, |account| Wanted::link(delivery, account, issuer)).await?;
+    let ticketed = &tickets.ticketed;
+    let Some(first) = ticketed.first() else { return Ok(tickets) };
     let keys = delivery.deps.derivation.get().await?;
     let mut urls = Vec::with_capacity(ticketed.len());
-    for Ticketed { account, ticket } in &ticketed {
+    for Ticketed { account, ticket } in ticketed {
         urls.push(Zeroizing::new(delivery.practice.link(account.portal, &ticket.token(keys)?.expose())));
     }
     let links: Vec<Link<'_>> = ticketed
@@ -142,8 +192,8 @@ async fn send_links<'a>(
     let kind = if all_new(&mailbox.accounts) { Kind::Invitation } else { Kind::ResetLink };
     let valid_until = ticketed.iter().map(|ticketed| ticketed.ticket.valid_until.to_jiff()).min();
     let letter = Letter { valid_until, ..delivery.letter(kind, first.account, &links) };
-    delivery.send(&mailbox.to, &letter, addressed(&ticketed)).await?;
-    Ok(ticketed)
+    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await?;
+    Ok(tickets)
 }
 
 /// The accounts and tickets that the tags of the mail name.

@@ -28,12 +28,18 @@ pub(crate) async fn send_temporary(
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
     let Some(to) = &account.email else {
-        let event = delivery.event(Action::RecoveryRefused, Actor::System)?;
-        return Ok(vec![event.of(account.id, account.portal).because(Reason::NoAddress)]);
+        return Ok(vec![refusal(delivery, account, Reason::NoAddress)?]);
     };
-    let Some(Mailable { password, ticket, account }) = mailable(delivery, account).await? else {
-        return Ok(Vec::new());
-    };
+    let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(Vec::new()) };
+    match ticket.standing(account, delivery.deps.ambient.now()) {
+        Standing::Open => {}
+        // Staff issue another: one that works from now on without their asking would be a surprise.
+        Standing::Expired => {
+            return Ok(vec![refusal(delivery, account, Reason::Expired)?.with_ticket(ticket.id)]);
+        }
+        Standing::Used | Standing::Revoked => return Ok(Vec::new()),
+    }
+    let Mailable { password, ticket, account } = mailable(delivery, account, ticket).await?;
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(&account) }];
     let (code, valid_until) = (password.grouped(), Some(ticket.valid_until.to_jiff()));
     let letter = delivery.letter(Kind::TemporaryPassword, &account, &links);
@@ -44,11 +50,16 @@ pub(crate) async fn send_temporary(
     Ok(Vec::new())
 }
 
-/// Derives the password and stores its digest where sign-in compares it, because the password must work when it arrives. Returns
-/// `None` when its ticket is no longer good. When another change came first, this fails, and the record is delivered again.
-async fn mailable(delivery: Delivery<'_>, account: &Account) -> Result<Option<Mailable>, Failure> {
+/// The event that no temporary password was mailed, and why.
+fn refusal(delivery: Delivery<'_>, account: &Account, reason: Reason) -> Result<Event, Failure> {
+    let event = delivery.event(Action::RecoveryRefused, Actor::System)?;
+    Ok(event.of(account.id, account.portal).because(reason))
+}
+
+/// Derives the password and stores its digest where sign-in compares it, because the password must work when it arrives. When another
+/// change came first, this fails, and the item is tried again.
+async fn mailable(delivery: Delivery<'_>, account: &Account, ticket: Ticket) -> Result<Mailable, Failure> {
     let keys = delivery.deps.derivation.get().await?;
-    let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(None) };
     // A redelivered record derives the same password as before, whichever key is the current one now.
     let key = Some(ticket.derivation_key.as_str()).filter(|key| !key.is_empty());
     let key = key.unwrap_or_else(|| keys.current_id());
@@ -59,14 +70,13 @@ async fn mailable(delivery: Delivery<'_>, account: &Account) -> Result<Option<Ma
     if let Some(derived) = ticket.with_temporary_password(&derivation)
         && delivery.deps.store.record_temporary(&ticket, &derived, changed).await?
     {
-        return Ok(Some(Mailable { password, ticket: derived, account: new }));
+        return Ok(Mailable { password, ticket: derived, account: new });
     }
     Err(outrun("mailing a temporary password").into())
 }
 
-/// The ticket of the outbox item, while it is good.
+/// The ticket of the outbox item.
 async fn find_ticket(delivery: Delivery<'_>, account: &Account) -> Result<Option<Ticket>, Failure> {
     let seen = delivery.deps.store.list_tickets(account.id).await?;
-    let own = seen.tickets.into_iter().find(|ticket| ticket.id == TicketId::from(delivery.item.id));
-    Ok(own.filter(|ticket| ticket.standing(account, delivery.deps.ambient.now()) == Standing::Open))
+    Ok(seen.tickets.into_iter().find(|ticket| ticket.id == TicketId::from(delivery.item.id)))
 }

@@ -23,6 +23,7 @@ pub mod directory;
 pub mod hashes;
 pub mod import;
 mod practice;
+pub mod undelivered;
 
 /// The configuration and the clients that the function works with.
 pub struct Deps {
@@ -102,6 +103,8 @@ enum Invoked {
     ImportAccounts,
     RebuildDirectory,
     ReviewHashes,
+    ListUndelivered,
+    Redrive,
 }
 
 /// The outcome of a creation.
@@ -136,6 +139,10 @@ pub async fn handler(deps: &Deps, mut invocation: Value) -> Result<Value, Operat
             serde_json::to_value(directory::rebuild_directory(deps, &read(invocation)?).await?)
         }
         Invoked::ReviewHashes => serde_json::to_value(hashes::review_hashes(deps, &read(invocation)?).await?),
+        Invoked::ListUndelivered => {
+            serde_json::to_value(undelivered::list_undelivered(deps, &read(invocation)?).await?)
+        }
+        Invoked::Redrive => serde_json::to_value(undelivered::redrive(deps, &read(invocation)?).await?),
     };
     answer.map_err(|error| OperatorError::Invalid(error.to_string()))
 }

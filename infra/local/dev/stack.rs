@@ -13,6 +13,7 @@ use rekey_local::mailbox::Mailbox;
 use rekey_local::pump::{Notice, Pump};
 use rekey_local::secrets::Secrets;
 use rekey_local::{Server, keys, reference, services};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::api::Api;
@@ -28,6 +29,8 @@ const MAX_ATTEMPTS: u32 = 20;
 /// The number of times that an event of SES is delivered to a function that fails, which is the number of Lambda's own
 /// attempts.
 const REPORTS: u32 = 3;
+/// The time from one sweep of the outbox to the next.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Runs everything until `stopped` ends. It fails when something could not be started or has ended by itself; a message
 /// has been printed then.
@@ -119,6 +122,7 @@ async fn serve(api: &Api, options: &Options, sources: Sources, workspace: &Works
     tokio::select! {
         () = pumping => Ok(()),
         () = report(mailbox, api.clone()) => Ok(()),
+        () = sweep(api.clone()) => Ok(()),
         result = ready => result,
     }
 }
@@ -135,6 +139,18 @@ fn say_notice(notice: Notice) {
         Notice::Unreadable(error) => complain(format_args!("the stream cannot be read: {error}")),
         Notice::Untrimmed(error) => {
             complain(format_args!("what has been delivered cannot be deleted: {error}"));
+        }
+    }
+}
+
+/// Has the mailer sweep the outbox every minute, as the schedule of the template does.
+async fn sweep(api: Api) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        minutes.tick().await;
+        if let Err(error) = api.invoke("mailer", &json!({"sweep": "outbox"})).await {
+            complain(format_args!("the outbox could not be swept: {error}"));
         }
     }
 }

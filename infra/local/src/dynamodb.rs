@@ -110,15 +110,38 @@ pub fn streams_client(url: &str) -> aws_sdk_dynamodbstreams::Client {
     aws_sdk_dynamodbstreams::Client::from_conf(config.build())
 }
 
-/// The name of each index and the attribute that is its partition key. The sort key of all indexes is `sk`.
-pub const INDEXES: [(&str, &str); 3] =
-    [("practice-log", "practice_log"), ("actor-log", "actor_log"), ("action-log", "action_log")];
+/// An index of the table.
+struct Index {
+    name: &'static str,
+    /// The attribute that is its partition key, a string.
+    leader: &'static str,
+    /// The attribute that is its sort key.
+    sort: (&'static str, ScalarAttributeType),
+    /// Whether it has whole items, and not their keys alone.
+    is_whole: bool,
+}
+
+const fn log(name: &'static str, leader: &'static str) -> Index {
+    Index { name, leader, sort: ("sk", ScalarAttributeType::S), is_whole: true }
+}
+
+static INDEXES: [Index; 4] = [
+    log("practice-log", "practice_log"),
+    log("actor-log", "actor_log"),
+    log("action-log", "action_log"),
+    Index {
+        name: "outbox-queue",
+        leader: "outbox_queue",
+        sort: ("due_at", ScalarAttributeType::N),
+        is_whole: false,
+    },
+];
 
 /// Creates Rekey's table if there is none, and waits until it can be used. It has the string keys `pk` and `sk`,
-/// on-demand capacity, the indexes, a stream of new images, and items that expire at `expires_at`.
+/// on-demand capacity, the indexes, a stream of keys, and items that expire at `expires_at`.
 ///
 /// # Errors
-/// DynamoDB refuses, or the table does not become active within half a minute.
+/// DynamoDB refuses, the table is one of an earlier release, or it does not become active within half a minute.
 pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(), Error> {
     let request = client
         .create_table()
@@ -126,9 +149,7 @@ pub async fn create_table(client: &aws_sdk_dynamodb::Client, name: &str) -> Resu
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(definitions()?))
         .set_key_schema(Some(vec![key("pk", KeyType::Hash)?, key("sk", KeyType::Range)?]))
-        .set_global_secondary_indexes(Some(
-            INDEXES.map(|(name, leader)| index(name, leader)).into_iter().collect::<Result<_, _>>()?,
-        ))
+        .set_global_secondary_indexes(Some(INDEXES.iter().map(index).collect::<Result<_, _>>()?))
         .stream_specification(stream()?);
     match request.send().await {
         Ok(_) => {}
@@ -148,9 +169,13 @@ async fn wait_until_active(client: &aws_sdk_dynamodb::Client, name: &str) -> Res
         ticks.tick().await;
         let answer = client.describe_table().table_name(name).send().await;
         let table = answer.map_err(|error| Error::aws("DescribeTable", error))?.table;
-        if table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
-            return Ok(());
-        }
+        let Some(table) = table.filter(|table| table.table_status == Some(TableStatus::Active)) else {
+            continue;
+        };
+        let has = |index: &Index| {
+            table.global_secondary_indexes().iter().any(|own| own.index_name() == Some(index.name))
+        };
+        return if INDEXES.iter().all(has) { Ok(()) } else { Err(Error::Outdated(name.to_owned())) };
     }
     Err(Error::NotActive(name.to_owned()))
 }
@@ -170,19 +195,26 @@ async fn enable_ttl(client: &aws_sdk_dynamodb::Client, name: &str) -> Result<(),
 }
 
 fn definitions() -> Result<Vec<AttributeDefinition>, Error> {
-    ["pk", "sk"].into_iter().chain(INDEXES.map(|(_, leader)| leader)).map(attribute).collect()
+    let leaders = ["pk"].into_iter().chain(INDEXES.iter().map(|index| index.leader));
+    let mut all: Vec<_> = leaders.map(|name| (name, ScalarAttributeType::S)).collect();
+    for index in &INDEXES {
+        if !all.contains(&index.sort) {
+            all.push(index.sort.clone());
+        }
+    }
+    all.into_iter().map(|(name, kind)| attribute(name, kind)).collect()
 }
 
-fn index(name: &str, leader: &str) -> Result<GlobalSecondaryIndex, Error> {
-    let whole = Projection::builder().projection_type(ProjectionType::All).build();
-    let keys = vec![key(leader, KeyType::Hash)?, key("sk", KeyType::Range)?];
-    built(
-        GlobalSecondaryIndex::builder().index_name(name).set_key_schema(Some(keys)).projection(whole).build(),
-    )
+fn index(index: &Index) -> Result<GlobalSecondaryIndex, Error> {
+    let kind = if index.is_whole { ProjectionType::All } else { ProjectionType::KeysOnly };
+    let projection = Projection::builder().projection_type(kind).build();
+    let keys = vec![key(index.leader, KeyType::Hash)?, key(index.sort.0, KeyType::Range)?];
+    let index = GlobalSecondaryIndex::builder().index_name(index.name).set_key_schema(Some(keys));
+    built(index.projection(projection).build())
 }
 
-fn attribute(name: &str) -> Result<AttributeDefinition, Error> {
-    built(AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build())
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, Error> {
+    built(AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build())
 }
 
 fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, Error> {
@@ -193,7 +225,7 @@ fn stream() -> Result<StreamSpecification, Error> {
     built(
         StreamSpecification::builder()
             .stream_enabled(true)
-            .stream_view_type(StreamViewType::NewImage)
+            .stream_view_type(StreamViewType::KeysOnly)
             .build(),
     )
 }

@@ -18,6 +18,9 @@ pub enum Error {
     /// The table did not become active in time.
     #[error("the table {0} is not active")]
     NotActive(String),
+    /// The table lacks what this release needs. Its data cannot be used again.
+    #[error("the table {0} is one of an earlier release: begin with an empty folder of data")]
+    Outdated(String),
     /// The table has no stream.
     #[error("the table {0} has no stream")]
     NoStream(String),

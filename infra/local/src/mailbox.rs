@@ -60,12 +60,14 @@ pub struct Tracking {
 /// A way in which SES can fail to accept a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// 429 `TooManyRequestsException`. The SDK retries it by itself.
+    /// 429 `TooManyRequestsException`.
     Throttled,
-    /// 500 `InternalServiceErrorException`. The SDK retries it by itself.
+    /// 500 `InternalServiceErrorException`.
     Unavailable,
     /// 400 `MessageRejected`, for a reason of the address.
     Rejected,
+    /// 400 `MessageRejected`, for a reason of the text.
+    BadContent,
     /// 400 `MessageRejected`, because the deployment's own sender is not verified.
     Unverified,
     /// 400 `SendingPausedException`: the account may not send at present.
@@ -107,6 +109,8 @@ struct State {
     failures_by_address: HashMap<String, Failure>,
     /// The addresses that SES does not mail.
     suppressed: BTreeSet<String>,
+    /// Whether the account may not send.
+    is_paused: bool,
 }
 
 impl Default for Mailbox {
@@ -206,6 +210,16 @@ impl Mailbox {
         self.lock().failures_by_address.insert(address.to_lowercase(), failure);
     }
 
+    /// Pauses the account's sending, or lets it go on: every request to send fails, and the account says so when it is asked.
+    pub fn pause(&self, is_paused: bool) {
+        self.lock().is_paused = is_paused;
+    }
+
+    /// Whether the account's sending is paused.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.lock().is_paused
+    }
+
     /// Puts an address on the list of those that SES does not mail: a mail to it comes back at once.
     pub fn suppress(&self, address: &str) {
         self.lock().suppressed.insert(address.to_lowercase());
@@ -231,6 +245,9 @@ impl Mailbox {
     fn receive(&self, message: Message) -> Result<(), NotReceived> {
         let mut state = self.lock();
         state.attempts += 1;
+        if state.is_paused {
+            return Err(NotReceived::Ordered(Failure::AccountPaused));
+        }
         if let Some(failure) = state.next_failures.pop_front() {
             return Err(NotReceived::Ordered(failure));
         }

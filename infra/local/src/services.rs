@@ -16,11 +16,12 @@ use crate::mailbox::{self, Mailbox};
 use crate::secrets::Secrets;
 use crate::server::Server;
 
-/// The routes: `POST /v2/email/outbound-emails` and `DELETE /v2/email/suppression/addresses/{address}` (SES v2), `GET` and `DELETE /messages`, `GET /` (a page for people) and
-/// `POST /` (Secrets Manager).
+/// The routes: `POST /v2/email/outbound-emails`, `GET /v2/email/account` and `DELETE /v2/email/suppression/addresses/{address}`
+/// (SES v2), `GET` and `DELETE /messages`, `GET /` (a page for people) and `POST /` (Secrets Manager).
 pub fn router(mailbox: Mailbox, secrets: Secrets) -> Router {
     let mail = Router::new()
         .route("/v2/email/outbound-emails", post(mailbox::ses::send_email))
+        .route("/v2/email/account", get(mailbox::ses::account))
         .route("/v2/email/suppression/addresses/{address}", delete(mailbox::ses::unsuppress))
         .route("/messages", get(mailbox::page::list).delete(mailbox::page::clear))
         .with_state(mailbox);

@@ -66,7 +66,7 @@ type Answer = Result<Value, String>;
 
 fn keys(event: &Value) -> Vec<String> {
     let records = event["Records"].as_array().expect("records");
-    let key = |record: &Value| record["dynamodb"]["NewImage"]["pk"]["S"].as_str().map(str::to_owned);
+    let key = |record: &Value| record["dynamodb"]["Keys"]["pk"]["S"].as_str().map(str::to_owned);
     records.iter().filter_map(key).collect()
 }
 

@@ -108,8 +108,8 @@ impl Script {
 }
 
 fn record(key: &str, position: usize) -> Value {
-    let image = json!({"pk": {"S": key}, "sk": {"S": "-"}});
-    let change = json!({"NewImage": image, "SequenceNumber": sequence(position)});
+    let keys = json!({"pk": {"S": key}, "sk": {"S": "-"}});
+    let change = json!({"Keys": keys, "SequenceNumber": sequence(position)});
     json!({"eventName": "INSERT", "awsRegion": "us-east-1", "dynamodb": change})
 }
 
@@ -144,7 +144,7 @@ async fn stack(shards: BTreeMap<&'static str, Shard>) -> (Shared, Pump, Delivere
     let pump = Pump::new(dynamodb::client(&url), dynamodb::streams_client(&url), "rekey", move |event| {
         let records = event["Records"].as_array().expect("records");
         let keys =
-            records.iter().map(|record| record["dynamodb"]["NewImage"]["pk"]["S"].as_str().expect("a key"));
+            records.iter().map(|record| record["dynamodb"]["Keys"]["pk"]["S"].as_str().expect("a key"));
         kept.send_modify(|delivered| delivered.extend(keys.map(str::to_owned)));
         std::future::ready(Ok(Value::Null))
     });

@@ -74,7 +74,7 @@ fn records(event: &Value) -> &Vec<Value> {
 }
 
 fn key(record: &Value) -> &str {
-    record["dynamodb"]["NewImage"]["pk"]["S"].as_str().expect("a key")
+    record["dynamodb"]["Keys"]["pk"]["S"].as_str().expect("a key")
 }
 
 fn keys(event: &Value) -> Vec<String> {
@@ -112,7 +112,7 @@ async fn the_table_is_the_templates_and_is_created_once() {
     let keys: Vec<&str> = table.key_schema().iter().map(KeySchemaElement::attribute_name).collect();
     assert_eq!(keys, ["pk", "sk"]);
     let stream = table.stream_specification.expect("a stream");
-    assert_eq!((stream.stream_enabled, stream.stream_view_type), (true, Some(StreamViewType::NewImage)));
+    assert_eq!((stream.stream_enabled, stream.stream_view_type), (true, Some(StreamViewType::KeysOnly)));
     let ttl = stack.client.describe_time_to_live().table_name("rekey").send().await.expect("an answer");
     let ttl = ttl.time_to_live_description.expect("TTL");
     assert_eq!(ttl.attribute_name(), Some("expires_at"));
@@ -157,7 +157,7 @@ async fn a_record_is_lambdas_event() {
     assert_eq!(members, BTreeSet::from(expected));
     assert_eq!((&record["eventName"], &record["eventSource"]), (&json!("INSERT"), &json!("aws:dynamodb")));
     assert_eq!(record["dynamodb"]["Keys"], json!({"pk": {"S": "OUTBOX#1"}, "sk": {"S": "-"}}));
-    assert_eq!(record["dynamodb"]["StreamViewType"], "NEW_IMAGE");
+    assert_eq!(record["dynamodb"]["StreamViewType"], "KEYS_ONLY");
     assert!(record["dynamodb"]["ApproximateCreationDateTime"].is_i64());
     let typed: aws_lambda_events::event::dynamodb::Event =
         serde_json::from_value(event).expect("Lambda's type");
@@ -282,7 +282,7 @@ async fn a_stream_that_was_replaced_is_found() {
     stack.put("OUTBOX#1").await;
     pump.drain().await.expect("read");
     let enable = |enabled: bool| {
-        let kind = enabled.then_some(StreamViewType::NewImage);
+        let kind = enabled.then_some(StreamViewType::KeysOnly);
         let stream =
             StreamSpecification::builder().stream_enabled(enabled).set_stream_view_type(kind).build();
         stack.client.update_table().table_name("rekey").stream_specification(stream.expect("a stream")).send()

@@ -11,6 +11,7 @@ mod expiry;
 mod file;
 mod import;
 mod invoke;
+mod undelivered;
 
 use invoke::{Failure, Target};
 
@@ -85,6 +86,10 @@ enum Command {
     RebuildDirectory { practice: String },
     /// Find out which imported password hashes are left, so that sign-ins stop paying for those that are gone
     ReviewHashes { practice: String },
+    /// List mails that have not been sent: those that wait for another attempt, and those that were given up
+    ListUndelivered(undelivered::Mails),
+    /// Put mails back that have not been sent, so that they are tried within a minute
+    Redrive(undelivered::Mails),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -121,6 +126,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     };
     let (function, payload) = match command {
         Command::Import(import) => return import.run(&target).await,
+        Command::ListUndelivered(mails) => return mails.list(&target).await.map(|answer| print(&answer)),
+        Command::Redrive(mails) => return mails.redrive(&target).await.map(|answer| print(&answer)),
         Command::CreatePractice { file } => {
             ("operator", json!({"action": "create_practice", "practice": file::json(&file)?}))
         }
@@ -148,8 +155,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
     };
     let answer = target.invoke(function, &payload).await?;
-    print(&answer);
-    Ok(ExitCode::SUCCESS)
+    Ok(print(&answer))
 }
 
 /// The payload with an optional member.
@@ -162,11 +168,12 @@ fn with(mut payload: Value, member: &str, value: Option<String>) -> Value {
 
 /// Prints an answer for people and programs: a link by itself, everything else as JSON.
 #[expect(clippy::print_stdout, reason = "the answer of a command")]
-fn print(answer: &Value) {
+fn print(answer: &Value) -> ExitCode {
     match answer.get("url").and_then(Value::as_str) {
         Some(url) => println!("{url}"),
         None => println!("{answer:#}"),
     }
+    ExitCode::SUCCESS
 }
 
 /// Says something beside the answer.

@@ -2,17 +2,58 @@
 //!
 //! The mailer turns each outbox item into one mail. An item carries facts and a nonce, never a secret. A person who can
 //! read the table or the stream, but has no derivation key, can make no link, code or password from it.
+//!
+//! **No mail is lost.** From the first moment an item is in a queue, by the time at which it is tried next. The stream brings it
+//! to the mailer at once, and a mail that SES takes ends it. Whatever happens instead, the item stays where a sweep finds it: when
+//! SES takes nothing, when the mailer dies, when the stream stops. The mailer tries it for as long as what it carries is worth
+//! sending. Then it is parked, for an operator to look at and to redrive.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::challenge::Challenge;
 use crate::domain::identifier::Identifier;
 use crate::domain::practice::{Portal, Slug};
-use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
+use crate::platform::clock::{Ambient, NoRandomness, Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
 use crate::secrets::token::Nonce;
+
+/// The time that the stream has for a new item, before a sweep tries it.
+const GRACE: Duration = Duration::from_mins(2);
+/// The time for which an item is tried, unless what it carries ends before.
+const WORTH: Duration = days(7);
+/// The time between two attempts: the first, and the longest. Each is twice the one before.
+const FIRST_DELAY: Duration = Duration::from_mins(1);
+const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// The `failure` of an item that was given up because what it carries is over.
+pub const EXPIRED: &str = "expired";
+
+/// The queue of an item that is not done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Queue {
+    /// The mailer tries the item at its time.
+    #[default]
+    Waiting,
+    /// The mailer has given the item up. An operator can put it back.
+    Parked,
+}
+
+impl Queue {
+    /// Both queues.
+    pub const ALL: [Self; 2] = [Self::Waiting, Self::Parked];
+
+    /// The name under which the queue is stored, in capitals.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Parked => "PARKED",
+        }
+    }
+}
 
 /// The reason for an outbox item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +140,29 @@ pub struct OutboxItem {
     /// sent. Absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_at: Option<Timestamp>,
+    /// The queue that the item is in until it is done.
+    #[serde(default)]
+    pub queue: Queue,
+    /// The time of the next attempt; for a parked item, the time at which it was parked. Absent when the item is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// The number of attempts that have failed since the item was written or redriven.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    /// The reason why the last attempt failed: a code of SES, or what could not be reached. Absent until one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The accounts whose mail SES has taken, while that of others is still to be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub served: Vec<AccountId>,
+    /// The time at which an operator last put the parked item back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redriven_at: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl OutboxItem {
@@ -120,7 +184,47 @@ impl OutboxItem {
             at: ambient.now(),
             ip: ip.map(|ip| ip.to_string()),
             done_at: None,
+            queue: Queue::Waiting,
+            due_at: Some(ambient.now() + GRACE),
+            attempts: 0,
+            failure: None,
+            served: Vec::new(),
+            redriven_at: None,
         })
+    }
+
+    /// Whether the mailer may try the item.
+    pub fn is_waiting(&self) -> bool {
+        self.done_at.is_none() && self.queue == Queue::Waiting
+    }
+
+    /// Whether the item has been tried for so long that it is given up.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.redriven_at.unwrap_or(self.at) + WORTH <= now
+    }
+
+    /// Whether what the item carries is over and cannot be made anew: nobody waits for a code that has expired, and a temporary
+    /// password works only at the word of the staff who issue it.
+    pub fn is_spent(&self, now: Timestamp) -> bool {
+        match &self.kind {
+            OutboxKind::Recovery { challenge: Some(challenge), .. } => challenge.valid_until <= now,
+            OutboxKind::TemporaryPassword { .. } => self.failure.as_deref() == Some(EXPIRED),
+            _ => false,
+        }
+    }
+
+    /// The item after an attempt that has failed for now. `failure` is the reason. When it is the same for all mails, the item does
+    /// not wait longer each time.
+    #[must_use]
+    pub fn delayed(&self, now: Timestamp, failure: &str, for_all: bool) -> Self {
+        let doubled = FIRST_DELAY * 2_u32.saturating_pow(self.attempts.min(8));
+        let delay = if for_all { FIRST_DELAY } else { doubled.min(LONGEST_DELAY) };
+        Self {
+            attempts: self.attempts.saturating_add(1),
+            due_at: Some(now + delay),
+            failure: Some(failure.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// The challenge, if the item is a request for a code.
@@ -143,5 +247,27 @@ impl OutboxItem {
     /// Whether the item comes from a public request.
     pub const fn is_request(&self) -> bool {
         matches!(self.kind, OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_waits_longer_each_time_unless_everybody_waits() {
+        let ambient = Ambient::system();
+        let slug = Slug::parse("agency").expect("a slug");
+        let kind = OutboxKind::Frozen { account: AccountId::from_bytes([0; 16]) };
+        let mut item = OutboxItem::new(&ambient, &slug, kind, None).expect("an item");
+        let now = Timestamp::from_millis(0);
+        let mut minutes = Vec::new();
+        for _ in 0..40 {
+            assert_eq!(item.delayed(now, "paused", true).due_at, Some(now + FIRST_DELAY));
+            item = item.delayed(now, "unverified", false);
+            minutes.push(item.due_at.expect("a time").seconds() / 60);
+        }
+        assert_eq!(minutes[..6], [1, 2, 4, 8, 15, 15]);
+        assert_eq!((minutes[39], item.attempts), (15, 40));
     }
 }

@@ -17,20 +17,47 @@ use crate::platform::config::{ConfigError, Lookup, required};
 /// The reason why a mail was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// SES will never accept this mail. Another attempt is useless and delays other mails.
+    /// SES will never accept this mail, whatever anybody mends.
     #[error("SES refused the mail: {code}")]
     Refused {
         /// The code of SES's error.
         code: String,
-        /// Whether the address is at fault, and not the deployment or its sender.
+        /// Whether the address is at fault, and not what the mail contains.
         address: bool,
     },
-    /// SES could not accept the mail now.
-    #[error("SES did not take the mail: {0}")]
-    Unavailable(String),
+    /// SES does not accept the mail now, and will when something has passed or was mended.
+    #[error("SES did not take the mail: {code}")]
+    Unavailable {
+        /// The code of SES's error.
+        code: String,
+        /// The mails that it is the same for.
+        scope: Scope,
+    },
     /// The mail cannot be built in the form that SES needs.
     #[error("the mail could not be built: {0}")]
     Unbuildable(String),
+}
+
+/// The mails that SES does not accept for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All: SES is down, sending is paused, or a quota is used up.
+    All,
+    /// All of one sender, which SES does not know or which the deployment may not use.
+    Sender,
+    /// This one. In the sandbox, SES mails only addresses that it has verified.
+    Mail,
+}
+
+/// What SES says of the account's sending.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sending {
+    /// Whether the account may send at present.
+    pub enabled: bool,
+    /// The mails a second that it may send.
+    pub rate: f64,
+    /// The part of the last 24 hours' quota that is used up; 0 when there is no quota.
+    pub quota_used: f64,
 }
 
 /// A client that sends mails through SES.
@@ -64,7 +91,26 @@ impl Postbox {
     ) -> Result<(), MailError> {
         let call =
             self.call(to, sender, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
-        call.send().await.map(|_| ()).map_err(|error| classify(&error, sender.is_some()))
+        let sender = sender.map_or(self.sender.as_str(), Email::as_str);
+        call.send().await.map(|_| ()).map_err(|error| classify(&error, sender))
+    }
+
+    /// Asks SES what the account may send. One call.
+    ///
+    /// # Errors
+    /// [`MailError::Unavailable`].
+    pub async fn sending(&self) -> Result<Sending, MailError> {
+        let account = self.client.get_account().send().await.map_err(|error| MailError::Unavailable {
+            code: error.code().unwrap_or(NO_ANSWER).to_owned(),
+            scope: Scope::All,
+        })?;
+        let quota = account.send_quota.as_ref();
+        let (most, sent) = quota.map_or((0.0, 0.0), |quota| (quota.max24_hour_send, quota.sent_last24_hours));
+        Ok(Sending {
+            enabled: account.sending_enabled,
+            rate: quota.map_or(1.0, |quota| quota.max_send_rate),
+            quota_used: if most > 0.0 { sent / most } else { 0.0 },
+        })
     }
 
     /// Takes an address off SES's list of those that it does not mail. It need not be on it.
@@ -82,11 +128,11 @@ impl Postbox {
                     let is_refusal = error.is_some_and(|error| {
                         error.is_bad_request_exception() || error.code() == Some("AccessDeniedException")
                     });
-                    let code = code.unwrap_or_else(|| "no answer".to_owned());
+                    let code = code.unwrap_or_else(|| NO_ANSWER.to_owned());
                     Err(if is_refusal {
                         MailError::Refused { code, address: false }
                     } else {
-                        MailError::Unavailable(code)
+                        MailError::Unavailable { code, scope: Scope::Mail }
                     })
                 }
             },
@@ -129,26 +175,82 @@ fn untracked() -> ConfigurationOverrides {
     ConfigurationOverrides::builder().tracking(tracking.build()).build()
 }
 
-/// Tells a final refusal from one that may pass. An error about this mail is final; an error about the account or the
-/// moment is not.
-///
-/// If the deployment may not use a practice's own sender, only that practice is at fault. The error is final, so that
-/// it does not delay the mails of other practices.
-fn classify<R>(error: &SdkError<SendEmailError, R>, own_sender: bool) -> MailError {
-    let code = error.as_service_error().and_then(|e| e.code().map(str::to_owned));
+/// The code of an error of which SES has said nothing.
+const NO_ANSWER: &str = "no answer";
+
+fn classify<R>(error: &SdkError<SendEmailError, R>, sender: &str) -> MailError {
     match error.as_service_error() {
-        Some(error) if own_sender && error.code() == Some("AccessDeniedException") => {
-            MailError::Refused { code: "AccessDeniedException".to_owned(), address: false }
+        Some(error) => judge(error.code().unwrap_or_default(), error.message().unwrap_or_default(), sender),
+        None => MailError::Unavailable { code: NO_ANSWER.to_owned(), scope: Scope::All },
+    }
+}
+
+/// Tells a refusal from what will pass. Only what is wrong with the address or with the text is final. A sender that is not verified, a
+/// sending that is paused and a quota that is used up are mended one day, and the mails are sent then. SES quotes addresses in its
+/// messages, so that the codes alone are kept.
+fn judge(code: &str, message: &str, sender: &str) -> MailError {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let waits = |scope| MailError::Unavailable { code: code.to_owned(), scope };
+    match code {
+        "MessageRejected" if says(&["not verified"]) => {
+            // SES lists what it has not verified: the sender, its domain, or, in the sandbox, the recipient.
+            let domain = sender.rsplit('@').next().unwrap_or_default().to_lowercase();
+            let names_another = message.contains('@') && !message.contains(&domain);
+            waits(if names_another { Scope::Mail } else { Scope::Sender })
         }
-        Some(SendEmailError::MailFromDomainNotVerifiedException(_)) => {
-            MailError::Refused { code: code.unwrap_or_default(), address: false }
+        "MessageRejected" if says(&["paused", "suspended", "quota", "rate exceeded"]) => waits(Scope::All),
+        "MessageRejected" => MailError::Refused { code: code.to_owned(), address: says(&["address"]) },
+        "BadRequestException" => MailError::Refused {
+            code: code.to_owned(),
+            // The faults of an address, as SES words them.
+            address: says(&["address", "domain", "local name", "recipient"]),
+        },
+        "MailFromDomainNotVerifiedException" | "AccessDeniedException" => waits(Scope::Sender),
+        _ => waits(Scope::All),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fault_of_the_address_or_of_the_text_is_final() {
+        let judged = |code: &str, message: &str| match judge(code, message, "no-reply@rekey.test") {
+            MailError::Refused { address: true, .. } => "address",
+            MailError::Refused { address: false, .. } => "text",
+            MailError::Unavailable { scope: Scope::All, .. } => "all",
+            MailError::Unavailable { scope: Scope::Sender, .. } => "sender",
+            MailError::Unavailable { scope: Scope::Mail, .. } => "mail",
+            MailError::Unbuildable(_) => "unbuildable",
+        };
+        let unverified =
+            "Email address is not verified. The following identities failed the check in region US-EAST-1: ";
+        for (code, message, expected) in [
+            ("MessageRejected", "Email address is not verified.", "sender"),
+            ("MessageRejected", &format!("{unverified}no-reply@rekey.test"), "sender"),
+            ("MessageRejected", &format!("{unverified}no-reply@rekey.test, jane@x.org"), "sender"),
+            ("MessageRejected", &format!("{unverified}jane@x.org"), "mail"),
+            ("MessageRejected", "Sending paused for this account.", "all"),
+            ("MessageRejected", "Daily message quota exceeded.", "all"),
+            ("MessageRejected", "Address blacklisted.", "address"),
+            ("MessageRejected", "The message contains a virus.", "text"),
+            ("BadRequestException", "Missing final '@domain'", "address"),
+            ("BadRequestException", "Local address contains control or whitespace", "address"),
+            ("BadRequestException", "Invalid tag value", "text"),
+            ("MailFromDomainNotVerifiedException", "x", "sender"),
+            ("AccessDeniedException", "not authorized to perform `ses:SendEmail`", "sender"),
+            ("SendingPausedException", "x", "all"),
+            ("AccountSuspendedException", "x", "all"),
+            ("LimitExceededException", "x", "all"),
+            ("TooManyRequestsException", "Maximum sending rate exceeded.", "all"),
+            ("ThrottlingException", "Rate exceeded", "all"),
+            ("NotFoundException", "Configuration set <rekey> does not exist.", "all"),
+            ("InternalServiceErrorException", "", "all"),
+            ("ANewException", "of next year", "all"),
+        ] {
+            assert_eq!(judged(code, message), expected, "{code}: {message}");
         }
-        Some(error @ (SendEmailError::MessageRejected(_) | SendEmailError::BadRequestException(_))) => {
-            // In the sandbox and without a verified sender, SES takes no mail to anybody.
-            let unverified = error.message().is_some_and(|message| message.contains("not verified"));
-            MailError::Refused { code: code.unwrap_or_default(), address: !unverified }
-        }
-        // SES quotes addresses in its messages, but not in its codes.
-        _ => MailError::Unavailable(code.unwrap_or_else(|| "no answer".to_owned())),
     }
 }

@@ -24,7 +24,8 @@ pub struct Environment {
     region: Region,
     credentials: Credentials,
     http: SharedHttpClient,
-    timeouts: TimeoutConfig,
+    /// Whether calls have timeouts; a test's client has its own.
+    timeouts: bool,
     endpoint: Option<String>,
     endpoints: [(Service, Option<String>); 3],
 }
@@ -50,7 +51,7 @@ impl Service {
 }
 
 macro_rules! client {
-    ($(#[$doc:meta])* $name:ident, $sdk:ident, $service:expr) => {
+    ($(#[$doc:meta])* $name:ident, $sdk:ident, $service:expr, $attempts:expr) => {
         $(#[$doc])*
         pub fn $name(&self) -> $sdk::Client {
             let config = $sdk::Config::builder()
@@ -58,8 +59,8 @@ macro_rules! client {
                 .region(self.region.clone())
                 .credentials_provider(self.credentials.clone())
                 .http_client(self.http.clone())
-                .retry_config(RetryConfig::standard().with_max_attempts(3))
-                .timeout_config(self.timeouts.clone());
+                .retry_config(RetryConfig::standard().with_max_attempts($attempts))
+                .timeout_config(self.timeouts_of($service));
             let config = match self.endpoint_of($service) {
                 Some(url) => config.endpoint_url(url),
                 None => config,
@@ -75,7 +76,7 @@ impl Environment {
     /// # Errors
     /// [`ConfigError`] naming the variable that is missing, or when the root certificates cannot be used.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { timeouts: timeouts(), ..Self::with_http_client(lookup, https_client()?)? })
+        Ok(Self { timeouts: true, ..Self::with_http_client(lookup, https_client()?)? })
     }
 
     /// Reads the same variables, and uses the given HTTP client, whose timeouts are its own. A test injects failures with it.
@@ -91,10 +92,25 @@ impl Environment {
             region: Region::new(required(lookup, "AWS_REGION")?),
             credentials,
             http,
-            timeouts: TimeoutConfig::disabled(),
+            timeouts: false,
             endpoint: lookup("AWS_ENDPOINT_URL"),
             endpoints: Service::ALL.map(|service| (service, lookup(service.endpoint_variable()))),
         })
+    }
+
+    /// The timeouts of a call. A caller waits for the reply of the store, so an attempt that hangs is worth less than the next one.
+    /// Nobody waits for SES, and a mail that it is about to take is not sent twice.
+    fn timeouts_of(&self, service: Service) -> TimeoutConfig {
+        let (attempt, whole) = match service {
+            _ if !self.timeouts => return TimeoutConfig::disabled(),
+            Service::Ses => (10, 10),
+            Service::DynamoDb | Service::SecretsManager => (2, 5),
+        };
+        TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(attempt))
+            .operation_timeout(Duration::from_secs(whole))
+            .build()
     }
 
     fn endpoint_of(&self, service: Service) -> Option<String> {
@@ -104,25 +120,17 @@ impl Environment {
 
     client!(
         /// The client of DynamoDB, for the table.
-        dynamodb, aws_sdk_dynamodb, Service::DynamoDb
+        dynamodb, aws_sdk_dynamodb, Service::DynamoDb, 3
     );
     client!(
-        /// The client of SES, for mail.
-        ses, aws_sdk_sesv2, Service::Ses
+        /// The client of SES, for mail. One call is one attempt: SES may have taken a mail whose reply was lost, and would send it as
+        /// often as it is asked. The mailer decides when to ask again.
+        ses, aws_sdk_sesv2, Service::Ses, 1
     );
     client!(
         /// The client of Secrets Manager, for keys.
-        secrets, aws_sdk_secretsmanager, Service::SecretsManager
+        secrets, aws_sdk_secretsmanager, Service::SecretsManager, 3
     );
-}
-
-/// The timeouts of a call. A caller waits for the reply, so an attempt that hangs is worth less than the next one.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(5))
-        .build()
 }
 
 fn https_client() -> Result<SharedHttpClient, ConfigError> {
@@ -141,6 +149,18 @@ mod tests {
         let count = String::from_utf8_lossy(AMAZON_ROOTS).matches("BEGIN CERTIFICATE").count();
         assert_eq!(count, 5);
         assert!(https_client().is_ok());
+    }
+
+    #[test]
+    fn a_mail_is_one_attempt_of_ten_seconds() {
+        let lookup = |name: &str| (!name.contains("ENDPOINT")).then(|| "x".to_owned());
+        let environment = Environment::read(&lookup).expect("an environment");
+        let ses = environment.ses();
+        let attempts = ses.config().retry_config().map(RetryConfig::max_attempts);
+        let timeouts = ses.config().timeout_config().expect("timeouts");
+        assert_eq!((attempts, timeouts.operation_timeout()), (Some(1), Some(Duration::from_secs(10))));
+        let store = environment.dynamodb();
+        assert_eq!(store.config().retry_config().map(RetryConfig::max_attempts), Some(3));
     }
 
     #[test]

@@ -123,6 +123,26 @@ impl EventId {
     }
 }
 
+impl OutboxId {
+    /// The part of the id that is not its time.
+    pub fn random(self) -> u128 {
+        self.0.random()
+    }
+
+    /// The id of the ticket that the item leads to when it is put back at `at`. The ticket that it led to first is over then.
+    pub fn ticket_at(self, at: Timestamp) -> TicketId {
+        let millis = u64::try_from(at.millis()).unwrap_or_default();
+        TicketId(Ulid::from_parts(millis, self.random()))
+    }
+}
+
+impl TicketId {
+    /// Whether the ticket is one that the outbox item leads to.
+    pub fn is_of(self, item: OutboxId) -> bool {
+        self.0.random() == item.random()
+    }
+}
+
 impl From<OutboxId> for TicketId {
     fn from(id: OutboxId) -> Self {
         Self(id.0)

@@ -23,11 +23,12 @@ use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, lacks, present};
 
 /// The time for which an outbox item is kept: longer than the stream (24 hours) and every retry of it.
-const KEPT: Duration = days(8);
+pub(super) const KEPT: Duration = days(8);
 
 /// The write that puts an outbox item. The stream hands the new item to the mailer.
 pub(super) fn put_outbox_item(item: &OutboxItem) -> Write {
     Write::create(&keys::outbox_item(item), item, Some(item.at + KEPT))
+        .with(keys::QUEUE_ATTRIBUTE, keys::queue(item.queue, item.id))
 }
 
 /// One counter of a public request, and the windows that must have room.
@@ -158,16 +159,16 @@ impl Store {
         Ok(())
     }
 
-    /// Finds an item as it is now; a record of the stream shows it as it was put. One round trip.
-    pub async fn find_outbox_item(&self, item: &OutboxItem) -> Result<Option<OutboxItem>, StoreError> {
-        self.get(&keys::outbox_item(item)).await
+    /// Finds an item as it is now. One round trip.
+    pub async fn find_outbox_item(&self, key: &Key) -> Result<Option<OutboxItem>, StoreError> {
+        self.get(key).await
     }
 
     /// Marks an item as done, and records the events that belong to no ticket.
     ///
-    /// One transaction:
+    /// One transaction, or one update by itself when there is no event:
     ///
-    /// - The item gets `done_at`. Condition: it exists, and has none.
+    /// - The item gets `done_at`, and leaves its queue. Condition: it exists, and is not done.
     /// - The events are put. Condition: none of them exists.
     ///
     /// A refusal means that the item was marked before; nothing is written, and no harm is done. One round trip.
@@ -176,10 +177,16 @@ impl Store {
         item: &OutboxItem,
         events: &[Event],
         now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<(), StoreError> {
         let mark = Write::update(&keys::outbox_item(item)).set("done_at", now);
-        let mut writes = vec![mark.only_if(present().and(lacks("done_at")))];
+        let mark =
+            [keys::QUEUE_ATTRIBUTE, "queue", "due_at"].iter().fold(mark, |mark, left| mark.remove(left));
+        let mark = mark.only_if(present().and(lacks("done_at")));
+        if events.is_empty() {
+            return self.update_alone(mark).await.map(|_| ());
+        }
+        let mut writes = vec![mark];
         writes.extend(events.iter().map(put_event));
-        self.transact(writes).await
+        self.transact(writes).await.map(|_| ())
     }
 }

@@ -293,6 +293,8 @@ pub(super) enum Within<'a> {
     Prefix(&'a str),
     /// The items from one sort key to another, both included.
     Between(String, String),
+    /// The items whose sort key, a number of this name, is at most this.
+    UpTo(&'static str, i64),
 }
 
 impl<'a> Range<'a> {
@@ -318,6 +320,10 @@ impl<'a> Range<'a> {
                 .key_condition_expression("#pk = :pk AND sk BETWEEN :low AND :high")
                 .expression_attribute_values(":low", text(&low))
                 .expression_attribute_values(":high", text(&high)),
+            Within::UpTo(name, number) => call
+                .key_condition_expression("#pk = :pk AND #sort <= :high")
+                .expression_attribute_names("#sort", name)
+                .expression_attribute_values(":high", AttributeValue::N(number.to_string())),
         }
     }
 }

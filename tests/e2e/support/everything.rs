@@ -120,6 +120,7 @@ async fn staff_work(app: &TestApp) {
     }
     refused_mail(app, &session).await;
     refused_name(app, &session).await;
+    undelivered(app).await;
     help(app, &session).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -144,6 +145,31 @@ async fn refused_mail(app: &TestApp, session: &str) {
     let reply = app.send(event.json(&json!({"status": "ok"})).bearer(session)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     app.deliver().await;
+}
+
+/// A mail that waits, one that is given up, and what an operator does about both.
+async fn undelivered(app: &TestApp) {
+    app.mailbox.fail_next(1, Failure::Unverified);
+    app.forgot("ivan").await;
+    app.deliver().await;
+    app.clock.advance(std::time::Duration::from_mins(1));
+    app.sweep().await;
+    app.mailbox.fail_for("tom@agency.test", Failure::BadContent);
+    app.import("agency", &[json!({"username": "tam", "email": "tom@agency.test", "display_name": "T"})])
+        .await;
+    app.forgot("tam").await;
+    let invite = json!({"action": "create_administrator", "practice": "agency", "username": "tim",
+        "email": "tom@agency.test", "display_name": "Tim"});
+    app.operate(invite).await.unwrap();
+    app.deliver().await;
+    app.mailbox.clear_failures();
+    for action in ["list_undelivered", "redrive"] {
+        app.operate(json!({"action": action, "practice": "agency"})).await.unwrap();
+    }
+    app.sweep().await;
+    // A public request is found by its id too.
+    let request = app.forgot_by_code("agency", "client", "nobody").await;
+    app.operate(json!({"action": "list_undelivered", "item": request})).await.unwrap();
 }
 
 /// A username that a member of staff who does not see everybody asks for, and that is taken.

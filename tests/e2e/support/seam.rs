@@ -56,6 +56,8 @@ pub enum Fault {
     Unread,
     /// IAM refuses the call.
     Denied,
+    /// SES does not know the sender.
+    Unverified,
     /// The call is carried out, and its answer is lost.
     AnswerLost,
     /// The function is gone. The call is never made and never answered.
@@ -242,6 +244,11 @@ impl HttpConnector for Connector {
                 let mut denied = answer(403, &json!({"message": "not authorized"}));
                 denied.headers_mut().insert("x-amzn-errortype", "AccessDeniedException");
                 HttpConnectorFuture::ready(Ok(denied))
+            }
+            Fault::Unverified => {
+                let mut refused = answer(400, &json!({"message": "Email address is not verified."}));
+                refused.headers_mut().insert("x-amzn-errortype", "MessageRejected");
+                HttpConnectorFuture::ready(Ok(refused))
             }
             Fault::Throttle => HttpConnectorFuture::ready(Ok(answer(400, &throttle(transaction)))),
             Fault::Conflict => HttpConnectorFuture::ready(Ok(answer(400, &conflict(transaction)))),

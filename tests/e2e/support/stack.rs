@@ -105,8 +105,9 @@ pub fn pump(
 }
 
 pub async fn invoke_mailer(deps: &mailer::Deps, batch: Value) -> Result<Value, String> {
-    let batch = serde_json::from_value(batch).map_err(|error| error.to_string())?;
-    serde_json::to_value(mailer::handler(deps, batch).await).map_err(|error| error.to_string())
+    let trigger = serde_json::from_value(batch).map_err(|error| error.to_string())?;
+    let answer = mailer::handler(deps, trigger).await.map_err(|error| error.to_string())?;
+    serde_json::to_value(answer).map_err(|error| error.to_string())
 }
 
 /// The DynamoDB of the whole run. It is the one that the environment names, or an embedded one in a thread of its own,

@@ -41,6 +41,22 @@ pub(crate) async fn unsuppress(State(mailbox): State<Mailbox>, Path(address): Pa
     }
 }
 
+/// The mails a second that the account may send: those of a new account outside of the sandbox.
+const RATE: f64 = 14.0;
+/// The mails of a day.
+const QUOTA: f64 = 50_000.0;
+
+/// `GET /v2/email/account` answers what the account may send.
+pub(crate) async fn account(State(mailbox): State<Mailbox>) -> Response {
+    let quota =
+        json!({"Max24HourSend": QUOTA, "MaxSendRate": RATE, "SentLast24Hours": mailbox.messages().len()});
+    Json(json!({
+        "DedicatedIpAutoWarmupEnabled": false, "EnforcementStatus": "HEALTHY", "ProductionAccessEnabled": true,
+        "SendQuota": quota, "SendingEnabled": !mailbox.is_paused(),
+    }))
+    .into_response()
+}
+
 const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) {
     match failure {
         Failure::Throttled => {
@@ -50,6 +66,7 @@ const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) 
             (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Try again later.")
         }
         Failure::Rejected => (StatusCode::BAD_REQUEST, "MessageRejected", "Address blacklisted."),
+        Failure::BadContent => (StatusCode::BAD_REQUEST, "MessageRejected", "The text is not taken."),
         Failure::Unverified => (StatusCode::BAD_REQUEST, "MessageRejected", "Email address is not verified."),
         Failure::AccountPaused => {
             (StatusCode::BAD_REQUEST, "SendingPausedException", "Email sending is disabled for this account.")

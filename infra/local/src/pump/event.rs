@@ -6,8 +6,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodbstreams::primitives::DateTime;
 use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, StreamRecord};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::lane::Read;
@@ -24,7 +22,7 @@ pub(super) fn read(record: &Record, arn: &str) -> Option<Read> {
 }
 
 fn passes(record: &Record, change: &StreamRecord) -> bool {
-    let key = change.new_image().and_then(|image| image.get("pk"));
+    let key = change.keys().and_then(|keys| keys.get("pk"));
     let key = key.and_then(|value| value.as_s().ok());
     let is_for_mailer = key.is_some_and(|key| PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
     record.event_name() == Some(&OperationType::Insert) && is_for_mailer
@@ -39,8 +37,7 @@ fn to_event(record: &Record, change: &StreamRecord, arn: &str) -> Value {
         "awsRegion": record.aws_region(),
         "dynamodb": {
             "ApproximateCreationDateTime": change.approximate_creation_date_time().map(DateTime::secs),
-            "Keys": change.keys().map(item),
-            "NewImage": change.new_image().map(item),
+            "Keys": change.keys().map(key),
             "SequenceNumber": change.sequence_number(),
             "SizeBytes": change.size_bytes(),
             "StreamViewType": change.stream_view_type().map(|kind| kind.as_str().to_owned()),
@@ -49,34 +46,16 @@ fn to_event(record: &Record, change: &StreamRecord, arn: &str) -> Value {
     })
 }
 
-fn item(attributes: &HashMap<String, AttributeValue>) -> Value {
-    let members: Map<String, Value> =
-        attributes.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
-    Value::Object(members)
-}
-
-fn attribute(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes)}),
-        AttributeValue::Bool(truth) => json!({"BOOL": truth}),
-        AttributeValue::Bs(set) => {
-            json!({"BS": set.iter().map(|bytes| STANDARD.encode(bytes)).collect::<Vec<_>>()})
-        }
-        AttributeValue::L(list) => json!({"L": list.iter().map(attribute).collect::<Vec<_>>()}),
-        AttributeValue::M(map) => json!({"M": item(map)}),
-        AttributeValue::N(number) => json!({"N": number}),
-        AttributeValue::Ns(set) => json!({"NS": set}),
-        AttributeValue::S(text) => json!({"S": text}),
-        AttributeValue::Ss(set) => json!({"SS": set}),
-        // The SDK cannot read a type that it does not know, so the value is written as `NULL`.
-        _ => json!({"NULL": true}),
-    }
+/// The key of an item, whose parts are strings.
+fn key(attributes: &HashMap<String, AttributeValue>) -> Value {
+    let part =
+        |(name, value): (&String, &AttributeValue)| Some((name.clone(), json!({"S": value.as_s().ok()?})));
+    Value::Object(attributes.iter().filter_map(part).collect::<Map<String, Value>>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_dynamodbstreams::primitives::Blob;
     use aws_sdk_dynamodbstreams::types::StreamViewType;
 
     fn record(kind: OperationType, key: &str) -> Record {
@@ -84,14 +63,8 @@ mod tests {
             .sequence_number("100000000000000000001")
             .approximate_creation_date_time(DateTime::from_secs(1_700_000_000))
             .keys("pk", AttributeValue::S(key.to_owned()))
-            .new_image("pk", AttributeValue::S(key.to_owned()))
-            .new_image("nonce", AttributeValue::B(Blob::new([0xfb, 0xff])))
-            .new_image(
-                "list",
-                AttributeValue::L(vec![AttributeValue::N("1".to_owned()), AttributeValue::Null(true)]),
-            )
             .size_bytes(42)
-            .stream_view_type(StreamViewType::NewImage);
+            .stream_view_type(StreamViewType::KeysOnly);
         Record::builder()
             .event_id("e1")
             .aws_region("us-east-1")
@@ -107,8 +80,7 @@ mod tests {
         let event = read.record.expect("for the mailer");
         assert_eq!(event["eventSourceARN"], "arn:stream");
         assert_eq!(event["dynamodb"]["ApproximateCreationDateTime"], 1_700_000_000);
-        assert_eq!(event["dynamodb"]["NewImage"]["nonce"], json!({"B": "+/8="}));
-        assert_eq!(event["dynamodb"]["NewImage"]["list"], json!({"L": [{"N": "1"}, {"NULL": true}]}));
+        assert_eq!(event["dynamodb"]["Keys"], json!({"pk": {"S": "OUTBOX#1"}}));
         let batch = json!({"Records": [event]});
         let typed: aws_lambda_events::event::dynamodb::Event =
             serde_json::from_value(batch).expect("Lambda's type");

@@ -1,0 +1,51 @@
+//! What one invocation has learned of SES, so that it does not ask in vain for every mail: a batch must not wait ten seconds for
+//! each of its mails while SES is down.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rekey::domain::identifier::Email;
+use rekey::domain::practice::Practice;
+use rekey::mail::postbox::{MailError, Scope};
+
+/// The senders for which SES takes nothing at present, each with the code of SES's error.
+#[derive(Default)]
+pub(crate) struct Hold(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    all: Option<String>,
+    senders: Vec<(Option<Email>, String)>,
+}
+
+impl Hold {
+    /// Whether SES takes nothing at all.
+    pub(crate) fn is_for_all(&self) -> bool {
+        self.lock().all.is_some()
+    }
+
+    /// Learns from a mail of a practice that was not taken.
+    pub(crate) fn note(&self, practice: &Practice, cause: &MailError) {
+        let MailError::Unavailable { code, scope } = cause else { return };
+        let mut held = self.lock();
+        match scope {
+            Scope::All => held.all = Some(code.clone()),
+            Scope::Sender => held.senders.push((practice.sender.clone(), code.clone())),
+            Scope::Mail => {}
+        }
+    }
+
+    /// The reason why no mail of a practice would be taken, if it is known.
+    pub(crate) fn of(&self, practice: &Practice) -> Option<MailError> {
+        let held = self.lock();
+        let unavailable = |code: &String, scope| MailError::Unavailable { code: code.clone(), scope };
+        if let Some(code) = &held.all {
+            return Some(unavailable(code, Scope::All));
+        }
+        let (_, code) = held.senders.iter().find(|(sender, _)| *sender == practice.sender)?;
+        Some(unavailable(code, Scope::Sender))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

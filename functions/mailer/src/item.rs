@@ -1,0 +1,294 @@
+//! One item of the outbox: the accounts that it is about, one attempt at it, and the outcome.
+
+use rekey::domain::account::{Account, MailStatus};
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::identifier::{Email, Identifier};
+use rekey::domain::issuer::Issuer;
+use rekey::domain::outbox::{EXPIRED, OutboxItem, OutboxKind};
+use rekey::domain::ticket::MailFate;
+use rekey::mail::postbox::MailError;
+use rekey::platform::error::chain;
+use rekey::platform::ids::{AccountId, TicketId};
+use rekey::store::accounts::Changed;
+use rekey::store::error::StoreError;
+use rekey::store::keys::Key;
+use rekey::store::mail::Undelivered;
+use rekey::store::race::outrun;
+
+use crate::delivery::{Delivery, item_event};
+use crate::hold::Hold;
+use crate::{Deps, Failure, notice, recovery, temporary};
+
+/// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
+/// be recovered by username.
+const MOST_SHARED: usize = 20;
+
+/// What has come of an attempt.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// The events that are to be recorded when the item is done.
+    pub(crate) events: Vec<Event>,
+    /// The accounts whose mail SES has taken.
+    pub(crate) served: Vec<AccountId>,
+    /// The mails that have failed.
+    pub(crate) failures: Vec<Failure>,
+    /// Whether what the item carries is over, so that nothing was sent.
+    pub(crate) is_over: bool,
+}
+
+impl From<Vec<Event>> for Outcome {
+    fn from(events: Vec<Event>) -> Self {
+        Self { events, ..Self::default() }
+    }
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self { failures: vec![failure], ..Self::default() }
+    }
+}
+
+/// Handles a record of the stream: reads its item, and tries it. A record can come again, so an item that was handled before is left
+/// alone.
+pub(crate) async fn process(deps: &Deps, hold: &Hold, key: &Key) -> Result<(), Failure> {
+    match deps.store.find_outbox_item(key).await {
+        Ok(Some(item)) if item.is_waiting() => attempt(deps, hold, &item).await,
+        Ok(_) => Ok(()),
+        // An item that cannot be read now cannot be read later.
+        Err(error @ StoreError::Broken { .. }) => park_unread(deps, key, &error).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Parks an item that cannot be read.
+pub(crate) async fn park_unread(deps: &Deps, key: &Key, error: &StoreError) -> Result<(), Failure> {
+    tracing::error!(event = "mail_parked", cause = chain(error));
+    Ok(deps.store.park_unread(key, deps.ambient.now()).await?)
+}
+
+/// Tries an item once, and records the outcome with it.
+///
+/// # Errors
+/// Nothing could be recorded, or another change came first.
+pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Result<(), Failure> {
+    let now = deps.ambient.now();
+    let (accounts, outcome) = match addressees(deps, item).await {
+        Ok(accounts) => {
+            let outcome = Box::pin(run(deps, hold, item, &accounts)).await;
+            (accounts, outcome.unwrap_or_else(Outcome::from))
+        }
+        // An account that can never be read must not hold up the records behind it.
+        Err(error) => (Vec::new(), Outcome::from(Failure::from(error))),
+    };
+    let Outcome { events, served, failures, is_over } = outcome;
+    let item = &OutboxItem { served: [item.served.clone(), served].concat(), ..item.clone() };
+    if is_over {
+        tracing::warn!(event = "mail_parked", outbox = item.id.to_string(), cause = EXPIRED);
+        deps.store.park(item, EXPIRED, &events, now).await?;
+    } else if let Some(place) = failures.iter().position(|failure| !failure.is_final()) {
+        return delay(deps, item, failures, place).await;
+    } else if let Some(failure) = failures.first() {
+        let mut events = events;
+        for failure in &failures {
+            events.extend(refused(deps, item, &accounts, failure).await?);
+        }
+        deps.store.park(item, failure.code(), &events, now).await?;
+    } else {
+        deps.store.record_done(item, &events, now).await?;
+        tracing::info!(event = "outbox_item_done", outbox = item.id.to_string());
+    }
+    Ok(())
+}
+
+/// Records when an item is tried again.
+///
+/// # Errors
+/// The failure itself, when another change came first or when nothing can be recorded.
+async fn delay(
+    deps: &Deps,
+    item: &OutboxItem,
+    mut failures: Vec<Failure>,
+    place: usize,
+) -> Result<(), Failure> {
+    let failure = failures.swap_remove(place);
+    if failure.is_outrun() {
+        return Err(failure);
+    }
+    let delayed = item.delayed(deps.ambient.now(), failure.code(), failure.is_for_all());
+    if let Err(error) = deps.store.record_delay(&delayed).await {
+        tracing::error!(event = "delay_not_recorded", outbox = item.id.to_string(), cause = chain(&error));
+        return Err(failure);
+    }
+    let (outbox, cause) = (item.id.to_string(), chain(&failure));
+    tracing::warn!(event = "mail_delayed", outbox, attempts = delayed.attempts, cause);
+    Ok(())
+}
+
+/// The accounts that an item is about.
+async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, StoreError> {
+    let ids: Vec<AccountId> = match &item.kind {
+        OutboxKind::Recovery { portal, identifier, .. } | OutboxKind::LimitHit { portal, identifier } => {
+            let (store, practice) = (&deps.store, &item.practice);
+            if let Identifier::Email(_) = identifier {
+                let recipients = store.find_recipients(practice, *portal, identifier).await?;
+                recipients.into_iter().map(|recipient| recipient.account).collect()
+            } else {
+                let login = store.find_login(practice, *portal, identifier).await?;
+                login.into_iter().map(|login| login.account).collect()
+            }
+        }
+        OutboxKind::Link { account, .. }
+        | OutboxKind::TemporaryPassword { account }
+        | OutboxKind::PasswordChanged { account }
+        | OutboxKind::MailRestored { account }
+        | OutboxKind::SettingsChanged { account, .. }
+        | OutboxKind::Frozen { account } => vec![*account],
+    };
+    let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
+    for id in ids.into_iter().take(MOST_SHARED) {
+        accounts.extend(deps.store.find_account(id).await?);
+    }
+    Ok(accounts)
+}
+
+/// Does what an item asks for.
+async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) -> Result<Outcome, Failure> {
+    let practice = deps.practices.find(&deps.store, &item.practice, deps.ambient.now()).await?;
+    let Some(practice) = practice else { return Ok(Outcome::default()) };
+    let delivery = Delivery { deps, item, practice: &practice };
+    match &item.kind {
+        OutboxKind::LimitHit { .. } => {
+            let event = |account: &Account| {
+                let event = delivery.event(Action::ExcessRateLimitExceeded, Actor::Anonymous)?;
+                Ok(event.of(account.id, account.portal))
+            };
+            accounts.iter().map(event).collect::<Result<Vec<_>, Failure>>().map(Outcome::from)
+        }
+        OutboxKind::MailRestored { .. } => Ok(unsuppress(deps, accounts).await?.into()),
+        _ if item.is_over(deps.ambient.now()) => {
+            let late = |account: &Account| not_sent(deps, item, account, Reason::Expired);
+            let events = accounts.iter().filter(|account| !item.served.contains(&account.id)).map(late);
+            Ok(Outcome { is_over: true, ..events.collect::<Result<Vec<_>, _>>()?.into() })
+        }
+        _ => {
+            if let Some(held) = hold.of(&practice).filter(|_| !accounts.is_empty()) {
+                return Err(held.into());
+            }
+            let outcome = mail(delivery, accounts).await?;
+            outcome.failures.iter().filter_map(Failure::mail).for_each(|cause| hold.note(&practice, cause));
+            Ok(outcome)
+        }
+    }
+}
+
+/// Mails what an item asks for.
+async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, Failure> {
+    let sent = match &delivery.item.kind {
+        OutboxKind::Recovery { .. } => {
+            return recovery::recover(delivery, accounts, Issuer::SelfService).await;
+        }
+        OutboxKind::Link { by, .. } => {
+            let issuer = if by.is_some() { Issuer::Staff } else { Issuer::Operator };
+            return recovery::recover(delivery, accounts, issuer).await;
+        }
+        OutboxKind::TemporaryPassword { .. } => temporary::send_temporary(delivery, accounts).await,
+        OutboxKind::PasswordChanged { .. } => notice::confirm_change(delivery, accounts).await,
+        OutboxKind::Frozen { .. } => notice::tell_practice(delivery, accounts).await,
+        OutboxKind::SettingsChanged { members, .. } => {
+            notice::tell_administrator(delivery, accounts, members).await
+        }
+        OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } => Ok(Vec::new()),
+    };
+    Ok(sent.map_or_else(Outcome::from, Outcome::from))
+}
+
+/// What is to be known of a mail that can never be sent. Returns the events that are to be recorded with the item.
+async fn refused(
+    deps: &Deps,
+    item: &OutboxItem,
+    accounts: &[Account],
+    failure: &Failure,
+) -> Result<Vec<Event>, Failure> {
+    tracing::error!(event = "mail_parked", outbox = item.id.to_string(), cause = chain(failure));
+    let Failure::NotTaken { to, addressed, cause } = failure else {
+        let unserved = accounts.iter().filter(|account| !item.served.contains(&account.id));
+        return unserved.map(|account| not_sent(deps, item, account, Reason::MailRejected)).collect();
+    };
+    let address = matches!(cause, MailError::Refused { address: true, .. });
+    let mut events = Vec::new();
+    for account in accounts.iter().filter(|account| !item.served.contains(&account.id)) {
+        let own = addressed.iter().find(|addressed| addressed.account == account.id);
+        let ticket = own.and_then(|own| own.ticket);
+        let at_fault = Some(to).filter(|to| address && account.email.as_ref() == Some(*to));
+        if ticket.is_some() || at_fault.is_some() {
+            record_refused(deps, item, account.id, Refused { ticket, at_fault }).await?;
+        } else if own.is_some() || addressed.is_empty() {
+            events.push(not_sent(deps, item, account, Reason::MailRejected)?);
+        }
+    }
+    Ok(events)
+}
+
+fn not_sent(deps: &Deps, item: &OutboxItem, account: &Account, reason: Reason) -> Result<Event, Failure> {
+    let event = item_event(deps, item, Action::MailNotSent, Actor::System)?;
+    Ok(event.of(account.id, account.portal).because(reason))
+}
+
+/// A mail that SES refused.
+struct Refused<'a> {
+    /// Its ticket, if it had one.
+    ticket: Option<TicketId>,
+    /// The account's address, if that is why.
+    at_fault: Option<&'a Email>,
+}
+
+/// Records that SES refused a mail: with its ticket, and with the account, if its address is at fault. What is known already is
+/// not recorded again.
+async fn record_refused(
+    deps: &Deps,
+    item: &OutboxItem,
+    account: AccountId,
+    Refused { ticket, at_fault }: Refused<'_>,
+) -> Result<(), Failure> {
+    let found = match ticket {
+        Some(ticket) => deps.store.find_ticket_with_account(account, ticket).await?,
+        None => None,
+    };
+    let (ticket, account) = match found {
+        Some(found) => (Some(found.ticket), Some(found.account)),
+        None => (None, deps.store.find_account(account).await?),
+    };
+    let Some(account) = account else { return Ok(()) };
+    let is_later = account.mail_failed_at.is_none_or(|failed_at| failed_at < item.at);
+    let is_news = is_later && account.mail != MailStatus::Complained && account.email.as_ref() == at_fault;
+    let marked =
+        (at_fault.is_some() && is_news).then(|| account.with_failed_mail(MailStatus::Bounced, item.at));
+    let unknown = ticket.filter(|ticket| ticket.mail.is_none());
+    if unknown.is_none() && marked.is_none() {
+        return Ok(());
+    }
+    let mut event = not_sent(deps, item, &account, Reason::MailRejected)?;
+    event.ticket = unknown.as_ref().map(|ticket| ticket.id);
+    let undelivered = Undelivered {
+        fate: MailFate::NotSent,
+        account: marked.as_ref().map(|new| Changed { old: &account, new }),
+        ticket: unknown.as_ref(),
+        event: &event,
+    };
+    let written = deps.store.record_undelivered(&undelivered).await?.is_written();
+    if written { Ok(()) } else { Err(outrun("recording a refused mail").into()) }
+}
+
+/// Takes the address of an account off SES's list of those that it does not mail.
+async fn unsuppress(deps: &Deps, accounts: &[Account]) -> Result<Vec<Event>, Failure> {
+    for address in accounts.iter().filter_map(|account| account.email.as_ref()) {
+        match deps.postbox.unsuppress(address).await {
+            // Another attempt is useless, and would delay the mails behind it.
+            Err(refused @ MailError::Refused { .. }) => {
+                tracing::error!(event = "suppression_kept", cause = chain(&refused));
+            }
+            outcome => outcome?,
+        }
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,103 @@
+//! The sweep, which comes every minute: it tries the items whose time has come, and tells what SES lets the account send.
+//!
+//! An item comes here when its first attempt has failed, when the mailer died before it was done, or when the stream is late. The
+//! sweep ends early when SES takes nothing, and leaves the rest as it is, so that the next one begins with the same items.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use rekey::mail::postbox::Sending;
+use rekey::platform::error::chain;
+use rekey::store::error::StoreError;
+use rekey::store::queue::{Claim, Queued};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::hold::Hold;
+use crate::{Deps, Failure, item};
+
+/// The time after which a sweep begins no other attempt. The function has a minute, and one attempt takes ten seconds at most.
+const LONGEST: Duration = Duration::from_secs(40);
+/// The mails a second that one attempt after another sends, roughly.
+const MAILS_A_SECOND: f64 = 10.0;
+/// The most attempts at once.
+const MOST_AT_ONCE: u8 = 16;
+
+/// What a sweep has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// The number of items that were due.
+    pub due: usize,
+    /// The number of items that were tried.
+    pub tried: usize,
+}
+
+/// Tries what is due.
+///
+/// # Errors
+/// The store does not answer. What was not tried stays due.
+pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
+    let started = Instant::now();
+    let due = deps.store.list_due(deps.ambient.now()).await?;
+    let at_once = match deps.postbox.sending().await {
+        Ok(sending) => {
+            let Sending { enabled, rate, quota_used } = sending;
+            tracing::info!(event = "mail_quota", enabled, rate, quota_used);
+            if enabled { at_once(rate) } else { 0 }
+        }
+        Err(error) => {
+            tracing::warn!(event = "mail_quota_unknown", cause = chain(&error));
+            1
+        }
+    };
+    let found = due.len();
+    let (hold, due) = (Hold::default(), Mutex::new(due.into_iter()));
+    // The rest of the items stay due when SES takes nothing, or when the time is over.
+    let next = || {
+        let goes_on = started.elapsed() < LONGEST && !hold.is_for_all();
+        due.lock().unwrap_or_else(PoisonError::into_inner).next().filter(|_| goes_on)
+    };
+    let lanes = (0..at_once).map(|_| async {
+        let mut tried = 0;
+        while let Some(queued) = next() {
+            try_item(deps, &hold, queued).await;
+            tried += 1;
+        }
+        tried
+    });
+    let swept = Swept { due: found, tried: join_all(lanes).await.into_iter().sum() };
+    tracing::info!(event = "outbox_swept", due = swept.due, tried = swept.tried);
+    Ok(swept)
+}
+
+/// The number of attempts at once that keeps to SES's rate.
+fn at_once(rate: f64) -> usize {
+    let keeps_to_it = |lanes: &u8| f64::from(*lanes) * MAILS_A_SECOND <= rate;
+    (1..=MOST_AT_ONCE).rev().find(keeps_to_it).map_or(1, usize::from)
+}
+
+/// Claims an item and tries it. Whatever fails, the item is due again later.
+async fn try_item(deps: &Deps, hold: &Hold, queued: Queued) {
+    let now = deps.ambient.now();
+    let outcome = match deps.store.claim(&queued, now).await {
+        Ok(Claim::Gone) => return,
+        Ok(Claim::Claimed(item)) => Box::pin(item::attempt(deps, hold, &item)).await,
+        Err(error @ StoreError::Broken { .. }) => item::park_unread(deps, &queued.key, &error).await,
+        Err(error) => Err(Failure::from(error)),
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(event = "mail_delayed", outbox = queued.id.to_string(), cause = chain(&error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_at_once_follow_the_rate_of_ses() {
+        let rates = [0.0, 1.0, 14.0, 50.0, 1_000.0];
+        assert_eq!(rates.map(at_once), [1, 1, 1, 5, 16]);
+    }
+}

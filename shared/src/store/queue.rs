@@ -1,0 +1,301 @@
+//! The queues of outbox items that are not done: those that wait for an attempt, and those that were given up.
+//!
+//! **One index.** Each item names its queue's partition and its time, so the index `outbox-queue` has it until both are removed. A
+//! queue is in 64 partitions, of which an item's id chooses one. The index has keys alone: a code that is entered, or a report of
+//! SES, changes nothing there. It is a moment behind, so nothing is done on its word. An item is claimed by a condition on the item
+//! itself, and of two sweeps that see it one claims it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::future::try_join_all;
+
+use crate::domain::event::Event;
+use crate::domain::outbox::{OutboxItem, Queue};
+use crate::platform::clock::Timestamp;
+use crate::platform::ids::OutboxId;
+use crate::store::error::StoreError;
+use crate::store::events::put_event;
+use crate::store::items::{self, Item, number_of};
+use crate::store::keys::{self, Key, OUTBOX_QUEUE, QUEUE_ATTRIBUTE, QUEUE_SHARDS};
+use crate::store::outbox::KEPT;
+use crate::store::transact::{Outcome, Store, Updated};
+use crate::store::write::{Range, Within, Write, equals, lacks, present};
+
+/// The most items of a partition that one look at a queue finds.
+const LOOKED_AT: i32 = 50;
+/// The time for which a claimed item is left alone. It is longer than an attempt takes.
+const CLAIMED: Duration = Duration::from_mins(2);
+/// The most keys that DynamoDB reads at once.
+const BATCH: usize = 100;
+
+/// An item of a queue, as the index has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// The key of the item.
+    pub key: Key,
+    /// The id of the item.
+    pub id: OutboxId,
+    /// The time of its next attempt, or at which it was parked.
+    pub due_at: Timestamp,
+}
+
+impl Queued {
+    fn read(item: &Item) -> Option<Self> {
+        let pk = item.get("pk")?.as_s().ok()?;
+        Self::of(pk, number_of(item, "due_at")?)
+    }
+
+    fn of(pk: &str, due_at: i64) -> Option<Self> {
+        Some(Self {
+            key: keys::outbox_key(pk)?,
+            id: keys::outbox_id(pk)?,
+            due_at: Timestamp::from_millis(due_at),
+        })
+    }
+}
+
+/// An item that was to be claimed.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is the caller's for a while.
+    Claimed(Box<OutboxItem>),
+    /// It is done, parked, or somebody else's.
+    Gone,
+}
+
+/// A place in the queues: after this item, in this partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    queue: Queue,
+    shard: u128,
+    after: Option<Queued>,
+}
+
+impl Place {
+    /// The beginning of a queue.
+    pub const fn start_of(queue: Queue) -> Self {
+        Self { queue, shard: 0, after: None }
+    }
+
+    /// The queue that it is a place of.
+    pub const fn queue(&self) -> Queue {
+        self.queue
+    }
+
+    /// Reads what [`Place::to_string`] has written.
+    pub fn parse(text: &str) -> Option<Self> {
+        let [queue, shard, pk, due_at] = text.splitn(4, '/').collect::<Vec<_>>()[..] else { return None };
+        let queue = Queue::ALL.into_iter().find(|each| each.name() == queue)?;
+        let shard = shard.parse().ok().filter(|shard| *shard < QUEUE_SHARDS)?;
+        let after = (!pk.is_empty()).then(|| Queued::of(pk, due_at.parse().ok()?));
+        // What has been given and cannot be read is no place.
+        let after = after.map_or(Some(None), |after| after.map(Some))?;
+        Some(Self { queue, shard, after })
+    }
+
+    fn partition(&self) -> String {
+        keys::queue_shard(self.queue, self.shard)
+    }
+
+    fn start_key(&self) -> Option<HashMap<String, AttributeValue>> {
+        let Queued { key, due_at, .. } = self.after.as_ref()?;
+        let mut start = key.attributes();
+        start.insert(QUEUE_ATTRIBUTE.to_owned(), AttributeValue::S(self.partition()));
+        start.insert("due_at".to_owned(), AttributeValue::N(due_at.millis().to_string()));
+        Some(start)
+    }
+
+    /// The next partition, if there is one.
+    fn next(&self) -> Option<Self> {
+        let shard = self.shard + 1;
+        (shard < QUEUE_SHARDS).then_some(Self { shard, after: None, ..*self })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (pk, due_at) =
+            self.after.as_ref().map_or(("", 0), |queued| (queued.key.pk.as_str(), queued.due_at.millis()));
+        write!(f, "{}/{}/{pk}/{due_at}", self.queue.name(), self.shard)
+    }
+}
+
+/// Items of a queue, in no order.
+pub struct QueuePage {
+    /// The items. One that is gone, or that cannot be read, is left out.
+    pub items: Vec<OutboxItem>,
+    /// Where to go on; `None` at the end of the queue.
+    pub next: Option<Place>,
+}
+
+impl Store {
+    /// Finds waiting items whose time has come, the longest due first: at most 50 of each partition. One round trip.
+    pub async fn list_due(&self, now: Timestamp) -> Result<Vec<Queued>, StoreError> {
+        let partitions: Vec<String> =
+            (0..QUEUE_SHARDS).map(|shard| keys::queue_shard(Queue::Waiting, shard)).collect();
+        let looks = partitions.iter().map(|partition| async {
+            let within = Within::UpTo("due_at", now.millis());
+            let call = queued_in(partition, within).into_call(self.client.query().table_name(&self.table));
+            call.limit(LOOKED_AT).send().await.map_err(|error| StoreError::failed("Query", &error))
+        });
+        let found = try_join_all(looks).await?.into_iter().flat_map(|page| page.items.unwrap_or_default());
+        let mut due: Vec<Queued> = found.filter_map(|item| Queued::read(&item)).collect();
+        due.sort_unstable_by_key(|queued| queued.due_at);
+        Ok(due)
+    }
+
+    /// Takes an item for an attempt. Nobody else takes it for the next two minutes.
+    ///
+    /// One update by itself: the item's `due_at` becomes later. Condition: it waits, and its `due_at` is as the index had it.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the item cannot be read; it has been claimed then. One round trip.
+    pub async fn claim(&self, queued: &Queued, now: Timestamp) -> Result<Claim, StoreError> {
+        let is_free = waits().and(equals("due_at", queued.due_at));
+        let claim = Write::update(&queued.key).set("due_at", now + CLAIMED).only_if(is_free);
+        match self.update_alone(claim).await? {
+            Updated::Written(item) => {
+                items::read(&queued.key.pk, item).map(|item| Claim::Claimed(Box::new(item)))
+            }
+            Updated::Refused(_) => Ok(Claim::Gone),
+        }
+    }
+
+    /// Records that an attempt has failed for now, and when the item is to be tried again.
+    ///
+    /// One update by itself: the item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits. When the condition fails,
+    /// somebody else has dealt with the item, and that is no error. One round trip.
+    pub async fn record_delay(&self, delayed: &OutboxItem) -> Result<(), StoreError> {
+        let write = Write::update(&keys::outbox_item(delayed))
+            .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Waiting, delayed.id))
+            .set("queue", Queue::Waiting)
+            .set("due_at", delayed.due_at)
+            .set("attempts", delayed.attempts)
+            .set("failure", &delayed.failure)
+            .set("served", &delayed.served);
+        self.update_alone(write.only_if(waits())).await.map(|_| ())
+    }
+
+    /// Parks an item, and records the events that belong to no ticket. A parked item is kept for eight days more.
+    ///
+    /// One transaction:
+    ///
+    /// - The item's queue becomes `parked`, its `failure` the given one. Condition: it waits.
+    /// - The events are put. Condition: none of them exists.
+    ///
+    /// A refusal means that somebody else has dealt with the item; nothing is written, and no harm is done. One round trip.
+    pub async fn park(
+        &self,
+        item: &OutboxItem,
+        failure: &str,
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let park = parked(&keys::outbox_item(item), item.id, failure, now);
+        let mut writes = vec![park.set("served", &item.served).only_if(waits())];
+        writes.extend(events.iter().map(put_event));
+        self.transact(writes).await
+    }
+
+    /// Parks an item that cannot be read. One update by itself. Condition: it is there, and not done. One round trip.
+    pub async fn park_unread(&self, key: &Key, now: Timestamp) -> Result<(), StoreError> {
+        let Some(id) = keys::outbox_id(&key.pk) else { return Ok(()) };
+        let park = parked(key, id, "unreadable", now).only_if(present().and(lacks("done_at")));
+        self.update_alone(park).await.map(|_| ())
+    }
+
+    /// Reads a part of a queue: some hundred items at most. Two round trips, and more where partitions are empty.
+    pub async fn read_queue(&self, from: Place) -> Result<QueuePage, StoreError> {
+        let mut place = from;
+        loop {
+            let partition = place.partition();
+            let range = queued_in(&partition, Within::All);
+            let call = range.into_call(self.client.query().table_name(&self.table));
+            let call = call.limit(i32::try_from(BATCH).unwrap_or(i32::MAX));
+            let answer = call.set_exclusive_start_key(place.start_key()).send().await;
+            let answer = answer.map_err(|error| StoreError::failed("Query", &error))?;
+            let more = answer.last_evaluated_key.as_ref().and_then(Queued::read);
+            let next = match more {
+                Some(last) => Some(Place { after: Some(last), ..place.clone() }),
+                None => place.next(),
+            };
+            let found: Vec<Queued> =
+                answer.items.unwrap_or_default().iter().filter_map(Queued::read).collect();
+            if found.is_empty()
+                && let Some(next) = next
+            {
+                place = next;
+                continue;
+            }
+            let items = self.read_queued(&found, place.queue).await?;
+            return Ok(QueuePage { items, next });
+        }
+    }
+
+    /// The items as they are now, without those that have left the queue.
+    async fn read_queued(&self, found: &[Queued], queue: Queue) -> Result<Vec<OutboxItem>, StoreError> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items = self.get_batch(found.iter().map(|queued| queued.key.clone())).await?;
+        let items = items.into_iter().filter_map(|item| items::read::<OutboxItem>("OUTBOX", item).ok());
+        Ok(items.filter(|item| item.done_at.is_none() && item.queue == queue).collect())
+    }
+
+    /// Puts an item back, so that the next sweep tries it: with the secret that it had, or, when that is over, with a fresh one.
+    ///
+    /// One update by itself: the item waits from now on, its attempts begin anew, and it is kept for eight days more. One that was
+    /// parked gets `redriven_at`. Condition: it is not done, and its queue is as read. When the condition fails, it was put back or is
+    /// done, and that is no error; returns whether it was written. One round trip.
+    pub async fn redrive(&self, item: &OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
+        let as_read = present().and(lacks("done_at")).and(equals("queue", item.queue));
+        let write = Write::update(&keys::outbox_item(item))
+            .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Waiting, item.id))
+            .set("queue", Queue::Waiting)
+            .set("due_at", now)
+            .set("expires_at", (now + KEPT).seconds())
+            .remove("attempts");
+        let was_parked = item.queue == Queue::Parked;
+        let write = if was_parked { write.set("redriven_at", now) } else { write };
+        Ok(self.update_alone(write.only_if(as_read)).await?.is_written())
+    }
+}
+
+/// A part of a partition of a queue.
+const fn queued_in<'a>(partition: &'a str, within: Within<'a>) -> Range<'a> {
+    Range { index: Some(OUTBOX_QUEUE), name: QUEUE_ATTRIBUTE, partition, within }
+}
+
+/// The condition that an item waits for an attempt. One of an earlier release names no queue.
+fn waits() -> crate::store::write::Condition {
+    present().and(lacks("done_at")).and(lacks("queue").or(equals("queue", Queue::Waiting)))
+}
+
+fn parked(key: &Key, id: OutboxId, failure: &str, now: Timestamp) -> Write {
+    Write::update(key)
+        .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Parked, id))
+        .set("queue", Queue::Parked)
+        .set("due_at", now)
+        .set("failure", failure)
+        .set("expires_at", (now + KEPT).seconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_after_its_text() {
+        let id = OutboxId::from_bytes([7; 16]);
+        let after = Queued { key: keys::request(id), id, due_at: Timestamp::from_millis(12) };
+        let first = Place::start_of(Queue::Parked);
+        for place in [first.clone(), Place { shard: 63, after: Some(after), ..first }] {
+            assert_eq!(Place::parse(&place.to_string()), Some(place));
+        }
+        for text in ["", "PARKED", "PARKED/64//0", "LOST/1//0", "PARKED/-1//0", "PARKED/1/REQUEST#x"] {
+            assert_eq!(Place::parse(text), None, "{text}");
+        }
+    }
+}
