@@ -145,6 +145,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
         "activity" => drop(activity::Deps::read(&lookup, &aws, ambient).unwrap()),
         "accounts" => drop(accounts::Deps::read(&lookup, &aws, ambient).unwrap()),
         "change-password" => drop(change_password::Deps::read(&lookup, &aws, ambient).unwrap()),
+        "settings" => drop(settings::Deps::read(&lookup, &aws, ambient).unwrap()),
         "verify-code" => drop(verify_code::Deps::read(&lookup, &aws, ambient).unwrap()),
         "forgot-password" => drop(forgot_password::Deps::read(&lookup, &aws, ambient).unwrap()),
         "mail-events" => drop(mail_events::Deps::read(&lookup, &aws, ambient).unwrap()),
@@ -171,7 +172,7 @@ fn every_function_gets_exactly_the_variables_that_it_reads() {
         let own = variables(&template["Resources"][format!("{name}Function")]["Properties"]);
         let given: BTreeSet<String> = own.union(&global).cloned().collect();
         let mut read = read_by(function);
-        let is_other = ["accounts", "forgot-password", "operator", "sessions"].contains(&function);
+        let is_other = ["forgot-password", "operator", "sessions", "settings"].contains(&function);
         assert_eq!(read.remove(LAPTOPS_OWN), is_other, "{function}");
         assert_eq!(given, read, "{function}");
         assert_eq!(

@@ -1,18 +1,10 @@
-//! The function `accounts` serves staff: accounts (`/v1/admin/accounts`) with their caseloads and associations, and the settings
-//! of the practice (`/v1/admin/practice`).
+//! The function `accounts` serves staff: accounts (`/v1/admin/accounts`) with their caseloads and associations.
 //!
 //! [`rekey::domain::permission::Staff`] decides who may do what, from the account of the session and for each object anew (A1).
 //! Nothing here can set, show or choose a password (A2).
 
-use std::ops::Deref;
-
 use lambda_runtime::LambdaEvent;
-use rekey::domain::practice::PortalScheme;
-use rekey::http::auth::StaffDeps;
 use rekey::http::route::respond;
-use rekey::platform::aws::Environment;
-use rekey::platform::clock::Ambient;
-use rekey::platform::config::{ConfigError, Lookup};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -23,37 +15,10 @@ pub mod edit;
 pub mod facts;
 pub mod list;
 pub mod mail;
-pub mod settings;
 
-/// The configuration and the clients that the function works with: those of every function of staff, and what a portal's
-/// address may be.
-pub struct Deps {
-    staff: StaffDeps,
-    portal_scheme: PortalScheme,
-}
-
-impl Deps {
-    /// Reads the function's configuration.
-    ///
-    /// # Errors
-    /// Returns [`ConfigError`], which names the variable that is missing or unusable.
-    pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
-        let portal_scheme = PortalScheme::read(lookup)?;
-        Ok(Self { staff: StaffDeps::read(lookup, aws, ambient)?, portal_scheme })
-    }
-}
-
-impl Deref for Deps {
-    type Target = StaffDeps;
-
-    fn deref(&self) -> &StaffDeps {
-        &self.staff
-    }
-}
+pub use rekey::http::auth::StaffDeps as Deps;
 
 rekey::routes!(Deps:
-    settings::GetSettings => settings::get_settings,
-    settings::UpdateSettings => settings::update_settings,
     list::ListAccounts => list::list_accounts,
     create::CreateAccount => create::create_account,
     edit::GetAdminAccount => edit::get_account,

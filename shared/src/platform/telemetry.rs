@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 /// The crates whose lines follow the level: this system's own.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "rekey",
     "accounts",
     "activity",
@@ -24,6 +24,7 @@ const OWN: [&str; 12] = [
     "operator",
     "reset_password",
     "sessions",
+    "settings",
     "verify_code",
 ];
 

@@ -103,6 +103,7 @@ fn draft() -> Node {
     activity::describe(&mut api);
     accounts::describe(&mut api);
     admin_link::describe(&mut api);
+    settings::describe(&mut api);
     let mut api: Node = serde_yaml_ng::from_str(&api.to_json().unwrap()).unwrap();
     api["components"]["securitySchemes"] = node(&serde_json::json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "The `token` from the answer of `POST /v1/sessions`."},

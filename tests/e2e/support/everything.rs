@@ -104,6 +104,8 @@ async fn staff_work(app: &TestApp) {
     for event in [
         HttpEvent::new("POST", &path("")).json(&new),
         HttpEvent::new("PATCH", "/v1/admin/practice").json(&moved),
+        HttpEvent::new("GET", "/v1/admin/practice"),
+        HttpEvent::new("GET", "/v1/admin/practice"),
         HttpEvent::new("GET", &path("")).query("q=noor"),
         HttpEvent::new("GET", &path("")).query("caseload=mine"),
         HttpEvent::new("PATCH", &path(&format!("/{jane}"))).header("if-match", "\"0\"").json(&email),

@@ -45,6 +45,7 @@ pub fn all() -> &'static [Known] {
             .chain(of("activity", &activity::ROUTES))
             .chain(of("accounts", &accounts::ROUTES))
             .chain(of("admin-link", &admin_link::ROUTES))
+            .chain(of("settings", &settings::ROUTES))
             .collect()
     })
 }

@@ -24,6 +24,7 @@ pub struct Functions {
     pub forgot_password: forgot_password::Deps,
     pub reset_password: reset_password::Deps,
     pub sessions: sessions::Deps,
+    pub settings: settings::Deps,
     pub mail_events: mail_events::Deps,
     pub mailer: mailer::Deps,
     pub operator: operator::Deps,
@@ -41,6 +42,7 @@ impl Functions {
             reset_password: reset_password::Deps::read(&lookup, &aws("reset-password"), ambient.clone())
                 .unwrap(),
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
+            settings: settings::Deps::read(&lookup, &aws("settings"), ambient.clone()).unwrap(),
             mail_events: mail_events::Deps::read(&lookup, &aws("mail-events"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
             operator: operator::Deps::read(&lookup, &aws("operator"), ambient.clone()).unwrap(),
@@ -62,6 +64,7 @@ impl Functions {
             "activity" => Box::pin(activity::handler(&self.activity, event)),
             "admin-link" => Box::pin(admin_link::handler(&self.admin_link, event)),
             "accounts" => Box::pin(accounts::handler(&self.accounts, event)),
+            "settings" => Box::pin(settings::handler(&self.settings, event)),
             "verify-code" => Box::pin(verify_code::handler(&self.verify_code, event)),
             "change-password" => Box::pin(change_password::handler(&self.change_password, event)),
             "reset-password" => Box::pin(reset_password::handler(&self.reset_password, event)),
