@@ -147,7 +147,7 @@ async fn a_patch_that_changes_nothing_brings_no_origin_back() {
     let app = TestApp::start().await;
     let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
     let send = |change: Value| admin.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&change));
-    let held = app.seam.hold("accounts", "TransactWriteItems", 0);
+    let held = app.seam.hold("settings", "TransactWriteItems", 0);
     let overtaking = async {
         held.reached().await;
         let reply = send(client_at("https://my.agency.test")).await;

@@ -30,6 +30,7 @@ pub mod hostile;
 pub mod items;
 pub mod logs;
 pub mod mails;
+pub mod policy;
 pub mod questions;
 pub mod routes;
 pub mod samples;

@@ -17,16 +17,16 @@
 //! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password, and each function that checks one (last use) |
 //! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`], and its places in three indexes: `practice_log`, `actor_log`, `action_log` | all but forgot-password and activity; only ever put |
-//! | Limit | `LIMIT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `CODE` | the same, of requests for a code | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
+//! | Limit | `LIMIT#FORGOT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
+//! | Limit | `LIMIT#FORGOT#keyed hash` | `CODE` | the same, of requests for a code | forgot-password |
+//! | Limit | `LIMIT#ANSWER#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
 //! | Count | `COUNT#hash` | `MAILS` | the same, of mails that somebody has asked for | accounts, admin-link, mailer |
 //! | Count | `COUNT#hash` | `NAMES` | the same, of usernames that were refused because they are taken | accounts |
-//! | Limit | `LIMIT#keyed hash` | `SIGN_IN` | `failures`, `last`, `before`, `latest` | sessions, change-password, reset-password (cleared) |
-//! | Limit | `LIMIT#keyed hash` | `FAILURES` | `count`: failed sign-ins of an hour from a source, or at a practice | sessions |
-//! | Limit | `LIMIT#keyed hash` | `SHORT` | `count`: short codes of a day at a practice | forgot-password |
-//! | Limit | `LIMIT#keyed hash` | `KNOWN` | nothing more: somebody has signed in by a name from a source or with a device | sessions, reset-password |
-//! | Limit | `LIMIT#id` | event id | in the place of the event of a name that nobody has | sessions, verify-code |
+//! | Limit | `LIMIT#SIGN_IN#keyed hash` | `SIGN_IN` | `failures`, `last`, `before`, `latest` | sessions, change-password, reset-password (cleared) |
+//! | Limit | `LIMIT#FAILURES#keyed hash` | `FAILURES` | `count`: failed sign-ins of an hour from a source, or at a practice | sessions |
+//! | Limit | `LIMIT#FORGOT#keyed hash` | `SHORT` | `count`: short codes of a day at a practice | forgot-password |
+//! | Limit | `LIMIT#SIGN_IN#keyed hash` | `KNOWN` | nothing more: somebody has signed in by a name from a source or with a device | sessions, reset-password |
+//! | Limit | `LIMIT#NOBODY#id` | event id | in the place of the event of a name that nobody has | sessions, verify-code |
 //!
 //! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is the TTL
 //! attribute and nothing else: each item's own time decides.
@@ -221,24 +221,29 @@ pub fn event(event: &Event) -> Key {
     Key::new(pk, event.id.to_string())
 }
 
+/// The key of a counter. What it is used for leads, so that the function that counts one thing cannot clear the counters of another.
+fn limit(of: &str, subject: &Subject, counter: &str) -> Key {
+    Key::new(format!("LIMIT#{of}#{}", subject.as_str()), counter)
+}
+
 /// The key of a counter of the failed sign-ins of an hour.
 pub fn failures(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "FAILURES")
+    limit("FAILURES", subject, "FAILURES")
 }
 
 /// The key of a counter of the short codes of a day.
 pub fn short_codes(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "SHORT")
+    limit("FORGOT", subject, "SHORT")
 }
 
 /// The key of what tells that a name has signed in from a source or with a device.
 pub fn known_place(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "KNOWN")
+    limit("SIGN_IN", subject, "KNOWN")
 }
 
 /// The key of what stands for the event of a name that nobody has.
 pub fn event_of_nobody(nobody: AccountId, event: &Event) -> Key {
-    Key::new(format!("LIMIT#{nobody}"), event.id.to_string())
+    Key::new(format!("LIMIT#NOBODY#{nobody}"), event.id.to_string())
 }
 
 /// The number of partitions of a log that many people write to. 10,000 requests a second that are events, all at one practice,
@@ -313,12 +318,12 @@ pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
 
 /// The key of a counter of recoveries.
 pub fn forgot_limit(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "FORGOT")
+    limit("FORGOT", subject, "FORGOT")
 }
 
 /// The key of a counter of codes.
 pub fn code_limit(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "CODE")
+    limit("FORGOT", subject, "CODE")
 }
 
 /// The key of a counter of mails.
@@ -333,12 +338,12 @@ pub fn refused_names(subject: &Subject) -> Key {
 
 /// The key of a counter of answers to an account's security question.
 pub fn answer_limit(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "ANSWER")
+    limit("ANSWER", subject, "ANSWER")
 }
 
 /// The key of a counter of failed sign-ins.
 pub fn sign_in_limit(subject: &Subject) -> Key {
-    Key::new(format!("LIMIT#{}", subject.as_str()), "SIGN_IN")
+    limit("SIGN_IN", subject, "SIGN_IN")
 }
 
 #[cfg(test)]

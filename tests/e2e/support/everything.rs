@@ -21,6 +21,11 @@ pub async fn everything(app: &TestApp) {
     let again = json!({"action": "import_accounts", "practice": "pediatrics", "lines": again});
     assert_eq!(app.operate(again).await.unwrap()["existing"], 1);
     app.import("pediatrics", &[json!({"username": "j\u{430}ne", "display_name": "Twin"})]).await;
+    let by_address =
+        json!({"username": "jane@pediatrics.test", "email": "jane@pediatrics.test", "display_name": "J"});
+    let by_address =
+        json!({"action": "import_accounts", "practice": "pediatrics", "lines": by_address.to_string()});
+    assert_eq!(app.operate(by_address).await.unwrap()["failed"], 1, "somebody else signs in by it");
     let invite = json!({"action": "create_administrator", "practice": "agency", "username": "robin",
         "email": "robin@agency.test", "display_name": "Robin"});
     app.operate(invite).await.unwrap();

@@ -64,10 +64,15 @@ impl TestApp {
             .collect()
     }
 
+    /// Every item of the table.
+    pub async fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
+        let scan = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
+        scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap()
+    }
+
     /// Every item of the table as JSON text, sorted, as a dump of the table would show it.
     pub async fn dump(&self) -> Vec<String> {
-        let scan = self.dynamodb.scan().table_name(&self.table).consistent_read(true);
-        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+        let items = self.items().await;
         let mut lines: Vec<String> = items.into_iter().map(|item| plain(&item).to_string()).collect();
         lines.sort();
         lines

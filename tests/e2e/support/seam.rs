@@ -14,6 +14,8 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::policy;
+
 /// A call of a function to AWS.
 #[derive(Clone, Debug)]
 pub struct Said {
@@ -176,7 +178,11 @@ impl Seam {
             rule.fault
         });
         let fault = fault.map(|fault| (fault, Value::clone(&body)));
-        state.said.push(Said { function, target, body });
+        let said = Said { function, target, body };
+        state.said.push(said.clone());
+        // A failed assertion must not poison the seam for those who wait on it.
+        drop(state);
+        policy::enforce(&said);
         fault
     }
 }
