@@ -50,7 +50,7 @@ fn the_table_is_what_the_laptop_has_and_kept_safe() {
     assert!(!properties["DeletionProtectionEnabled"].is_null());
     assert_eq!(
         (&table["DeletionPolicy"], &table["UpdateReplacePolicy"]),
-        (&json!("Retain"), &json!("Retain"))
+        (&json!("RetainExceptOnCreate"), &json!("Retain"))
     );
 }
 
@@ -63,7 +63,7 @@ fn logs_and_undelivered_reports_are_kept_under_the_key() {
     for (name, log) in logs {
         assert_eq!(
             (&log["DeletionPolicy"], &log["UpdateReplacePolicy"]),
-            (&json!("Retain"), &json!("Retain"))
+            (&json!("RetainExceptOnCreate"), &json!("Retain"))
         );
         assert!(log["Properties"]["KmsKeyId"].is_string(), "{name}");
         groups += 1;
@@ -208,4 +208,66 @@ fn every_options_reaches_the_functions_which_alone_allow_origins() {
         manifest.contains("[workspace.metadata.lambda.watch]\ndisable_cors = true\n"),
         "nor the emulator"
     );
+}
+
+/// Who may read a secret besides is refused by the secret itself, and the key of the secrets opens nothing else.
+#[test]
+fn a_secret_is_read_by_its_functions_alone_and_under_a_key_of_its_own() {
+    let template = template();
+    let resources = &template["Resources"];
+    let roles = FUNCTIONS
+        .map(|(_, name)| (name, resources[format!("{name}Role")]["Properties"]["Policies"].to_string()));
+    for name in ["PepperSecret", "DerivationSecret", "LimitsSecret", "CodeSecret"] {
+        assert_eq!(resources[name]["Properties"]["KmsKeyId"], "SecretsKey.Arn");
+        let policy = &resources[format!("{name}Policy")]["Properties"];
+        assert_eq!((&policy["SecretId"], &policy["BlockPublicPolicy"]), (&json!(name), &json!(true)));
+        let statement = &policy["ResourcePolicy"]["Statement"][0];
+        assert_eq!((&statement["Effect"], &statement["Principal"]), (&json!("Deny"), &json!("*")));
+        let but = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"].as_array().unwrap();
+        let (administrator, readers): (Vec<&Value>, Vec<&Value>) = but.iter().partition(|one| one.is_array());
+        assert_eq!(
+            administrator,
+            [&json!(["HasSecretsAdministrator", "SecretsAdministratorArn", "AWS::NoValue"])]
+        );
+        let readers: BTreeSet<&str> = readers.iter().map(|one| one.as_str().unwrap()).collect();
+        let granted = roles.iter().filter(|(_, policies)| policies.contains(name));
+        let granted: Vec<String> = granted.map(|(role, _)| format!("{role}Role.Arn")).collect();
+        assert_eq!(readers, granted.iter().map(String::as_str).collect(), "{name}");
+    }
+    for (name, policies) in roles {
+        assert_eq!(policies.contains("SecretsKey"), policies.contains("GetSecretValue"), "{name}");
+    }
+}
+
+/// A new account has ten places to run for all functions, so none is kept free unless a parameter says so.
+#[test]
+fn every_function_can_be_given_places_of_its_own() {
+    let template = template();
+    for (function, name) in FUNCTIONS.iter().filter(|(function, _)| *function != "operator") {
+        let (parameter, condition) = (format!("{name}Concurrency"), format!("Has{name}Concurrency"));
+        assert_eq!(template["Parameters"][&parameter]["Default"], -1, "{function}");
+        assert_eq!(template["Conditions"][&condition], json!([[parameter, -1]]), "{function}");
+        let reserved =
+            &template["Resources"][format!("{name}Function")]["Properties"]["ReservedConcurrentExecutions"];
+        assert_eq!(*reserved, json!([condition, parameter, "AWS::NoValue"]), "{function}");
+    }
+}
+
+#[test]
+fn a_stack_that_would_be_useless_is_refused_and_every_limit_can_be_what_the_code_takes() {
+    let template = template();
+    let rules = &template["Rules"];
+    assert_eq!(rules["ProdHasDomainNameAndTopic"]["RuleCondition"], json!(["Environment", "prod"]));
+    assert_eq!(rules["ProdHasDomainNameAndTopic"]["Assertions"].as_array().unwrap().len(), 2);
+    let refused = rules["SenderIsReplaced"]["Assertions"][0]["Assert"].to_string();
+    let samples = std::fs::read_to_string(root().join("samconfig.toml")).unwrap();
+    let mut senders = 0;
+    for sender in samples.split("\"MailFrom=").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(refused.contains(&format!("\"{sender}\"")), "{sender} is a placeholder");
+        senders += 1;
+    }
+    assert_eq!(senders, 4);
+    for limit in template["Parameters"].as_object().unwrap().iter().filter(|(name, _)| name.contains("Per")) {
+        assert_eq!(limit.1["MinValue"], 0, "{}", limit.0);
+    }
 }
