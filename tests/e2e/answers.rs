@@ -5,10 +5,10 @@ use rekey::domain::event::Action;
 use rekey::platform::clock::hours;
 use serde_json::json;
 
+use crate::support::PASSWORD;
 use crate::support::event::HttpEvent;
 use crate::support::questions::{answer, code_for, left, link_for, pediatrics, put, sign_in};
 use crate::support::staff::StaffMember;
-use crate::support::{PASSWORD, token_in};
 
 #[tokio::test]
 async fn five_wrong_answers_void_a_link_and_a_code_in_parallel_too() {
@@ -71,19 +71,14 @@ async fn staff_tickets_take_twenty_answers_a_day_of_their_own() {
 #[tokio::test]
 async fn a_ticket_that_staff_gave_takes_answers_when_the_days_are_spent() {
     let app = pediatrics().await;
-    let invite = json!({"action": "create_administrator", "practice": "pediatrics", "username": "robin",
-        "email": "robin@pediatrics.test", "display_name": "Robin"});
-    app.operate(invite).await.unwrap();
-    app.deliver().await;
-    let given = token_in(&app.mailbox.messages()[0]);
-    // An account that is still to be set up and has a question, as an import makes them.
-    let account = app.account_of("pediatrics", rekey::domain::practice::Portal::Staff, "robin").await;
-    let jane = app.account_of("pediatrics", rekey::domain::practice::Portal::Client, "jane").await;
-    let question = serde_dynamo::to_attribute_value(&jane.question).unwrap();
-    let update =
-        app.dynamodb.update_item().table_name(&app.table).update_expression("SET question = :question");
-    let key = rekey::store::keys::account(account.id).attributes();
-    update.set_key(Some(key)).expression_attribute_values(":question", question).send().await.unwrap();
+    // An account that is still to be set up and has a question.
+    let robin = json!({"portal": "staff", "role": "admin", "username": "robin", "email": "robin@pediatrics.test",
+        "display_name": "Robin", "security_question": {"question": "Pet?", "answer": "Biscuit"}});
+    app.import("pediatrics", &[robin]).await;
+    let asked = json!({"practice": "pediatrics", "portal": "staff", "username": "robin", "deliver": "copy",
+        "expires_at": "2026-11-22T18:00:00Z"});
+    let given = app.invoke_admin_link(asked).await.unwrap();
+    let given = given["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
     for _ in 0..4 {
         let own = link_for(&app, "staff", "robin").await;
         for _ in 0..5 {

@@ -48,12 +48,46 @@ async fn every_form_of_hash_ends_with_a_sign_in_and_a_rehash() {
     let stored = async |name: &str| serde_json::to_value(app.account(name).await.password).unwrap();
     for (n, (password, hash)) in vectors.iter().enumerate() {
         let name = format!("u{n}");
-        assert_eq!(stored(&name).await, json!(hash));
+        let sealed = stored(&name).await;
+        let sealed = sealed.as_str().unwrap();
+        assert!(sealed.starts_with("$sealed$k1$") && sealed.ends_with(hash), "{sealed}");
         assert_eq!(app.sign_in(&name, password).await.status, 201, "{hash}");
         let kept = stored(&name).await;
         assert!(kept.as_str().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid="), "{hash}");
         assert_eq!(app.sign_in(&name, password).await.status, 201, "{hash}");
         assert_eq!(stored(&name).await, kept);
+    }
+}
+
+/// Whoever has stolen a role that writes accounts can put any text where a hash is kept: one of their own making, or that of an
+/// account whose password they know.
+#[tokio::test]
+async fn a_planted_hash_signs_nobody_in_and_its_owner_gets_in_by_a_recovery() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let app = crate::support::TestApp::start().await;
+    let own = serde_json::to_value(app.account("sam").await.password).unwrap();
+    for planted in [crate::support::password_hash().to_owned(), own.as_str().unwrap().to_owned()] {
+        let jane = app.account("jane").await;
+        let login = rekey::store::keys::login(
+            &jane.practice,
+            jane.portal,
+            &rekey::domain::identifier::Identifier::parse("jane").unwrap(),
+        );
+        for key in [rekey::store::keys::account(jane.id), login] {
+            let update = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key.attributes()));
+            let update = update.update_expression("SET password = :p");
+            update
+                .expression_attribute_values(":p", AttributeValue::S(planted.clone()))
+                .send()
+                .await
+                .unwrap();
+        }
+        let reply = app.sign_in("jane", crate::support::PASSWORD).await;
+        assert_eq!(reply.outcome(), (401, "invalid_credentials".to_owned()), "{planted}");
+        let token = app.token_for("jane").await;
+        assert_eq!(app.reset(&token, crate::support::NEW_PASSWORD).await.status, 204);
+        assert_eq!(app.sign_in("jane", crate::support::NEW_PASSWORD).await.status, 201);
+        app.deliver().await;
     }
 }
 

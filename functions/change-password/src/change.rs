@@ -10,6 +10,7 @@ use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::password::PasswordHash;
+use rekey::secrets::password::Peppers;
 use rekey::secrets::secret::Secret;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
@@ -65,7 +66,7 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         new.must_be_strong(&practice, account)?;
         new.must_differ(&current, account)?;
         let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
-        let peppers = deps.peppers.get().await?;
+        let peppers = Peppers::of(deps.peppers.get().await?, account.id);
         match new.hash_unless_current(&deps.hasher, peppers, &deps.ambient, account) {
             Ok(hash) => {
                 let written = write(deps, call, &holder, hash).await?;

@@ -7,7 +7,7 @@ use rekey::domain::typed_password::TypedPassword;
 use rekey::http::auth::Holder;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
-use rekey::secrets::password::Verdict;
+use rekey::secrets::password::{Peppers, Verdict};
 use rekey::store::limits::SignInCount;
 
 use crate::Deps;
@@ -40,7 +40,8 @@ impl CurrentPassword<'_> {
             Some(event()?.once_an_hour(&session.id.to_string(), session.created_at))
         } else {
             let (limit, failures) = count_attempt(deps, call, holder).await?;
-            let (peppers, kept) = (deps.peppers.get().await?, account.password.as_ref());
+            let peppers = Peppers::of(deps.peppers.get().await?, account.id);
+            let kept = account.password.as_ref();
             if deps.hasher.verify(peppers, self.typed.password(), kept)? != Verdict::Wrong {
                 return Ok(Some(limit));
             }

@@ -8,6 +8,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::secrets::password::Peppers;
 use rekey::secrets::secret::Secret;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
@@ -58,7 +59,8 @@ pub async fn set_question(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let holder = holder(&deps.store, call, &deps.ambient).await?;
         let counted = CurrentPassword { typed: &current, failure }.check(deps, call, &holder).await?;
         let old = &holder.account;
-        let question = chosen.hash(&deps.hasher, deps.peppers.get().await?, &deps.ambient)?;
+        let peppers = Peppers::of(deps.peppers.get().await?, old.id);
+        let question = chosen.hash(&deps.hasher, peppers, &deps.ambient)?;
         let event = deps.event(call, old, Action::SecurityQuestionChange)?;
         let changed = Changed { old, new: &old.with_question(question) };
         let written = deps.store.set_question(changed, &event, counted.as_ref()).await?.is_written();

@@ -8,7 +8,7 @@ use rekey::domain::practice::{Practice, SecurityQuestion};
 use rekey::domain::question;
 use rekey::domain::ticket::Purpose;
 use rekey::http::problem::{ErrorCode, Member, Problem};
-use rekey::secrets::password::Verdict;
+use rekey::secrets::password::{Peppers, Verdict};
 use rekey::secrets::secret::Secret;
 use rekey::store::answers::Answered;
 use rekey::store::tickets::TicketOfAccount;
@@ -32,7 +32,7 @@ pub(crate) async fn check_answer(
         return Err(wrong_answer(ticket.answers));
     };
     // The keys come first, because a failure to get them must not cost an answer.
-    let peppers = deps.peppers.get().await?;
+    let peppers = Peppers::of(deps.peppers.get().await?, account.id);
     count(attempt, &limit).await?;
     let mut verdict = Verdict::Wrong;
     for form in forms {

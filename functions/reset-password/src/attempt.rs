@@ -10,7 +10,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::platform::clock::Timestamp;
-use rekey::secrets::password::{Password, PasswordHash, Verdict};
+use rekey::secrets::password::{Password, PasswordHash, Peppers, Verdict};
 use rekey::secrets::token::{Digest, Token};
 use rekey::store::accounts::Changed;
 use rekey::store::tickets::{Reset, TicketOfAccount};
@@ -53,7 +53,7 @@ impl Attempt<'_> {
         let (deps, TicketOfAccount { ticket, account }) = (self.deps, self.found);
         let is_current = account.is_open() && account.credential_version == ticket.credential_version + 1;
         let may_be_compared = is_current && ticket.answers < question::ATTEMPTS;
-        let peppers = deps.peppers.get().await?;
+        let peppers = Peppers::of(deps.peppers.get().await?, account.id);
         // Misses stop one guess after the other. What is counted before it is compared stops many at once.
         if !may_be_compared || !deps.store.count_repeat(ticket).await? {
             return Err(Problem::new(ErrorCode::UsedToken));

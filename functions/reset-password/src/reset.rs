@@ -7,6 +7,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
+use rekey::secrets::password::Peppers;
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::{Token, digest_of};
 use rekey::store::race::until_written;
@@ -98,7 +99,7 @@ pub async fn reset_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let practice = deps.practices.of(&deps.store, &found.ticket.practice, now).await?;
         password.must_be_strong(&practice, account)?;
         let answers = check_answer(&attempt, &practice, asked.answer.as_ref()).await?;
-        let peppers = deps.peppers.get().await?;
+        let peppers = Peppers::of(deps.peppers.get().await?, account.id);
         let hash = password.hash_unless_current(&deps.hasher, peppers, &deps.ambient, account)?;
         let chosen = chosen.as_ref().map(|chosen| chosen.hash(&deps.hasher, peppers, &deps.ambient));
         let set = NewCredentials { password: hash, question: chosen.transpose()?, answers };

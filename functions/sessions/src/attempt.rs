@@ -15,7 +15,7 @@ use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::platform::ids::{AccountId, SessionId, TicketId};
-use rekey::secrets::password::Verdict;
+use rekey::secrets::password::{Peppers, Verdict};
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::Token;
 use rekey::store::accounts::Changed;
@@ -144,7 +144,9 @@ impl Attempt<'_> {
     /// Finds out which password of a login was typed. It runs one Argon2id and the work of the imported hashes that are
     /// left, whatever there is to compare with (F1).
     async fn matched(&self, login: Option<&Login>) -> Result<Option<Matched>, Problem> {
-        let peppers = self.deps.peppers.get().await?;
+        let ring = self.deps.peppers.get().await?;
+        let peppers =
+            login.map_or_else(|| Peppers::of_nobody(ring), |login| Peppers::of(ring, login.account));
         let hasher = &self.deps.hasher;
         let mut kept = login.and_then(|login| login.password.as_ref());
         let compared = hasher.verify(peppers, self.typed.password(), kept);
@@ -257,7 +259,7 @@ impl Attempt<'_> {
         }
         let account = self.deps.store.find_account(login.account).await?;
         let Some(account) = account.filter(|account| account.login() == *login) else { return Ok(None) };
-        let peppers = self.deps.peppers.get().await?;
+        let peppers = Peppers::of(self.deps.peppers.get().await?, account.id);
         let hash = self.deps.hasher.hash(peppers, &self.deps.ambient, self.typed.password())?;
         let rehashed = account.rehashed(hash);
         Ok(Some((account, rehashed)))

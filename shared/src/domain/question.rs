@@ -12,8 +12,7 @@ use crate::domain::limit::Window;
 use crate::domain::text::{self, InvalidMember, is_line};
 use crate::platform::clock::{Ambient, days};
 use crate::platform::typing::is_invisible;
-use crate::secrets::keyring::Keyring;
-use crate::secrets::password::{HashError, Hasher, Password, PasswordHash};
+use crate::secrets::password::{HashError, Hasher, Password, PasswordHash, Peppers};
 use crate::secrets::secret::Secret;
 
 /// The questions that a practice offers. Questions whose answers a stranger can look up are left out on purpose.
@@ -85,7 +84,12 @@ impl ChosenQuestion {
     ///
     /// # Errors
     /// [`HashError`] when the answer cannot be hashed.
-    pub fn hash(&self, hasher: &Hasher, peppers: &Keyring, ambient: &Ambient) -> Result<Question, HashError> {
+    pub fn hash(
+        &self,
+        hasher: &Hasher,
+        peppers: Peppers<'_>,
+        ambient: &Ambient,
+    ) -> Result<Question, HashError> {
         let answer = hasher.hash(peppers, ambient, &self.answer)?;
         Ok(Question { question: self.question.clone(), answer })
     }

@@ -5,8 +5,9 @@ use crate::domain::account::Account;
 use crate::domain::practice::Practice;
 use crate::domain::text::InvalidMember;
 use crate::platform::clock::Ambient;
-use crate::secrets::keyring::Keyring;
-use crate::secrets::password::{HashError, Hasher, Password, PasswordHash, Verdict, Weakness, weaknesses};
+use crate::secrets::password::{
+    HashError, Hasher, Password, PasswordHash, Peppers, Verdict, Weakness, weaknesses,
+};
 use crate::secrets::secret::Secret;
 use crate::secrets::temporary::TemporaryPassword;
 
@@ -88,7 +89,7 @@ impl TypedPassword {
     pub fn hash_unless_current(
         &self,
         hasher: &Hasher,
-        peppers: &Keyring,
+        peppers: Peppers<'_>,
         ambient: &Ambient,
         account: &Account,
     ) -> Result<PasswordHash, PasswordRefused> {

@@ -1,22 +1,25 @@
 //! Passwords: which are taken (P2), and how they are kept (P1).
 //!
-//! A password is normalized to NFC and otherwise left alone. It is kept as Argon2id with a pepper, as one PHC string whose
-//! `keyid` names the pepper. Imported hashes are verified as their systems did, and replaced at the next sign-in.
+//! A password is normalized to NFC and otherwise left alone. It is kept as Argon2id with a pepper and the account's id, as one PHC
+//! string whose `keyid` names the pepper. Imported hashes are sealed, verified as their systems did, and replaced at the next sign-in.
+//! So a hash opens the account for which this system has kept it, and no other.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use argon2::password_hash::phc::{self, Output, ParamsString, Salt};
-use argon2::{Algorithm, Argon2, Block, KeyId, Params, ParamsBuilder, Version};
+use argon2::{Algorithm, Argon2, AssociatedData, Block, KeyId, Params, ParamsBuilder, Version};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use crate::platform::clock::{Ambient, NoRandomness};
+use crate::platform::ids::AccountId;
 use crate::secrets::keyring::{KeyError, Keyring};
 
 mod imported;
+mod seal;
 mod strength;
 mod work;
 
@@ -112,13 +115,32 @@ impl fmt::Debug for Password {
     }
 }
 
+/// The peppers, for the passwords and the answers of one account.
+#[derive(Clone, Copy)]
+pub struct Peppers<'a> {
+    ring: &'a Keyring,
+    of: AccountId,
+}
+
+impl<'a> Peppers<'a> {
+    /// The peppers for an account.
+    pub const fn of(ring: &'a Keyring, account: AccountId) -> Self {
+        Self { ring, of: account }
+    }
+
+    /// The peppers for a name that nobody has.
+    pub const fn of_nobody(ring: &'a Keyring) -> Self {
+        Self { ring, of: AccountId::from_bytes([0; 16]) }
+    }
+}
+
 /// A kept password: a PHC string of Argon2 with a pepper, or an imported hash.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a hash that another system has made, in one of the forms of `imported`. The text is kept as it is.
+    /// Takes a hash that another system has made, in one of the forms of `imported`. It can be compared once it is sealed.
     ///
     /// # Errors
     /// The rule that the text breaks: it is no hash of a known form, names a pepper, or asks for more work than a sign-in may cost.
@@ -128,7 +150,8 @@ impl PasswordHash {
 
     /// The work of comparing the hash, if another system has made it.
     pub fn imported_work(&self) -> Option<Work> {
-        if self.is_native() { None } else { Imported::parse(&self.0).ok().map(|imported| imported.work()) }
+        let imported = (!self.is_native()).then(|| Imported::parse(self.unsealed()).ok()).flatten();
+        imported.map(|imported| imported.work())
     }
 
     /// Whether this system has made the hash: it names its pepper.
@@ -172,7 +195,8 @@ pub enum Verdict {
 
 /// One computation of Argon2.
 struct Computation<'a> {
-    pepper: Option<&'a [u8]>,
+    /// The pepper, and the account that the hash is for.
+    pepper: Option<(&'a [u8], AccountId)>,
     algorithm: Algorithm,
     version: Version,
     params: Params,
@@ -216,17 +240,17 @@ impl Hasher {
     /// Hashes a password with a 128-bit salt and the current pepper, whose id the string carries.
     pub fn hash(
         &self,
-        peppers: &Keyring,
+        peppers: Peppers<'_>,
         ambient: &Ambient,
         password: &Password,
     ) -> Result<PasswordHash, HashError> {
         let salt: [u8; 16] = ambient.bytes()?;
-        let keyid = KeyId::new(peppers.current_id().as_bytes()).map_err(|_| HashError::Broken)?;
+        let keyid = KeyId::new(peppers.ring.current_id().as_bytes()).map_err(|_| HashError::Broken)?;
         let (m, t, p) = (self.params.m_cost(), self.params.t_cost(), self.params.p_cost());
         let params = ParamsBuilder::new().m_cost(m).t_cost(t).p_cost(p).keyid(keyid).build();
         let params = params.map_err(|_| HashError::Broken)?;
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        let pepper = Some(peppers.current()?);
+        let pepper = Some((peppers.ring.current()?, peppers.of));
         let work = Computation { pepper, params: params.clone(), ..Computation::new(&salt) };
         self.compute(work, password.expose().as_bytes(), &mut output)?;
         let hash = phc::PasswordHash {
@@ -242,7 +266,7 @@ impl Hasher {
     /// Compares a password with a kept one, or with nothing, which costs as much and is always wrong (F1).
     pub fn verify(
         &self,
-        peppers: &Keyring,
+        peppers: Peppers<'_>,
         password: &Password,
         kept: Option<&PasswordHash>,
     ) -> Result<Verdict, HashError> {
@@ -250,7 +274,7 @@ impl Hasher {
             None => self.spend(peppers, password).map(|()| Verdict::Wrong),
             Some(kept) if kept.is_native() => self.verify_native(peppers, password, kept),
             Some(kept) => {
-                let imported = Imported::parse(&kept.0).map_err(|_| HashError::Broken)?;
+                let imported = Imported::parse(kept.checked(peppers)?).map_err(|_| HashError::Broken)?;
                 Ok(match imported.matches(self, password)? {
                     Match::Wrong => Verdict::Wrong,
                     Match::InPart => Verdict::RightInPart,
@@ -264,7 +288,7 @@ impl Hasher {
     /// of this system, and the dearest of each family of imported hashes that are left, for each form of the password.
     pub fn even_out(
         &self,
-        peppers: &Keyring,
+        peppers: Peppers<'_>,
         password: &Password,
         kept: Option<&PasswordHash>,
         left: &ImportedWork,
@@ -278,7 +302,7 @@ impl Hasher {
 
     fn verify_native(
         &self,
-        peppers: &Keyring,
+        peppers: Peppers<'_>,
         password: &Password,
         kept: &PasswordHash,
     ) -> Result<Verdict, HashError> {
@@ -289,7 +313,7 @@ impl Hasher {
         let version = Version::try_from(version).map_err(|_| HashError::Broken)?;
         let (salt, expected) = hash.salt.zip(hash.hash).ok_or(HashError::Broken)?;
         let keyid = std::str::from_utf8(params.keyid()).map_err(|_| HashError::Broken)?.to_owned();
-        let pepper = Some(peppers.get(&keyid)?);
+        let pepper = Some((peppers.ring.get(&keyid)?, peppers.of));
         let mut output = vec![0; expected.as_bytes().len()];
         let salt: &[u8] = &salt;
         let work = Computation { pepper, algorithm, version, params: params.clone(), salt };
@@ -300,7 +324,7 @@ impl Hasher {
         let work = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost());
         let current = (algorithm, version) == (Algorithm::Argon2id, Version::V0x13)
             && work(&params) == work(&self.params)
-            && keyid == peppers.current_id();
+            && keyid == peppers.ring.current_id();
         Ok(if current { Verdict::Right } else { Verdict::RightButOutdated })
     }
 
@@ -319,9 +343,9 @@ impl Hasher {
         self.computed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn spend(&self, peppers: &Keyring, password: &Password) -> Result<(), HashError> {
+    fn spend(&self, peppers: Peppers<'_>, password: &Password) -> Result<(), HashError> {
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        let pepper = Some(peppers.current()?);
+        let pepper = Some((peppers.ring.current()?, peppers.of));
         let work = Computation { pepper, params: self.params.clone(), ..Computation::new(&[0; 16]) };
         self.compute(work, password.expose().as_bytes(), &mut output)
     }
@@ -336,7 +360,8 @@ impl Hasher {
         );
         let blocks = params.block_count();
         let argon2 = match pepper {
-            Some(pepper) => {
+            Some((pepper, of)) => {
+                let params = bound(&params, of)?;
                 Argon2::new_with_secret(pepper, algorithm, version, params).map_err(|_| HashError::Broken)?
             }
             None => Argon2::new(algorithm, version, params),
@@ -352,6 +377,18 @@ impl Hasher {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         done.map_err(|_| HashError::Broken)
     }
+}
+
+/// The parameters with an account as Argon2's associated data, which the kept string does not repeat.
+fn bound(params: &Params, of: AccountId) -> Result<Params, HashError> {
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let data = AssociatedData::new(&of.to_bytes()).map_err(|_| HashError::Broken)?;
+    let mut bound = ParamsBuilder::new();
+    bound.m_cost(m).t_cost(t).p_cost(p).data(data);
+    if let Some(length) = params.output_len() {
+        bound.output_len(length);
+    }
+    bound.build().map_err(|_| HashError::Broken)
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ pub(super) enum Guard {
     TemporaryOf(TicketId),
     /// No link of the account has been opened, and no password has been set.
     SetUp,
-    /// The address of the account and its `mail` are as read.
+    /// The account's `mail` is as read, and so is its address: another one raises `revision`. The condition does not name the
+    /// address, so that the role of whoever marks addresses can name none.
     Address,
 }
 
@@ -97,7 +98,7 @@ impl Guard {
             }),
             Self::TemporaryOf(ticket) => equals("temporary.ticket", ticket),
             Self::SetUp => one_of("setup", [Setup::NotInvited, Setup::Invited]),
-            Self::Address => equals("mail", old.mail).and(equals("email", &old.email)),
+            Self::Address => equals("mail", old.mail).and(equals("revision", old.revision)),
         }
     }
 

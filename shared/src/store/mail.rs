@@ -71,8 +71,8 @@ impl Store {
     ///
     /// One transaction:
     ///
-    /// - The account's `mail` becomes `ok`. Condition: it and the address are as read; if staff have asked for it, everything that
-    ///   decides anything.
+    /// - The account's `mail` becomes `ok`. Condition: it and `revision` are as read, and so the address; if staff have asked for it,
+    ///   everything that decides anything.
     /// - The event is put. Condition: it does not exist.
     /// - If staff have asked for it, the account of the member of staff is checked, unless it is the same one. Condition: it is
     ///   open, and its role and its session epoch are as read. And the outbox item by which SES learns of it is put. Condition: it
@@ -99,8 +99,8 @@ impl Store {
     ///
     /// - The event is put. Condition: it does not exist.
     /// - The ticket's `mail` becomes the fate of the mail, if a ticket is given. Condition: it is as read.
-    /// - The account's `mail` becomes `bounced` or `complained`, if an account is given. Condition: it and the address are as
-    ///   read.
+    /// - The account's `mail` becomes `bounced` or `complained`, if an account is given. Condition: it and `revision` are as read,
+    ///   and so the address.
     ///
     /// A refusal means that the ticket or the account has changed since it was read; nothing is written. One round trip.
     pub async fn record_undelivered(&self, news: &Undelivered<'_>) -> Result<Outcome, StoreError> {

@@ -6,10 +6,9 @@ use rekey::domain::account::{Account, Assignment, NewAccount, Role, Setup, check
 use rekey::domain::identifier::{Email, Identifier, NewUsername};
 use rekey::domain::practice::check_locale;
 use rekey::domain::practice::{Portal, Practice};
-use rekey::domain::question::NewQuestion;
-use rekey::domain::question::Question;
+use rekey::domain::question::{ChosenQuestion, NewQuestion};
 use rekey::domain::text::{check_name, is_line};
-use rekey::secrets::password::{PasswordHash, Work};
+use rekey::secrets::password::{PasswordHash, Peppers, Work};
 use serde::de::Error as _;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Deserializer};
@@ -148,10 +147,8 @@ impl Line {
         check_name(&line.display_name).map_err(|rule| format!("display_name: {rule}"))?;
         let password = line.password_hash.map(|Hash(hash)| hash).transpose();
         let password = password.map_err(|rule| format!("password_hash: {rule}"))?;
-        let question = match line.security_question {
-            Some(asked) => Some(hash_answer(deps, asked).await?),
-            None => None,
-        };
+        let chosen = line.security_question.map(NewQuestion::check).transpose();
+        let chosen = chosen.map_err(|error| error.within("security_question").to_string())?;
         let caseload = caseload(deps, practice, line.portal, line.caseload).await?;
         let setup = match (&password, line.invited) {
             (Some(_), _) => Setup::SignedUp,
@@ -166,6 +163,17 @@ impl Line {
             email: line.email,
         };
         let account = Account::new(&deps.ambient, new).map_err(|error| error.to_string())?;
+        let (mut sealed, mut question) = (None, None);
+        if password.is_some() || chosen.is_some() {
+            let ring = deps.peppers.get().await.map_err(|error| error.to_string())?;
+            let peppers = Peppers::of(ring, account.id);
+            let seal = |hash: PasswordHash| hash.sealed(peppers).map_err(|error| error.to_string());
+            sealed = password.map(seal).transpose()?;
+            let hash = |chosen: ChosenQuestion| {
+                chosen.hash(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
+            };
+            question = chosen.map(hash).transpose()?;
+        }
         Ok(Account {
             record_email: line.record_email,
             locale: line.locale,
@@ -174,7 +182,7 @@ impl Line {
             refused: line.refused,
             role: line.role,
             setup,
-            password,
+            password: sealed,
             question,
             caseload,
             ..account
@@ -208,10 +216,4 @@ async fn caseload(
         }
     }
     Ok(caseload)
-}
-
-async fn hash_answer(deps: &Deps, asked: NewQuestion) -> Result<Question, String> {
-    let chosen = asked.check().map_err(|error| error.within("security_question").to_string())?;
-    let peppers = deps.peppers.get().await.map_err(|error| error.to_string())?;
-    chosen.hash(&deps.hasher, peppers, &deps.ambient).map_err(|error| error.to_string())
 }

@@ -1,5 +1,7 @@
 use super::*;
 
+const JANE: AccountId = AccountId::from_bytes([1; 16]);
+
 fn peppers(current: &str) -> Keyring {
     let key = "p".repeat(43);
     Keyring::parse(&format!(r#"{{"current":"{current}","k1":"{key}1","k2":"{key}2"}}"#)).expect("a ring")
@@ -7,6 +9,44 @@ fn peppers(current: &str) -> Keyring {
 
 fn password(text: &str) -> Password {
     Password::parse(text).expect("a password")
+}
+
+/// A hash of another system as jane's account keeps it.
+fn sealed(hash: &str) -> PasswordHash {
+    let imported = PasswordHash::import(hash).expect("importable");
+    imported.sealed(Peppers::of(&peppers("k1"), JANE)).expect("a seal")
+}
+
+/// Whoever may write accounts, and has no pepper, has hashes of their own making and those of other accounts.
+#[test]
+fn a_hash_that_somebody_has_planted_opens_nothing() {
+    let (hasher, ring) = (Hasher::default(), peppers("k1"));
+    let (jane, eve) = (Peppers::of(&ring, JANE), Peppers::of(&ring, AccountId::from_bytes([2; 16])));
+    let typed = password("walk the green river");
+    let made = bcrypt::hash_with_salt("walk the green river", 4, [7; 16]).expect("bcrypt").to_string();
+    let own = PasswordHash::import(&made).expect("importable");
+    let is_broken = |planted: &PasswordHash| {
+        matches!(hasher.verify(jane, &typed, Some(planted)), Err(HashError::Broken | HashError::Key(_)))
+    };
+    assert!(is_broken(&own), "one that nobody has sealed");
+    let of_eve = own.sealed(eve).expect("a seal");
+    assert_eq!(hasher.verify(eve, &typed, Some(&of_eve)).expect("a verdict"), Verdict::RightButOutdated);
+    assert!(is_broken(&of_eve), "one that was imported for another account");
+    let of_jane = own.sealed(jane).expect("a seal").0;
+    for broken in [
+        of_jane.replace("$04$", "$05$"),
+        of_jane.replace("$k1$", "$k2$"),
+        of_jane.replace("$k1$", "$k3$"),
+        of_jane.replacen("$sealed$k1$", "$sealed$k1$A", 1),
+        "$sealed$".to_owned(),
+        "$sealed$k1$".to_owned(),
+        format!("$sealed$k1$${made}"),
+    ] {
+        assert!(is_broken(&PasswordHash(broken.clone())), "{broken}");
+    }
+    let native = hasher.hash(eve, &Ambient::system(), &typed).expect("a hash");
+    assert_eq!(hasher.verify(eve, &typed, Some(&native)).expect("a verdict"), Verdict::Right);
+    assert_eq!(hasher.verify(jane, &typed, Some(&native)).expect("a verdict"), Verdict::Wrong, "eve's own");
 }
 
 #[test]
@@ -23,9 +63,10 @@ fn nothing_is_trimmed_folded_or_cut() {
         (&long, &("x".repeat(255) + "2"), Verdict::Wrong),
         ("a\0b walk the green", "a\0c walk the green", Verdict::Wrong),
     ] {
-        let hash = hasher.hash(&peppers, &Ambient::system(), &password(kept)).expect("a hash");
+        let hash =
+            hasher.hash(Peppers::of(&peppers, JANE), &Ambient::system(), &password(kept)).expect("a hash");
         assert_eq!(
-            hasher.verify(&peppers, &password(typed), Some(&hash)).expect("a verdict"),
+            hasher.verify(Peppers::of(&peppers, JANE), &password(typed), Some(&hash)).expect("a verdict"),
             verdict,
             "{typed}"
         );
@@ -43,13 +84,15 @@ fn one_to_256_code_points_are_taken() {
 #[test]
 fn the_kept_string_is_argon2id_with_the_stated_parameters_and_its_pepper_named() {
     let hasher = Hasher::default();
-    let hash =
-        hasher.hash(&peppers("k1"), &Ambient::system(), &password("walk the green river")).expect("a hash");
+    let hash = hasher
+        .hash(Peppers::of(&peppers("k1"), JANE), &Ambient::system(), &password("walk the green river"))
+        .expect("a hash");
     let parsed = phc::PasswordHash::new(&hash.0).expect("a PHC string");
     assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1,keyid="), "{}", hash.0);
     assert_eq!(parsed.salt.expect("a salt").len(), 16);
-    let other =
-        hasher.hash(&peppers("k1"), &Ambient::system(), &password("walk the green river")).expect("a hash");
+    let other = hasher
+        .hash(Peppers::of(&peppers("k1"), JANE), &Ambient::system(), &password("walk the green river"))
+        .expect("a hash");
     assert_ne!(hash, other, "each has its own salt");
 }
 
@@ -57,17 +100,23 @@ fn the_kept_string_is_argon2id_with_the_stated_parameters_and_its_pepper_named()
 fn a_new_pepper_or_parameters_ask_for_a_rehash_and_a_lost_pepper_is_an_error() {
     let hasher = Hasher::default();
     let typed = password("walk the green river");
-    let hash = hasher.hash(&peppers("k1"), &Ambient::system(), &typed).expect("a hash");
-    assert_eq!(hasher.verify(&peppers("k1"), &typed, Some(&hash)).expect("a verdict"), Verdict::Right);
+    let hash = hasher.hash(Peppers::of(&peppers("k1"), JANE), &Ambient::system(), &typed).expect("a hash");
     assert_eq!(
-        hasher.verify(&peppers("k2"), &typed, Some(&hash)).expect("a verdict"),
+        hasher.verify(Peppers::of(&peppers("k1"), JANE), &typed, Some(&hash)).expect("a verdict"),
+        Verdict::Right
+    );
+    assert_eq!(
+        hasher.verify(Peppers::of(&peppers("k2"), JANE), &typed, Some(&hash)).expect("a verdict"),
         Verdict::RightButOutdated
     );
     let other = Keyring::parse(&format!(r#"{{"current":"k9","k9":"{}"}}"#, "p".repeat(43))).expect("a ring");
-    assert!(matches!(hasher.verify(&other, &typed, Some(&hash)), Err(HashError::Key(_))));
+    assert!(matches!(hasher.verify(Peppers::of(&other, JANE), &typed, Some(&hash)), Err(HashError::Key(_))));
     let impostor =
         Keyring::parse(&format!(r#"{{"current":"k1","k1":"{}"}}"#, "q".repeat(43))).expect("a ring");
-    assert_eq!(hasher.verify(&impostor, &typed, Some(&hash)).expect("a verdict"), Verdict::Wrong);
+    assert_eq!(
+        hasher.verify(Peppers::of(&impostor, JANE), &typed, Some(&hash)).expect("a verdict"),
+        Verdict::Wrong
+    );
 }
 
 #[test]
@@ -83,13 +132,16 @@ fn imported_hashes_are_verified_and_ask_for_a_rehash() {
     old.hash_password_into(b"walk the green river", &salt, &mut output).expect("argon2i");
     let argon2i = format!("{argon2i}{}", Output::new(&output).expect("an output"));
     for text in [bcrypt, argon2i] {
-        let hash = PasswordHash::import(&text).expect("importable");
+        let hash = sealed(&text);
         assert_eq!(
-            hasher.verify(&peppers("k1"), &typed, Some(&hash)).expect("a verdict"),
+            hasher.verify(Peppers::of(&peppers("k1"), JANE), &typed, Some(&hash)).expect("a verdict"),
             Verdict::RightButOutdated
         );
         let wrong = password("walk the green rivet");
-        assert_eq!(hasher.verify(&peppers("k1"), &wrong, Some(&hash)).expect("a verdict"), Verdict::Wrong);
+        assert_eq!(
+            hasher.verify(Peppers::of(&peppers("k1"), JANE), &wrong, Some(&hash)).expect("a verdict"),
+            Verdict::Wrong
+        );
     }
 }
 
@@ -98,8 +150,8 @@ fn bcrypt_takes_any_tail_behind_72_bytes_and_keeps_none_of_it() {
     let hasher = Hasher::default();
     let verdict = |made_of: &str, typed: &str| {
         let hash = bcrypt::hash_with_salt(made_of, 4, [7; 16]).expect("bcrypt").to_string();
-        let hash = PasswordHash::import(&hash).expect("importable");
-        hasher.verify(&peppers("k1"), &password(typed), Some(&hash)).expect("a verdict")
+        let hash = sealed(&hash);
+        hasher.verify(Peppers::of(&peppers("k1"), JANE), &password(typed), Some(&hash)).expect("a verdict")
     };
     let ascii = "walk the green river and then the blue one ".repeat(2);
     let accents = "\u{fc}".repeat(36);
@@ -146,9 +198,12 @@ fn what_a_hash_costs_is_bounded_by_its_work_and_not_by_one_parameter() {
         let output = Output::new(&output).expect("an output");
         let text =
             format!("{prefix}$argon2id$v=19$m={memory},t={passes},p={lanes}$c29tZXNhbHQxMjM0NTY3${output}");
-        let hash = PasswordHash::import(&text).expect(&text);
-        let verdict =
-            |typed: &str| hasher.verify(&peppers("k1"), &password(typed), Some(&hash)).expect("a verdict");
+        let hash = sealed(&text);
+        let verdict = |typed: &str| {
+            hasher
+                .verify(Peppers::of(&peppers("k1"), JANE), &password(typed), Some(&hash))
+                .expect("a verdict")
+        };
         assert_eq!(verdict("walk the green river"), Verdict::RightButOutdated, "{text}");
         assert_eq!(verdict("walk the green rivet"), Verdict::Wrong, "{text}");
     }
@@ -179,9 +234,12 @@ fn a_hash_that_cannot_be_afforded_or_understood_is_not_imported() {
 fn nothing_is_as_wrong_as_something_and_memory_is_reused() {
     let hasher = Hasher::default();
     let typed = password("walk the green river");
-    assert_eq!(hasher.verify(&peppers("k1"), &typed, None).expect("a verdict"), Verdict::Wrong);
+    assert_eq!(
+        hasher.verify(Peppers::of(&peppers("k1"), JANE), &typed, None).expect("a verdict"),
+        Verdict::Wrong
+    );
     let address = |hasher: &Hasher| hasher.memory.lock().expect("a lock")[0].as_ptr();
     let before = address(&hasher);
-    hasher.hash(&peppers("k1"), &Ambient::system(), &typed).expect("a hash");
+    hasher.hash(Peppers::of(&peppers("k1"), JANE), &Ambient::system(), &typed).expect("a hash");
     assert_eq!(address(&hasher), before);
 }

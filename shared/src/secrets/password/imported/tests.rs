@@ -4,7 +4,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::secrets::keyring::Keyring;
-use crate::secrets::password::{Hasher, ImportedWork, Password, PasswordHash, Verdict};
+use crate::secrets::password::{Hasher, ImportedWork, Password, PasswordHash, Peppers, Verdict};
 
 fn vectors() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     include_str!("vectors.tsv").lines().map(|line| {
@@ -17,9 +17,10 @@ fn vectors() -> impl Iterator<Item = (&'static str, String, &'static str)> {
 fn verdict(hash: &str, typed: &str) -> Verdict {
     let key = "p".repeat(43);
     let peppers = Keyring::parse(&format!(r#"{{"current":"k1","k1":"{key}"}}"#)).expect("a ring");
-    let hash = PasswordHash::import(hash).expect(hash);
+    let peppers = Peppers::of_nobody(&peppers);
+    let hash = PasswordHash::import(hash).expect(hash).sealed(peppers).expect("a seal");
     let typed = Password::parse(typed).expect("a password");
-    Hasher::default().verify(&peppers, &typed, Some(&hash)).expect("a verdict")
+    Hasher::default().verify(peppers, &typed, Some(&hash)).expect("a verdict")
 }
 
 #[test]
@@ -136,6 +137,7 @@ fn what_cannot_be_taken_says_what_can() {
 fn a_failed_sign_in_computes_the_same_for_every_account_and_for_none() {
     let key = "p".repeat(43);
     let peppers = Keyring::parse(&format!(r#"{{"current":"k1","k1":"{key}"}}"#)).expect("a ring");
+    let peppers = Peppers::of_nobody(&peppers);
     let key32 = "A".repeat(43);
     let hashes: Vec<PasswordHash> = [
         format!("$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ${key32}"),
@@ -154,19 +156,19 @@ fn a_failed_sign_in_computes_the_same_for_every_account_and_for_none() {
         "U$S$533783772bRXEx1aCsvY.dqgaaSu76XmVlKrW9Qu8IQlvxHlmzLf".to_owned(),
     ]
     .iter()
-    .map(|hash| PasswordHash::import(hash).expect(hash))
+    .map(|hash| PasswordHash::import(hash).expect(hash).sealed(peppers).expect(hash))
     .collect();
     let mut left = ImportedWork::default();
     hashes.iter().filter_map(PasswordHash::imported_work).for_each(|work| left.include(work));
     let computed = |typed: &str, kept: Option<&PasswordHash>| {
         let (computer, typed) = (Hasher::default(), Password::parse(typed).expect("a password"));
-        assert_eq!(computer.verify(&peppers, &typed, kept).expect("a verdict"), Verdict::Wrong);
-        computer.even_out(&peppers, &typed, kept, &left).expect("work");
+        assert_eq!(computer.verify(peppers, &typed, kept).expect("a verdict"), Verdict::Wrong);
+        computer.even_out(peppers, &typed, kept, &left).expect("work");
         computer.computed()
     };
     let native = Hasher::default()
         .hash(
-            &peppers,
+            peppers,
             &crate::platform::clock::Ambient::system(),
             &Password::parse("native").expect("a password"),
         )
