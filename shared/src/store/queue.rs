@@ -84,7 +84,7 @@ impl Place {
         self.queue
     }
 
-    /// Reads what [`Place::to_string`] has written.
+    /// Reads what its text form was.
     pub fn parse(text: &str) -> Option<Self> {
         let [queue, shard, pk, due_at] = text.splitn(4, '/').collect::<Vec<_>>()[..] else { return None };
         let queue = Queue::ALL.into_iter().find(|each| each.name() == queue)?;
