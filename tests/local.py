@@ -3,6 +3,7 @@
 
     tests/local.py documents       every command of every document
     tests/local.py client          the program of the first generated client (after tests/contract/check)
+    tests/local.py smoke           the walk through a deployment, first and again
     tests/local.py browser         sign-in by cookie in an installed browser
     tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
 """
@@ -176,6 +177,19 @@ def run_client() -> None:
         subprocess.run(["node", "built/clients/openapi-fetch.js"], cwd=ROOT / "target/contract", check=True)
 
 
+def run_smoke() -> None:
+    """The walk, on a new deployment and on one that knows it, with mails that are read and without; and where nobody answers."""
+    smoke = [str(ROOT / "infra/smoke")]
+    with stack():
+        for arguments in (["--mailbox", "http://localhost:8025"], []):
+            walked = subprocess.run([*smoke, *arguments], cwd=ROOT, capture_output=True, text=True)
+            if walked.returncode != 0:
+                raise Failed(f"the walk ends with {walked.returncode}:\n{walked.stderr[-3000:]}")
+            print(walked.stderr.count("\n"), "steps")
+        if subprocess.run([*smoke, "--api", "http://localhost:1"], cwd=ROOT, capture_output=True).returncode == 0:
+            raise Failed("the walk ends well where nobody answers")
+
+
 def run_browser(browser: str) -> None:
     """A page at another port of this machine signs in by cookie."""
     with stack("--portal", "http://localhost:3000"):
@@ -243,7 +257,7 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["documents", "client", "schemathesis", "browser"])
+    parser.add_argument("part", choices=["documents", "client", "smoke", "schemathesis", "browser"])
     parser.add_argument("--browser", default="chromium", help="the program of an installed browser, of browser")
     parser.add_argument("--caller", choices=CALLERS, action="append", help="who calls, of schemathesis")
     parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
@@ -258,6 +272,8 @@ def main() -> int:
                 run_documents()
             case "client":
                 run_client()
+            case "smoke":
+                run_smoke()
             case "browser":
                 run_browser(asked.browser)
             case "schemathesis":

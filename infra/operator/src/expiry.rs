@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<String, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the terminal's own time, which the function checks")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 

@@ -43,6 +43,36 @@ pub(crate) enum Failure {
 }
 
 impl Target {
+    /// The address of the API.
+    pub(crate) async fn api(&self) -> Result<String, Failure> {
+        let (stack, profile, region) = match self {
+            Self::Laptop { url } => return Ok(url.clone()),
+            Self::Aws { stack, profile, region } => (stack, profile, region),
+        };
+        let mut command = Command::new("aws");
+        let query = "Stacks[0].Outputs[?OutputKey=='ApiUrl'].OutputValue";
+        command.args([
+            "cloudformation",
+            "describe-stacks",
+            "--stack-name",
+            stack,
+            "--query",
+            query,
+            "--output",
+            "text",
+        ]);
+        for (option, value) in [("--profile", profile), ("--region", region)] {
+            command.args(value.iter().flat_map(|value| [option, value]));
+        }
+        let output = command.output().await;
+        let output =
+            output.map_err(|error| Failure::Unreachable(format!("the AWS CLI could not be run: {error}")))?;
+        if !output.status.success() {
+            return Err(Failure::Unreachable(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// Invokes a function and waits for its answer, however long it takes.
     pub(crate) async fn invoke(&self, function: &str, payload: &Value) -> Result<Value, Failure> {
         let answer = match self {

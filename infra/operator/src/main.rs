@@ -11,6 +11,7 @@ mod expiry;
 mod file;
 mod import;
 mod invoke;
+mod smoke;
 mod undelivered;
 
 use invoke::{Failure, Target};
@@ -90,6 +91,8 @@ enum Command {
     ListUndelivered(undelivered::Mails),
     /// Put mails back that have not been sent, so that they are tried within a minute
     Redrive(undelivered::Mails),
+    /// Walk through a deployment with a practice of its own, and fail at the first refusal
+    Smoke(smoke::Smoke),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -128,6 +131,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(import) => return import.run(&target).await,
         Command::ListUndelivered(mails) => return mails.list(&target).await.map(|answer| print(&answer)),
         Command::Redrive(mails) => return mails.redrive(&target).await.map(|answer| print(&answer)),
+        Command::Smoke(smoke) => return smoke.run(&target).await.map(|answer| print(&answer)),
         Command::CreatePractice { file } => {
             ("operator", json!({"action": "create_practice", "practice": file::json(&file)?}))
         }

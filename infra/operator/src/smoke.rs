@@ -1,0 +1,387 @@
+//! The walk: everything that a deployment does, once, against the deployment itself. It is the first thing after a deployment, because
+//! AWS alone can say whether IAM allows what the roles mean.
+//!
+//! It has a practice of its own, `smoke`, whose people have addresses of SES's mailbox simulator. So it mails nobody, works in SES's
+//! sandbox, and leaves the bounce rate alone. Nobody can read what the simulator takes, so links come from direct invocations. On a
+//! laptop, where the mailbox can be read, it walks by mailed links and codes too.
+
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::invoke::{Failure, Target};
+use crate::{expiry, say};
+
+/// The practice of the walk.
+const PRACTICE: &str = "smoke";
+/// The number of clients among whom the walks take turns: each may ask for few recoveries a day.
+const WALKERS: i64 = 997;
+/// How often, and how many times, what follows from a mail is looked for.
+const INTERVAL: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 45;
+
+/// Walk through a deployment with a practice of its own, and fail at the first refusal
+#[derive(Debug, Args)]
+pub(crate) struct Smoke {
+    /// The address of the API. Without it: the stack's output, or `cargo dev`
+    #[arg(long, value_name = "URL")]
+    api: Option<String>,
+    /// The address of a mailbox of `cargo dev`, whose mails are read and followed
+    #[arg(long, value_name = "URL")]
+    mailbox: Option<String>,
+}
+
+/// One walk.
+struct Walk<'a> {
+    target: &'a Target,
+    http: reqwest::Client,
+    api: String,
+    mailbox: Option<String>,
+    /// The walk's client, and what makes its addresses and passwords its own.
+    client: String,
+    mark: String,
+}
+
+/// A call to the API.
+struct Ask<'a> {
+    method: Method,
+    path: &'a str,
+    session: Option<&'a str>,
+    body: Option<Value>,
+}
+
+fn ask<'a>(method: Method, path: &'a str, session: impl Into<Option<&'a str>>) -> Ask<'a> {
+    Ask { method, path, session: session.into(), body: None }
+}
+
+impl Ask<'_> {
+    fn with(self, body: Value) -> Self {
+        Self { body: Some(body), ..self }
+    }
+}
+
+impl Smoke {
+    /// Walks.
+    ///
+    /// # Errors
+    /// The first call that was refused, with its answer.
+    pub(crate) async fn run(self, target: &Target) -> Result<Value, Failure> {
+        let api = match self.api {
+            Some(api) => api,
+            None => target.api().await?,
+        };
+        let now = expiry::now().as_second();
+        let walk = Walk {
+            target,
+            http: reqwest::Client::new(),
+            api: api.trim_end_matches('/').to_owned(),
+            mailbox: self.mailbox,
+            client: format!("walker{}", now % WALKERS),
+            mark: now.to_string(),
+        };
+        walk.practice().await?;
+        let password = walk.recover("client", &walk.client).await?;
+        walk.empty_mailbox().await?;
+        let request = walk.front_door().await?;
+        if walk.mailbox.is_some() {
+            walk.mails(&request).await?;
+        }
+        let password =
+            if walk.mailbox.is_some() { walk.recover("client", &walk.client).await? } else { password };
+        walk.holder(&password).await?;
+        walk.staff().await?;
+        let parked = json!({"action": "list_undelivered", "practice": PRACTICE, "queue": "parked"});
+        let parked = walk.operate("operator", parked).await?;
+        if parked["items"].as_array().is_some_and(|items| !items.is_empty()) {
+            return Err(Failure::Refused(format!("mail was given up: {parked}")));
+        }
+        Ok(json!({"walked": walk.api, "client": walk.client}))
+    }
+}
+
+impl Walk<'_> {
+    /// An address that takes every mail, and each walk's own kind of it.
+    fn address(kind: &str, label: &str) -> String {
+        format!("{kind}+{label}@simulator.amazonses.com")
+    }
+
+    fn new_password(&self, turn: &str) -> String {
+        format!("a stone bridge {turn} {}", self.mark)
+    }
+
+    async fn operate(&self, function: &str, payload: Value) -> Result<Value, Failure> {
+        say(&format!("{function}: {}", payload["action"].as_str().unwrap_or("link")));
+        self.target.invoke(function, &payload).await
+    }
+
+    /// Makes a call, which must be answered with this status.
+    async fn call(&self, expected: u16, ask: Ask<'_>) -> Result<Value, Failure> {
+        let Ask { method, path, session, body } = ask;
+        let what = format!("{method} {path}");
+        let mut request = self.http.request(method, format!("{}{path}", self.api));
+        if let Some(session) = session {
+            request = request.bearer_auth(session);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let unreachable = |error: reqwest::Error| Failure::Unreachable(format!("{what}: {error}"));
+        let reply = request.send().await.map_err(unreachable)?;
+        let (status, text) = (reply.status(), reply.text().await.map_err(unreachable)?);
+        say(&format!("{what}: {}", status.as_u16()));
+        if status.as_u16() != expected {
+            return Err(Failure::Refused(format!("{what} answered {status}, not {expected}: {text}")));
+        }
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// The practice with its people, made where they are not there yet.
+    async fn practice(&self) -> Result<(), Failure> {
+        let portal = |name: &str| {
+            let url = format!("https://{name}.smoke.example");
+            json!({"url": url, "recovery_url": format!("{url}/reset")})
+        };
+        let practice = json!({"slug": PRACTICE, "name": "Smoke", "support": {"email": Self::address("success", "support")},
+            "time_zone": "UTC", "locale": "en", "portals": {"client": portal("portal"), "staff": portal("staff")},
+            "policy": {"recovery_methods": ["link", "code"], "security_question": "optional"},
+            "domains": ["smoke.example", "simulator.amazonses.com"]});
+        self.operate("operator", json!({"action": "create_practice", "practice": practice})).await?;
+        let administrator = json!({"action": "create_administrator", "practice": PRACTICE, "username": "admin",
+            "email": Self::address("success", "admin"), "display_name": "Admin"});
+        self.operate("operator", administrator).await?;
+        let client = json!({"username": self.client, "email": Self::address("success", &self.client), "display_name": "Walker"});
+        let import = json!({"action": "import_accounts", "practice": PRACTICE, "lines": client.to_string()});
+        let imported = self.operate("operator", import).await?;
+        match imported["failed"].as_u64() {
+            Some(0) => Ok(()),
+            _ => Err(Failure::Refused(format!("the import failed: {imported}"))),
+        }
+    }
+
+    /// Recovers an account by a link of a direct invocation. Returns its new password.
+    async fn recover(&self, portal: &str, username: &str) -> Result<String, Failure> {
+        let until = expiry::parse("1h").map_err(Failure::Argument)?;
+        let link = json!({"practice": PRACTICE, "portal": portal, "username": username, "expires_at": until, "deliver": "copy"});
+        let link = self.operate("admin-link", link).await?;
+        let token = after(link["url"].as_str().unwrap_or_default(), "#token=")?;
+        self.reset(&token, self.new_password("first")).await
+    }
+
+    async fn reset(&self, token: &str, password: String) -> Result<String, Failure> {
+        let shown = self
+            .call(200, ask(Method::POST, "/v1/password/reset/preview", None).with(json!({"token": token})))
+            .await?;
+        let mut body = json!({"token": token, "new_password": password});
+        if !shown["question"].is_null() {
+            body["answer"] = "Biscuit".into();
+        }
+        self.call(204, ask(Method::POST, "/v1/password/reset", None).with(body)).await?;
+        Ok(password)
+    }
+
+    /// What anybody may ask. Returns the id of a request for a code.
+    async fn front_door(&self) -> Result<String, Failure> {
+        self.call(200, ask(Method::GET, "/v1/practices/smoke", None)).await?;
+        let forgot = json!({"practice": PRACTICE, "identifier": self.client});
+        self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        let forgot = json!({"practice": PRACTICE, "identifier": self.client, "method": "code"});
+        let asked = self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        let guess = json!({"request_id": asked["request_id"], "code": "00000000"});
+        self.call(400, ask(Method::POST, "/v1/password/verify-code", None).with(guess)).await?;
+        let wrong = json!({"practice": PRACTICE, "identifier": self.client, "password": "wrong"});
+        self.call(401, ask(Method::POST, "/v1/sessions", None).with(wrong)).await?;
+        for (path, method) in [
+            ("/v1/password/forgot", "POST"),
+            ("/v1/password/verify-code", "POST"),
+            ("/v1/password/reset", "POST"),
+            ("/v1/sessions", "POST"),
+            ("/v1/password/change", "POST"),
+            ("/v1/activity", "GET"),
+            ("/v1/admin/accounts", "GET"),
+            ("/v1/admin/practice", "GET"),
+            ("/v1/admin/accounts/01KAMJ5PYG0123456789ABCDEF/links", "POST"),
+        ] {
+            self.preflight(path, method).await?;
+        }
+        text_of(&asked, "request_id")
+    }
+
+    /// A browser's question whether a page of the portal may make a call.
+    async fn preflight(&self, path: &str, method: &str) -> Result<(), Failure> {
+        let call = self.http.request(Method::OPTIONS, format!("{}{path}", self.api));
+        let call = call
+            .header("origin", "https://portal.smoke.example")
+            .header("access-control-request-method", method);
+        let reply =
+            call.send().await.map_err(|error| Failure::Unreachable(format!("OPTIONS {path}: {error}")))?;
+        say(&format!("OPTIONS {path}: {}", reply.status().as_u16()));
+        let is_allowed = reply.headers().contains_key("access-control-allow-origin");
+        if reply.status() == StatusCode::NO_CONTENT && is_allowed {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!(
+            "OPTIONS {path} answered {}, and not that the portal may call",
+            reply.status()
+        )))
+    }
+
+    async fn sign_in(&self, portal: &str, username: &str, password: &str) -> Result<String, Failure> {
+        let body =
+            json!({"practice": PRACTICE, "portal": portal, "identifier": username, "password": password});
+        let signed_in = self.call(201, ask(Method::POST, "/v1/sessions", None).with(body)).await?;
+        text_of(&signed_in, "token")
+    }
+
+    /// What the holder of an account does.
+    async fn holder(&self, password: &str) -> Result<(), Failure> {
+        let session = self.sign_in("client", &self.client, password).await?;
+        let other = self.sign_in("client", &self.client, password).await?;
+        let session = session.as_str();
+        for path in ["/v1/account", "/v1/sessions", "/v1/activity"] {
+            self.call(200, ask(Method::GET, path, session)).await?;
+        }
+        let question = json!({"current_password": password, "question": "The name of your first pet?", "answer": "Biscuit"});
+        self.call(204, ask(Method::PUT, "/v1/security-question", session).with(question)).await?;
+        let new = self.new_password("second");
+        let change = json!({"current_password": password, "new_password": new});
+        self.call(204, ask(Method::POST, "/v1/password/change", session).with(change)).await?;
+        self.call(401, ask(Method::GET, "/v1/account", other.as_str())).await?;
+        self.call(204, ask(Method::DELETE, "/v1/sessions", session)).await?;
+        self.call(204, ask(Method::DELETE, "/v1/sessions/current", session)).await?;
+        Ok(())
+    }
+
+    /// What staff do.
+    async fn staff(&self) -> Result<(), Failure> {
+        let password = self.recover("staff", "admin").await?;
+        let session = self.sign_in("staff", "admin", &password).await?;
+        let session = session.as_str();
+        self.call(200, ask(Method::GET, "/v1/admin/practice", session)).await?;
+        let renamed = json!({"name": format!("Smoke {}", self.mark)});
+        self.call(200, ask(Method::PATCH, "/v1/admin/practice", session).with(renamed)).await?;
+        // One whose mail comes back, which only the report of SES can tell.
+        let bounced = json!({"username": format!("bounced{}", self.mark), "display_name": "Bounced",
+            "email": Self::address("bounce", &self.mark)});
+        let account = self.call(201, ask(Method::POST, "/v1/admin/accounts", session).with(bounced)).await?;
+        let path = format!("/v1/admin/accounts/{}", text_of(&account, "id")?);
+        let path = path.as_str();
+        self.until("the invitation bounces", path, session, |account| account["mail"] == "bounced").await?;
+        self.call(200, ask(Method::GET, &format!("/v1/admin/accounts?q=bounced{}", self.mark), session))
+            .await?;
+        let until = expiry::parse("1h").map_err(Failure::Argument)?;
+        let link = json!({"expires_at": until, "deliver": "copy"});
+        self.call(201, ask(Method::POST, &format!("{path}/links"), session).with(link)).await?;
+        let issued = self
+            .call(202, ask(Method::POST, &format!("{path}/temporary-password"), session).with(json!({})))
+            .await?;
+        self.call(200, ask(Method::GET, &format!("{path}/tickets"), session)).await?;
+        let ticket = text_of(&issued, "ticket_id")?;
+        self.call(204, ask(Method::DELETE, &format!("{path}/tickets/{ticket}"), session)).await?;
+        self.call(200, ask(Method::POST, &format!("{path}/mail"), session).with(json!({"status": "ok"})))
+            .await?;
+        self.call(204, ask(Method::DELETE, &format!("{path}/sessions"), session)).await?;
+        self.call(200, ask(Method::GET, &format!("{path}/activity"), session)).await?;
+        for query in ["", "?actor=operator", "?type=user_created"] {
+            self.call(200, ask(Method::GET, &format!("/v1/admin/changes{query}"), session)).await?;
+        }
+        self.close(path, session).await?;
+        self.call(204, ask(Method::DELETE, "/v1/sessions/current", session)).await?;
+        Ok(())
+    }
+
+    /// Closes an account, as it is now.
+    async fn close(&self, path: &str, session: &str) -> Result<(), Failure> {
+        let (url, unreachable) = (format!("{}{path}", self.api), |error: reqwest::Error| {
+            Failure::Unreachable(format!("{path}: {error}"))
+        });
+        let read = self.http.get(&url).bearer_auth(session).send().await.map_err(unreachable)?;
+        let version = read.headers().get("etag").cloned();
+        let version = version.ok_or_else(|| Failure::Refused(format!("GET {path} has no ETag")))?;
+        let change = self.http.patch(&url).bearer_auth(session).header("if-match", version);
+        let reply = change.json(&json!({"active": false})).send().await.map_err(unreachable)?;
+        say(&format!("PATCH {path}: {}", reply.status().as_u16()));
+        if reply.status() == StatusCode::OK {
+            return Ok(());
+        }
+        Err(Failure::Refused(format!("PATCH {path} answered {}, not 200", reply.status())))
+    }
+
+    /// Reads an account again and again, until something has come true of it.
+    async fn until(
+        &self,
+        what: &str,
+        path: &str,
+        session: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Result<(), Failure> {
+        for _ in 0..LOOKS {
+            if holds(&self.call(200, ask(Method::GET, path, session)).await?) {
+                return Ok(());
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+        Err(Failure::Refused(format!("{what}: not within {:?}", INTERVAL * LOOKS)))
+    }
+
+    /// What is mailed to the client, followed as its owner would: a code, a link, and "this wasn't me".
+    async fn mails(&self, request: &str) -> Result<(), Failure> {
+        let mail = self.mail_with("code").await?;
+        let is_code = |line: &&str| {
+            let digits = line.chars().filter(char::is_ascii_digit).count();
+            digits >= 6 && line.chars().all(|c| c.is_ascii_digit() || c == ' ')
+        };
+        let code = mail.lines().map(str::trim).find(is_code).unwrap_or_default();
+        let body = json!({"request_id": request, "code": code});
+        let entered = self.call(200, ask(Method::POST, "/v1/password/verify-code", None).with(body)).await?;
+        self.reset(&text_of(&entered, "token")?, self.new_password("third")).await?;
+        let not_me = after(&self.mail_with("#repudiate=").await?, "#repudiate=")?;
+        let body = json!({"token": not_me});
+        self.call(204, ask(Method::POST, "/v1/password/repudiate", None).with(body)).await?;
+        self.empty_mailbox().await?;
+        let forgot = json!({"practice": PRACTICE, "identifier": self.client});
+        self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        let link = after(&self.mail_with("#token=").await?, "#token=")?;
+        self.reset(&link, self.new_password("fourth")).await?;
+        Ok(())
+    }
+
+    /// Empties the mailbox, so that what is found is what comes.
+    async fn empty_mailbox(&self) -> Result<(), Failure> {
+        let Some(mailbox) = &self.mailbox else { return Ok(()) };
+        let url = format!("{}/messages", mailbox.trim_end_matches('/'));
+        let emptied = self.http.delete(&url).send().await.and_then(reqwest::Response::error_for_status);
+        emptied.map(drop).map_err(|error| Failure::Unreachable(format!("{url}: {error}")))
+    }
+
+    /// The newest mail to the client that has this text.
+    async fn mail_with(&self, text: &str) -> Result<String, Failure> {
+        let mailbox = self.mailbox.as_deref().unwrap_or_default().trim_end_matches('/');
+        let (url, to) = (format!("{mailbox}/messages"), Self::address("success", &self.client));
+        let unreachable = |error: reqwest::Error| Failure::Unreachable(format!("{url}: {error}"));
+        for _ in 0..LOOKS {
+            let messages: Value =
+                self.http.get(&url).send().await.map_err(unreachable)?.json().await.map_err(unreachable)?;
+            let messages = messages.as_array().map(Vec::as_slice).unwrap_or_default();
+            let own = messages.iter().filter(|message| message["to"][0] == to.as_str());
+            let found = own.filter_map(|message| message["text"].as_str()).find(|body| body.contains(text));
+            if let Some(found) = found {
+                return Ok(found.to_owned());
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+        Err(Failure::Refused(format!("no mail with {text} to {to}")))
+    }
+}
+
+/// The word behind a text.
+fn after(text: &str, mark: &str) -> Result<String, Failure> {
+    let word = text.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next());
+    word.map(str::to_owned).ok_or_else(|| Failure::Refused(format!("there is no {mark}")))
+}
+
+fn text_of(answer: &Value, member: &str) -> Result<String, Failure> {
+    let text = answer[member].as_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::Refused(format!("the answer has no {member}: {answer}")))
+}
