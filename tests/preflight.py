@@ -76,7 +76,7 @@ class Preflight(unittest.TestCase):
         done = preflight(READY)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertNotIn("missing", done.stdout)
-        self.assertIn("MailerConcurrency=1", done.stdout)
+        self.assertIn("MailerConcurrency=3", done.stdout)
 
     def test_what_is_missing_is_named(self) -> None:
         ses, identity = "sesv2 get-account", "sesv2 get-email-identity"

@@ -31,7 +31,7 @@ async fn a_redelivered_record_sends_the_same_code_again_after_a_key_rotation_too
         assert_eq!((&before[0]["key"], &before[0]["derivation_key"]), (&json!("k1"), &json!("k1")));
 
         app.mailbox.clear_failures();
-        app.invoke_mailer_after_rotation(secret, batch.clone()).await;
+        app.sweep_after_rotation(secret).await;
         assert_eq!(mailed(&app, &request).await, before, "{secret}: the same code");
         let code = code_in(&app.mailbox.messages()[0]);
         app.invoke_mailer(batch).await;

@@ -152,7 +152,7 @@ async fn a_redelivered_confirmation_has_the_same_link_whatever_the_key_is_by_the
     app.mailbox.fail_next(3, Failure::AccountPaused);
     app.invoke_mailer(json!({"Records": [record]})).await;
     app.mailbox.clear_failures();
-    app.invoke_mailer_after_rotation("rekey/derivation", json!({"Records": [record]})).await;
+    app.sweep_after_rotation("rekey/derivation").await;
     let mails = app.mailbox.messages();
     assert_eq!(mails.len(), 1);
     assert_eq!(repudiate(&app, &token_of(&mails[0])).await.status, 204);

@@ -87,7 +87,7 @@ async fn a_mailed_link_gets_its_token_from_the_mailer_alone() {
     app.mailbox.fail_next(3, rekey_local::mailbox::Failure::AccountPaused);
     app.invoke_mailer(json!({"Records": [record]})).await;
     app.mailbox.clear_failures();
-    app.invoke_mailer_after_rotation("rekey/derivation", json!({"Records": [record]})).await;
+    app.sweep_after_rotation("rekey/derivation").await;
     let mails = app.mailbox.messages();
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].to, ["jane@agency.test"]);

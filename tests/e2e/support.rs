@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
@@ -181,8 +182,9 @@ impl TestApp {
         invoke_mailer(&self.functions.mailer, batch).await.unwrap()
     }
 
-    /// Invokes a mailer that was started after `k2` became the current key of a secret.
-    pub async fn invoke_mailer_after_rotation(&self, secret: &str, batch: Value) -> Value {
+    /// A minute later, has a mailer sweep the outbox that was started after `k2` became the current key of a secret.
+    pub async fn sweep_after_rotation(&self, secret: &str) {
+        self.clock.advance(Duration::from_mins(1));
         let mut keys = self.keys.clone();
         let mut ring: Value = serde_json::from_str(&keys[secret]).unwrap();
         ring["k2"] = json!("a".repeat(43));
@@ -197,7 +199,7 @@ impl TestApp {
         let lookup = |name: &str| variables.get(name).cloned();
         let aws = Environment::with_http_client(&lookup, self.seam.client("mailer")).unwrap();
         let deps = mailer::Deps::read(&lookup, &aws, self.ambient.clone()).unwrap();
-        invoke_mailer(&deps, batch).await.unwrap()
+        invoke_mailer(&deps, json!({"sweep": "outbox"})).await.unwrap();
     }
 
     /// Delivers everything in the stream to the mailer, with retries.

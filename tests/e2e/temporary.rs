@@ -212,3 +212,27 @@ async fn it_is_a_first_way_in_too() {
     assert_eq!(setup().await, "signed_up");
     assert_eq!(app.sign_in("noor", NEW_PASSWORD).await.status, 201);
 }
+
+/// Whoever may write accounts could put the digest of a temporary password of their own beside a ticket that they have asked for.
+#[tokio::test]
+async fn a_temporary_password_that_was_planted_with_the_ticket_of_a_link_signs_nobody_in() {
+    use rekey::secrets::temporary::{Temporary, TemporaryPassword};
+    let app = TestApp::start().await;
+    app.token_for("jane").await;
+    let jane = app.account("jane").await;
+    let ticket = app.store.list_tickets(jane.id).await.unwrap().tickets.remove(0);
+    let typed = "0000-1111-2222-3333-4444";
+    let digest = TemporaryPassword::parse(typed).unwrap().digest(jane.id, ticket.id);
+    let planted = Temporary { ticket: ticket.id, valid_until: ticket.valid_until, digest: Some(digest) };
+    let username = rekey::domain::identifier::Identifier::parse("jane").unwrap();
+    for key in [
+        rekey::store::keys::account(jane.id),
+        rekey::store::keys::login(&jane.practice, jane.portal, &username),
+    ] {
+        let update = app.dynamodb.update_item().table_name(&app.table).set_key(Some(key.attributes()));
+        let update = update.update_expression("SET #t = :t").expression_attribute_names("#t", "temporary");
+        let value = serde_dynamo::to_attribute_value(&planted).unwrap();
+        update.expression_attribute_values(":t", value).send().await.unwrap();
+    }
+    assert_eq!(app.sign_in("jane", typed).await.outcome(), (401, "invalid_credentials".to_owned()));
+}

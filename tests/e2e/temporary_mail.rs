@@ -20,7 +20,7 @@ async fn a_redelivered_record_sends_the_same_one_whatever_the_key_is_by_then() {
     app.invoke_mailer(json!({"Records": [record]})).await;
     app.mailbox.clear_failures();
     assert!(app.mailbox.messages().is_empty());
-    app.invoke_mailer_after_rotation("rekey/derivation", json!({"Records": [record]})).await;
+    app.sweep_after_rotation("rekey/derivation").await;
     app.invoke_mailer(json!({"Records": [record]})).await;
     let mails = app.mailbox.messages();
     assert_eq!(mails.len(), 1, "one mail");

@@ -303,7 +303,8 @@ async fn a_ticket_is_issued_then_sent_then_used() {
     app.invoke_mailer(json!({"Records": [record]})).await;
     assert_eq!(state().await, rekey::domain::ticket::State::Issued);
     app.mailbox.clear_failures();
-    app.invoke_mailer(json!({"Records": [record]})).await;
+    app.clock.advance(Duration::from_mins(1));
+    app.sweep().await;
     assert_eq!(state().await, rekey::domain::ticket::State::Sent);
     app.reset(&token_in(&app.mailbox.messages()[0]), NEW_PASSWORD).await;
     assert_eq!(state().await, rekey::domain::ticket::State::Used);

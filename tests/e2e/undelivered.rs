@@ -86,12 +86,47 @@ async fn while_ses_takes_nothing_it_is_asked_once_a_batch_and_never_by_a_sweep()
     assert_eq!(next_sweep(&app).await, json!({"due": 4, "tried": 0}), "the account says that it is paused");
     app.mailbox.pause(false);
     // SES says that it sends, and takes nothing all the same: the rest is not tried in vain.
-    app.mailbox.fail_next(1, Failure::Throttled);
+    app.mailbox.fail_next(1, Failure::Unavailable);
     assert_eq!(app.sweep().await, json!({"due": 4, "tried": 1}));
     assert_eq!(app.sweep().await, json!({"due": 3, "tried": 3}));
     next_sweep(&app).await;
     let expected = ["family@agency.test", "ivan@agency.test", "jane@agency.test", "sam@agency.test"];
     assert_eq!(recipients(&app), expected);
+}
+
+#[tokio::test]
+async fn a_mail_that_came_too_soon_delays_no_other() {
+    let app = TestApp::start().await;
+    app.mailbox.fail_next(1, Failure::Throttled);
+    for name in ["jane", "sam", "ivan"] {
+        app.forgot(name).await;
+    }
+    app.deliver().await;
+    assert_eq!(recipients(&app), ["ivan@agency.test", "sam@agency.test"]);
+    app.mailbox.fail_next(1, Failure::Throttled);
+    app.forgot("lily").await;
+    app.clock.advance(2 * MINUTE);
+    assert_eq!(app.sweep().await, json!({"due": 2, "tried": 2}));
+    assert_eq!(app.mailbox.messages().len(), 3);
+}
+
+#[tokio::test]
+async fn what_no_attempt_has_begun_is_over_in_its_time_too() {
+    let app = TestApp::start().await;
+    let mut own = crate::support::practice("veterinary", &json!({}));
+    own["sender"] = json!("vet@elsewhere.test");
+    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
+    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
+    app.seam.inject("mailer", "outbound-emails", usize::MAX, Fault::Unverified);
+    for name in ["jane", "sam"] {
+        app.post("/v1/password/forgot", json!({"practice": "veterinary", "identifier": name})).await;
+    }
+    app.deliver().await;
+    app.clock.advance(2 * DAY);
+    app.sweep().await;
+    let parked = undelivered(&app, json!({"queue": "parked"})).await;
+    let failures: Vec<&Value> = parked.iter().map(|item| &item["failure"]).collect();
+    assert_eq!(failures, ["expired", "expired"], "the one that was held as well as the one that was tried");
 }
 
 #[tokio::test]
@@ -131,6 +166,38 @@ async fn what_the_stream_never_brings_is_swept() {
     assert_eq!(next_sweep(&app).await, json!({"due": 1, "tried": 1}));
     assert_eq!(app.deliver().await.dead, 0, "the stream comes late");
     assert_eq!(app.mailbox.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn the_stream_and_a_sweep_at_once_send_a_mail_once() {
+    let app = TestApp::start().await;
+    for name in ["jane", "sam", "ivan"] {
+        app.forgot(name).await;
+    }
+    app.clock.advance(2 * MINUTE);
+    // The stream is late, and comes while the sweep is at work; then it brings what a sweep has taken and has not sent yet.
+    let (drained, _) = tokio::join!(app.deliver(), app.sweep());
+    assert_eq!((drained.dead, app.mailbox.messages().len()), (0, 3));
+    let record = {
+        app.forgot("lily").await;
+        app.stream_records().await.pop().unwrap()
+    };
+    app.clock.advance(2 * MINUTE);
+    app.seam.inject("mailer", "outbound-emails", 1, Fault::Killed);
+    tokio::select! {
+        _ = app.sweep() => unreachable!("it never answers"),
+        () = async {
+            app.seam.forget();
+            while !app.seam.counts("mailer").contains_key("outbound-emails") {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+    }
+    app.invoke_mailer(json!({"Records": [record]})).await;
+    assert_eq!(app.mailbox.messages().len(), 3, "the sweep may be sending it");
+    app.clock.advance(2 * MINUTE);
+    app.sweep().await;
+    assert_eq!(app.mailbox.messages().len(), 4);
 }
 
 #[tokio::test]
@@ -207,7 +274,7 @@ async fn a_link_that_is_over_is_parked_and_redriven_with_a_fresh_one() {
     app.mailbox.pause(false);
     app.sweep().await;
     assert!(app.mailbox.messages().is_empty(), "a dead link helps nobody");
-    assert_eq!(app.actions("jane").await.last().unwrap(), "recovery_refused");
+    assert_eq!(app.actions("jane").await.last().unwrap(), "mail_not_sent");
     let parked = undelivered(&app, json!({"queue": "parked"})).await;
     assert_eq!(parked.len(), 1);
     assert_eq!((&parked[0]["failure"], &parked[0]["kind"]), (&json!("expired"), &json!("recovery")));
@@ -215,7 +282,7 @@ async fn a_link_that_is_over_is_parked_and_redriven_with_a_fresh_one() {
 
     let id = &parked[0]["id"];
     assert_eq!(redrive(&app, json!({"item": id})).await, json!({"redriven": 1, "over": 0}));
-    assert_eq!(redrive(&app, json!({"item": id})).await, json!({"redriven": 1, "over": 0}));
+    assert_eq!(redrive(&app, json!({"item": id})).await, json!({"redriven": 0, "over": 0}), "it is due");
     app.sweep().await;
     app.sweep().await;
     assert_eq!(redrive(&app, json!({"item": id})).await, json!({"redriven": 0, "over": 0}), "it is done");
@@ -295,6 +362,22 @@ async fn a_mail_is_given_up_after_seven_days_and_nothing_is_lost() {
     redrive(&app, json!({"item": parked[0]["id"]})).await;
     app.sweep().await;
     assert_eq!(recipients(&app), ["jane@agency.test"]);
+}
+
+#[tokio::test]
+async fn what_waits_through_a_pause_of_a_week_is_parked_before_it_is_deleted() {
+    let app = TestApp::start().await;
+    app.mailbox.pause(true);
+    app.forgot("jane").await;
+    app.deliver().await;
+    app.clock.advance(7 * DAY + MINUTE);
+    assert_eq!(app.sweep().await, json!({"due": 1, "tried": 1}));
+    let parked = undelivered(&app, json!({"queue": "parked"})).await;
+    assert_eq!((parked.len(), &parked[0]["failure"]), (1, &json!("expired")));
+    app.mailbox.pause(false);
+    redrive(&app, json!({"item": parked[0]["id"]})).await;
+    app.sweep().await;
+    assert_eq!(app.reset(&token_in(&app.mailbox.messages()[0]), NEW_PASSWORD).await.status, 204);
 }
 
 #[tokio::test]

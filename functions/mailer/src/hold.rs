@@ -23,6 +23,11 @@ impl Hold {
         self.lock().all.is_some()
     }
 
+    /// Learns that SES has paused the account's sending.
+    pub(crate) fn note_paused(&self) {
+        self.lock().all = Some("SendingPausedException".to_owned());
+    }
+
     /// Learns from a mail of a practice that was not taken.
     pub(crate) fn note(&self, practice: &Practice, cause: &MailError) {
         let MailError::Unavailable { code, scope } = cause else { return };
@@ -30,7 +35,7 @@ impl Hold {
         match scope {
             Scope::All => held.all = Some(code.clone()),
             Scope::Sender => held.senders.push((practice.sender.clone(), code.clone())),
-            Scope::Mail => {}
+            Scope::Rate | Scope::Mail => {}
         }
     }
 

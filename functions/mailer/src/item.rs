@@ -1,18 +1,23 @@
 //! One item of the outbox: the accounts that it is about, one attempt at it, and the outcome.
 
+use std::time::Duration;
+
 use rekey::domain::account::{Account, MailStatus};
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::identifier::{Email, Identifier};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{EXPIRED, OutboxItem, OutboxKind};
-use rekey::domain::ticket::MailFate;
+use rekey::domain::practice::Practice;
+use rekey::domain::ticket::{MailFate, Purpose};
 use rekey::mail::postbox::MailError;
+use rekey::platform::clock::Timestamp;
 use rekey::platform::error::chain;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
 use rekey::store::keys::Key;
 use rekey::store::mail::Undelivered;
+use rekey::store::queue::{Claim, Queued};
 use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, item_event};
@@ -22,6 +27,8 @@ use crate::{Deps, Failure, notice, recovery, temporary};
 /// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
 /// be recovered by username.
 const MOST_SHARED: usize = 20;
+/// The pause of a lane that has sent faster than SES takes mails.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What has come of an attempt.
 #[derive(Default)]
@@ -48,11 +55,21 @@ impl From<Failure> for Outcome {
     }
 }
 
-/// Handles a record of the stream: reads its item, and tries it. A record can come again, so an item that was handled before is left
-/// alone.
+/// Handles a record of the stream: reads its item, and tries it. A record can come again, and late. So an item that was handled
+/// before, or that a sweep has taken, is left alone; and one that a sweep may be about to take is claimed first.
 pub(crate) async fn process(deps: &Deps, hold: &Hold, key: &Key) -> Result<(), Failure> {
+    let now = deps.ambient.now();
     match deps.store.find_outbox_item(key).await {
-        Ok(Some(item)) if item.is_waiting() => attempt(deps, hold, &item).await,
+        Ok(Some(item)) if item.is_untouched() => match item.due_at.filter(|due_at| *due_at <= now) {
+            Some(due_at) => {
+                let late = Queued { key: key.clone(), id: item.id, due_at };
+                match deps.store.claim(&late, now).await? {
+                    Claim::Claimed(item) => attempt(deps, hold, &item).await,
+                    Claim::Gone => Ok(()),
+                }
+            }
+            None => attempt(deps, hold, &item).await,
+        },
         Ok(_) => Ok(()),
         // An item that cannot be read now cannot be read later.
         Err(error @ StoreError::Broken { .. }) => park_unread(deps, key, &error).await,
@@ -82,20 +99,22 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
     };
     let Outcome { events, served, failures, is_over } = outcome;
     let item = &OutboxItem { served: [item.served.clone(), served].concat(), ..item.clone() };
-    if is_over {
-        tracing::warn!(event = "mail_parked", outbox = item.id.to_string(), cause = EXPIRED);
-        deps.store.park(item, EXPIRED, &events, now).await?;
-    } else if let Some(place) = failures.iter().position(|failure| !failure.is_final()) {
+    if let Some(place) = failures.iter().position(|failure| !failure.is_final()) {
         return delay(deps, item, failures, place).await;
-    } else if let Some(failure) = failures.first() {
-        let mut events = events;
-        for failure in &failures {
-            events.extend(refused(deps, item, &accounts, failure).await?);
-        }
+    }
+    let mut events = events;
+    for failure in &failures {
+        events.extend(refused(deps, item, &accounts, failure).await?);
+    }
+    let outbox = item.id.to_string();
+    if let Some(failure) = failures.first() {
         deps.store.park(item, failure.code(), &events, now).await?;
+    } else if is_over {
+        tracing::error!(event = "mail_parked", outbox, cause = EXPIRED);
+        deps.store.park(item, EXPIRED, &events, now).await?;
     } else {
         deps.store.record_done(item, &events, now).await?;
-        tracing::info!(event = "outbox_item_done", outbox = item.id.to_string());
+        tracing::info!(event = "outbox_item_done", outbox);
     }
     Ok(())
 }
@@ -121,6 +140,10 @@ async fn delay(
     }
     let (outbox, cause) = (item.id.to_string(), chain(&failure));
     tracing::warn!(event = "mail_delayed", outbox, attempts = delayed.attempts, cause);
+    if failure.is_of_rate() {
+        // The mails behind this one would come too soon as well.
+        tokio::time::sleep(PAUSE).await;
+    }
     Ok(())
 }
 
@@ -153,7 +176,8 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
 
 /// Does what an item asks for.
 async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) -> Result<Outcome, Failure> {
-    let practice = deps.practices.find(&deps.store, &item.practice, deps.ambient.now()).await?;
+    let now = deps.ambient.now();
+    let practice = deps.practices.find(&deps.store, &item.practice, now).await?;
     let Some(practice) = practice else { return Ok(Outcome::default()) };
     let delivery = Delivery { deps, item, practice: &practice };
     match &item.kind {
@@ -164,14 +188,20 @@ async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) 
             };
             accounts.iter().map(event).collect::<Result<Vec<_>, Failure>>().map(Outcome::from)
         }
+        OutboxKind::MailRestored { .. } if item.is_over(now) => {
+            tracing::error!(event = "suppression_kept", cause = EXPIRED);
+            Ok(Outcome::default())
+        }
         OutboxKind::MailRestored { .. } => Ok(unsuppress(deps, accounts).await?.into()),
-        _ if item.is_over(deps.ambient.now()) => {
+        _ if item.is_over(now) || has_outlived_its_link(item, &practice, accounts, now) => {
             let late = |account: &Account| not_sent(deps, item, account, Reason::Expired);
             let events = accounts.iter().filter(|account| !item.served.contains(&account.id)).map(late);
             Ok(Outcome { is_over: true, ..events.collect::<Result<Vec<_>, _>>()?.into() })
         }
         _ => {
-            if let Some(held) = hold.of(&practice).filter(|_| !accounts.is_empty()) {
+            // A code that is over asks for no mail, but for an event.
+            let is_over = item.challenge().is_some_and(|challenge| challenge.valid_until <= now);
+            if let Some(held) = hold.of(&practice).filter(|_| !accounts.is_empty() && !is_over) {
                 return Err(held.into());
             }
             let outcome = mail(delivery, accounts).await?;
@@ -179,6 +209,20 @@ async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) 
             Ok(outcome)
         }
     }
+}
+
+/// Whether a link that was asked for so long ago would have ended, also when no attempt has made it yet. Staff give theirs an end.
+fn has_outlived_its_link(
+    item: &OutboxItem,
+    practice: &Practice,
+    accounts: &[Account],
+    now: Timestamp,
+) -> bool {
+    let is_link =
+        matches!(item.kind, OutboxKind::Recovery { challenge: None, .. } | OutboxKind::Link { by: None, .. });
+    let invites = accounts.iter().any(|account| Purpose::of(account) == Purpose::Invitation);
+    let life = if invites { practice.policy.invitation_ttl() } else { practice.policy.link_ttl() };
+    is_link && item.redriven_at.unwrap_or(item.at) + life <= now
 }
 
 /// Mails what an item asks for.

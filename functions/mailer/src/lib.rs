@@ -146,7 +146,12 @@ impl Failure {
         }
     }
 
-    /// Whether it is the same for every mail.
+    /// Whether the mail came too soon after others.
+    const fn is_of_rate(&self) -> bool {
+        matches!(self.mail(), Some(MailError::Unavailable { scope: Scope::Rate, .. }))
+    }
+
+    /// Whether it has nothing to do with this mail.
     const fn is_for_all(&self) -> bool {
         !self.is_final()
             && !matches!(self.mail(), Some(MailError::Unavailable { scope: Scope::Sender | Scope::Mail, .. }))

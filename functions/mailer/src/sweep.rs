@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
+use rekey::domain::outbox::is_over;
 use rekey::mail::postbox::Sending;
 use rekey::platform::error::chain;
 use rekey::store::error::StoreError;
@@ -38,13 +39,17 @@ pub struct Swept {
 /// # Errors
 /// The store does not answer. What was not tried stays due.
 pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
-    let started = Instant::now();
-    let due = deps.store.list_due(deps.ambient.now()).await?;
+    let (started, now) = (Instant::now(), deps.ambient.now());
+    let due = deps.store.list_due(now).await?;
+    let hold = Hold::default();
     let at_once = match deps.postbox.sending().await {
         Ok(sending) => {
             let Sending { enabled, rate, quota_used } = sending;
             tracing::info!(event = "mail_quota", enabled, rate, quota_used);
-            if enabled { at_once(rate) } else { 0 }
+            if !enabled {
+                hold.note_paused();
+            }
+            at_once(rate)
         }
         Err(error) => {
             tracing::warn!(event = "mail_quota_unknown", cause = chain(&error));
@@ -52,11 +57,12 @@ pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
         }
     };
     let found = due.len();
-    let (hold, due) = (Hold::default(), Mutex::new(due.into_iter()));
-    // The rest of the items stay due when SES takes nothing, or when the time is over.
+    let due = Mutex::new(due.into_iter());
+    // The rest of the items stay due when the time is over. When SES takes nothing, only what is over is parked.
     let next = || {
-        let goes_on = started.elapsed() < LONGEST && !hold.is_for_all();
-        due.lock().unwrap_or_else(PoisonError::into_inner).next().filter(|_| goes_on)
+        let may_be_tried = |queued: &Queued| !hold.is_for_all() || is_over(queued.id.made_at(), now);
+        let mut due = due.lock().unwrap_or_else(PoisonError::into_inner);
+        due.find(may_be_tried).filter(|_| started.elapsed() < LONGEST)
     };
     let lanes = (0..at_once).map(|_| async {
         let mut tried = 0;

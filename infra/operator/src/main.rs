@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 mod expiry;
 mod file;
+mod http;
 mod import;
 mod invoke;
 mod smoke;

@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::http::{self, Reply};
 use crate::invoke::{Failure, Target};
 use crate::{expiry, say};
 
@@ -20,7 +20,7 @@ const PRACTICE: &str = "smoke";
 const WALKERS: i64 = 997;
 /// How often, and how many times, what follows from a mail is looked for.
 const INTERVAL: Duration = Duration::from_secs(2);
-const LOOKS: u32 = 45;
+const LOOKS: u32 = 120;
 
 /// Walk through a deployment with a practice of its own, and fail at the first refusal
 #[derive(Debug, Args)]
@@ -36,7 +36,6 @@ pub(crate) struct Smoke {
 /// One walk.
 struct Walk<'a> {
     target: &'a Target,
-    http: reqwest::Client,
     api: String,
     mailbox: Option<String>,
     /// The walk's client, and what makes its addresses and passwords its own.
@@ -46,13 +45,13 @@ struct Walk<'a> {
 
 /// A call to the API.
 struct Ask<'a> {
-    method: Method,
+    method: &'a str,
     path: &'a str,
     session: Option<&'a str>,
     body: Option<Value>,
 }
 
-fn ask<'a>(method: Method, path: &'a str, session: impl Into<Option<&'a str>>) -> Ask<'a> {
+fn ask<'a>(method: &'a str, path: &'a str, session: impl Into<Option<&'a str>>) -> Ask<'a> {
     Ask { method, path, session: session.into(), body: None }
 }
 
@@ -75,7 +74,6 @@ impl Smoke {
         let now = expiry::now().as_second();
         let walk = Walk {
             target,
-            http: reqwest::Client::new(),
             api: api.trim_end_matches('/').to_owned(),
             mailbox: self.mailbox,
             client: format!("walker{}", now % WALKERS),
@@ -94,6 +92,8 @@ impl Smoke {
         walk.staff().await?;
         let parked = json!({"action": "list_undelivered", "practice": PRACTICE, "queue": "parked"});
         let parked = walk.operate("operator", parked).await?;
+        walk.operate("operator", json!({"action": "redrive", "practice": PRACTICE, "queue": "waiting"}))
+            .await?;
         if parked["items"].as_array().is_some_and(|items| !items.is_empty()) {
             return Err(Failure::Refused(format!("mail was given up: {parked}")));
         }
@@ -118,23 +118,28 @@ impl Walk<'_> {
 
     /// Makes a call, which must be answered with this status.
     async fn call(&self, expected: u16, ask: Ask<'_>) -> Result<Value, Failure> {
+        let reply = self.reply(expected, ask, Vec::new()).await?;
+        Ok(serde_json::from_str(&reply.body).unwrap_or_default())
+    }
+
+    async fn reply(
+        &self,
+        expected: u16,
+        ask: Ask<'_>,
+        mut headers: Vec<(&str, String)>,
+    ) -> Result<Reply, Failure> {
         let Ask { method, path, session, body } = ask;
-        let what = format!("{method} {path}");
-        let mut request = self.http.request(method, format!("{}{path}", self.api));
-        if let Some(session) = session {
-            request = request.bearer_auth(session);
+        headers.extend(session.map(|session| ("authorization", format!("Bearer {session}"))));
+        let reply =
+            http::send(&http::Ask { method, url: format!("{}{path}", self.api), headers, body }).await?;
+        say(&format!("{method} {path}: {}", reply.status));
+        if reply.status == expected {
+            return Ok(reply);
         }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let unreachable = |error: reqwest::Error| Failure::Unreachable(format!("{what}: {error}"));
-        let reply = request.send().await.map_err(unreachable)?;
-        let (status, text) = (reply.status(), reply.text().await.map_err(unreachable)?);
-        say(&format!("{what}: {}", status.as_u16()));
-        if status.as_u16() != expected {
-            return Err(Failure::Refused(format!("{what} answered {status}, not {expected}: {text}")));
-        }
-        Ok(serde_json::from_str(&text).unwrap_or_default())
+        Err(Failure::Refused(format!(
+            "{method} {path} answered {}, not {expected}: {}",
+            reply.status, reply.body
+        )))
     }
 
     /// The practice with its people, made where they are not there yet.
@@ -171,27 +176,27 @@ impl Walk<'_> {
 
     async fn reset(&self, token: &str, password: String) -> Result<String, Failure> {
         let shown = self
-            .call(200, ask(Method::POST, "/v1/password/reset/preview", None).with(json!({"token": token})))
+            .call(200, ask("POST", "/v1/password/reset/preview", None).with(json!({"token": token})))
             .await?;
         let mut body = json!({"token": token, "new_password": password});
         if !shown["question"].is_null() {
             body["answer"] = "Biscuit".into();
         }
-        self.call(204, ask(Method::POST, "/v1/password/reset", None).with(body)).await?;
+        self.call(204, ask("POST", "/v1/password/reset", None).with(body)).await?;
         Ok(password)
     }
 
     /// What anybody may ask. Returns the id of a request for a code.
     async fn front_door(&self) -> Result<String, Failure> {
-        self.call(200, ask(Method::GET, "/v1/practices/smoke", None)).await?;
+        self.call(200, ask("GET", "/v1/practices/smoke", None)).await?;
         let forgot = json!({"practice": PRACTICE, "identifier": self.client});
-        self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        self.call(202, ask("POST", "/v1/password/forgot", None).with(forgot)).await?;
         let forgot = json!({"practice": PRACTICE, "identifier": self.client, "method": "code"});
-        let asked = self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        let asked = self.call(202, ask("POST", "/v1/password/forgot", None).with(forgot)).await?;
         let guess = json!({"request_id": asked["request_id"], "code": "00000000"});
-        self.call(400, ask(Method::POST, "/v1/password/verify-code", None).with(guess)).await?;
+        self.call(400, ask("POST", "/v1/password/verify-code", None).with(guess)).await?;
         let wrong = json!({"practice": PRACTICE, "identifier": self.client, "password": "wrong"});
-        self.call(401, ask(Method::POST, "/v1/sessions", None).with(wrong)).await?;
+        self.call(401, ask("POST", "/v1/sessions", None).with(wrong)).await?;
         for (path, method) in [
             ("/v1/password/forgot", "POST"),
             ("/v1/password/verify-code", "POST"),
@@ -210,27 +215,20 @@ impl Walk<'_> {
 
     /// A browser's question whether a page of the portal may make a call.
     async fn preflight(&self, path: &str, method: &str) -> Result<(), Failure> {
-        let call = self.http.request(Method::OPTIONS, format!("{}{path}", self.api));
-        let call = call
-            .header("origin", "https://portal.smoke.example")
-            .header("access-control-request-method", method);
-        let reply =
-            call.send().await.map_err(|error| Failure::Unreachable(format!("OPTIONS {path}: {error}")))?;
-        say(&format!("OPTIONS {path}: {}", reply.status().as_u16()));
-        let is_allowed = reply.headers().contains_key("access-control-allow-origin");
-        if reply.status() == StatusCode::NO_CONTENT && is_allowed {
-            return Ok(());
-        }
-        Err(Failure::Refused(format!(
-            "OPTIONS {path} answered {}, and not that the portal may call",
-            reply.status()
-        )))
+        let headers = vec![
+            ("origin", "https://portal.smoke.example".to_owned()),
+            ("access-control-request-method", method.to_owned()),
+        ];
+        let reply = self.reply(204, ask("OPTIONS", path, None), headers).await?;
+        let allowed = reply.header("access-control-allow-origin").map(drop);
+        allowed
+            .ok_or_else(|| Failure::Refused(format!("OPTIONS {path} does not say that the portal may call")))
     }
 
     async fn sign_in(&self, portal: &str, username: &str, password: &str) -> Result<String, Failure> {
         let body =
             json!({"practice": PRACTICE, "portal": portal, "identifier": username, "password": password});
-        let signed_in = self.call(201, ask(Method::POST, "/v1/sessions", None).with(body)).await?;
+        let signed_in = self.call(201, ask("POST", "/v1/sessions", None).with(body)).await?;
         text_of(&signed_in, "token")
     }
 
@@ -240,16 +238,16 @@ impl Walk<'_> {
         let other = self.sign_in("client", &self.client, password).await?;
         let session = session.as_str();
         for path in ["/v1/account", "/v1/sessions", "/v1/activity"] {
-            self.call(200, ask(Method::GET, path, session)).await?;
+            self.call(200, ask("GET", path, session)).await?;
         }
         let question = json!({"current_password": password, "question": "The name of your first pet?", "answer": "Biscuit"});
-        self.call(204, ask(Method::PUT, "/v1/security-question", session).with(question)).await?;
+        self.call(204, ask("PUT", "/v1/security-question", session).with(question)).await?;
         let new = self.new_password("second");
         let change = json!({"current_password": password, "new_password": new});
-        self.call(204, ask(Method::POST, "/v1/password/change", session).with(change)).await?;
-        self.call(401, ask(Method::GET, "/v1/account", other.as_str())).await?;
-        self.call(204, ask(Method::DELETE, "/v1/sessions", session)).await?;
-        self.call(204, ask(Method::DELETE, "/v1/sessions/current", session)).await?;
+        self.call(204, ask("POST", "/v1/password/change", session).with(change)).await?;
+        self.call(401, ask("GET", "/v1/account", other.as_str())).await?;
+        self.call(204, ask("DELETE", "/v1/sessions", session)).await?;
+        self.call(204, ask("DELETE", "/v1/sessions/current", session)).await?;
         Ok(())
     }
 
@@ -258,54 +256,54 @@ impl Walk<'_> {
         let password = self.recover("staff", "admin").await?;
         let session = self.sign_in("staff", "admin", &password).await?;
         let session = session.as_str();
-        self.call(200, ask(Method::GET, "/v1/admin/practice", session)).await?;
+        self.call(200, ask("GET", "/v1/admin/practice", session)).await?;
         let renamed = json!({"name": format!("Smoke {}", self.mark)});
-        self.call(200, ask(Method::PATCH, "/v1/admin/practice", session).with(renamed)).await?;
+        self.call(200, ask("PATCH", "/v1/admin/practice", session).with(renamed)).await?;
         // One whose mail comes back, which only the report of SES can tell.
         let bounced = json!({"username": format!("bounced{}", self.mark), "display_name": "Bounced",
             "email": Self::address("bounce", &self.mark)});
-        let account = self.call(201, ask(Method::POST, "/v1/admin/accounts", session).with(bounced)).await?;
+        let account = self.call(201, ask("POST", "/v1/admin/accounts", session).with(bounced)).await?;
         let path = format!("/v1/admin/accounts/{}", text_of(&account, "id")?);
         let path = path.as_str();
         self.until("the invitation bounces", path, session, |account| account["mail"] == "bounced").await?;
-        self.call(200, ask(Method::GET, &format!("/v1/admin/accounts?q=bounced{}", self.mark), session))
-            .await?;
+        self.call(200, ask("GET", &format!("/v1/admin/accounts?q=bounced{}", self.mark), session)).await?;
+        let clients =
+            self.call(200, ask("GET", &format!("/v1/admin/accounts?q={}", self.client), session)).await?;
+        let other = text_of(&clients["accounts"][0], "id")?;
+        let guardian = format!("{path}/associations/{other}");
+        self.call(200, ask("PUT", &guardian, session).with(json!({"relationship": "parent"}))).await?;
+        self.call(204, ask("DELETE", &guardian, session)).await?;
+        let own = text_of(&self.call(200, ask("GET", "/v1/account", session)).await?, "id")?;
+        let caseload = format!("{path}/caseload/{own}");
+        self.call(200, ask("PUT", &caseload, session).with(json!({}))).await?;
+        self.call(204, ask("DELETE", &caseload, session)).await?;
         let until = expiry::parse("1h").map_err(Failure::Argument)?;
         let link = json!({"expires_at": until, "deliver": "copy"});
-        self.call(201, ask(Method::POST, &format!("{path}/links"), session).with(link)).await?;
+        self.call(201, ask("POST", &format!("{path}/links"), session).with(link)).await?;
         let issued = self
-            .call(202, ask(Method::POST, &format!("{path}/temporary-password"), session).with(json!({})))
+            .call(202, ask("POST", &format!("{path}/temporary-password"), session).with(json!({})))
             .await?;
-        self.call(200, ask(Method::GET, &format!("{path}/tickets"), session)).await?;
+        self.call(200, ask("GET", &format!("{path}/tickets"), session)).await?;
         let ticket = text_of(&issued, "ticket_id")?;
-        self.call(204, ask(Method::DELETE, &format!("{path}/tickets/{ticket}"), session)).await?;
-        self.call(200, ask(Method::POST, &format!("{path}/mail"), session).with(json!({"status": "ok"})))
-            .await?;
-        self.call(204, ask(Method::DELETE, &format!("{path}/sessions"), session)).await?;
-        self.call(200, ask(Method::GET, &format!("{path}/activity"), session)).await?;
+        self.call(204, ask("DELETE", &format!("{path}/tickets/{ticket}"), session)).await?;
+        self.call(200, ask("POST", &format!("{path}/mail"), session).with(json!({"status": "ok"}))).await?;
+        self.call(204, ask("DELETE", &format!("{path}/sessions"), session)).await?;
+        self.call(200, ask("GET", &format!("{path}/activity"), session)).await?;
         for query in ["", "?actor=operator", "?type=user_created"] {
-            self.call(200, ask(Method::GET, &format!("/v1/admin/changes{query}"), session)).await?;
+            self.call(200, ask("GET", &format!("/v1/admin/changes{query}"), session)).await?;
         }
         self.close(path, session).await?;
-        self.call(204, ask(Method::DELETE, "/v1/sessions/current", session)).await?;
+        self.call(204, ask("DELETE", "/v1/sessions/current", session)).await?;
         Ok(())
     }
 
     /// Closes an account, as it is now.
     async fn close(&self, path: &str, session: &str) -> Result<(), Failure> {
-        let (url, unreachable) = (format!("{}{path}", self.api), |error: reqwest::Error| {
-            Failure::Unreachable(format!("{path}: {error}"))
-        });
-        let read = self.http.get(&url).bearer_auth(session).send().await.map_err(unreachable)?;
-        let version = read.headers().get("etag").cloned();
+        let read = self.reply(200, ask("GET", path, session), Vec::new()).await?;
+        let version = read.header("etag").map(str::to_owned);
         let version = version.ok_or_else(|| Failure::Refused(format!("GET {path} has no ETag")))?;
-        let change = self.http.patch(&url).bearer_auth(session).header("if-match", version);
-        let reply = change.json(&json!({"active": false})).send().await.map_err(unreachable)?;
-        say(&format!("PATCH {path}: {}", reply.status().as_u16()));
-        if reply.status() == StatusCode::OK {
-            return Ok(());
-        }
-        Err(Failure::Refused(format!("PATCH {path} answered {}, not 200", reply.status())))
+        let closed = ask("PATCH", path, session).with(json!({"active": false}));
+        self.reply(200, closed, vec![("if-match", version)]).await.map(drop)
     }
 
     /// Reads an account again and again, until something has come true of it.
@@ -317,7 +315,7 @@ impl Walk<'_> {
         holds: impl Fn(&Value) -> bool,
     ) -> Result<(), Failure> {
         for _ in 0..LOOKS {
-            if holds(&self.call(200, ask(Method::GET, path, session)).await?) {
+            if holds(&self.call(200, ask("GET", path, session)).await?) {
                 return Ok(());
             }
             tokio::time::sleep(INTERVAL).await;
@@ -334,35 +332,36 @@ impl Walk<'_> {
         };
         let code = mail.lines().map(str::trim).find(is_code).unwrap_or_default();
         let body = json!({"request_id": request, "code": code});
-        let entered = self.call(200, ask(Method::POST, "/v1/password/verify-code", None).with(body)).await?;
+        let entered = self.call(200, ask("POST", "/v1/password/verify-code", None).with(body)).await?;
         self.reset(&text_of(&entered, "token")?, self.new_password("third")).await?;
         let not_me = after(&self.mail_with("#repudiate=").await?, "#repudiate=")?;
         let body = json!({"token": not_me});
-        self.call(204, ask(Method::POST, "/v1/password/repudiate", None).with(body)).await?;
+        self.call(204, ask("POST", "/v1/password/repudiate", None).with(body)).await?;
         self.empty_mailbox().await?;
         let forgot = json!({"practice": PRACTICE, "identifier": self.client});
-        self.call(202, ask(Method::POST, "/v1/password/forgot", None).with(forgot)).await?;
+        self.call(202, ask("POST", "/v1/password/forgot", None).with(forgot)).await?;
         let link = after(&self.mail_with("#token=").await?, "#token=")?;
         self.reset(&link, self.new_password("fourth")).await?;
         Ok(())
     }
 
+    /// A call to the mailbox.
+    async fn mailbox(&self, method: &str) -> Result<Value, Failure> {
+        let mailbox = self.mailbox.as_deref().unwrap_or_default().trim_end_matches('/');
+        let ask = http::Ask { method, url: format!("{mailbox}/messages"), ..http::Ask::default() };
+        Ok(serde_json::from_str(&http::send(&ask).await?.body).unwrap_or_default())
+    }
+
     /// Empties the mailbox, so that what is found is what comes.
     async fn empty_mailbox(&self) -> Result<(), Failure> {
-        let Some(mailbox) = &self.mailbox else { return Ok(()) };
-        let url = format!("{}/messages", mailbox.trim_end_matches('/'));
-        let emptied = self.http.delete(&url).send().await.and_then(reqwest::Response::error_for_status);
-        emptied.map(drop).map_err(|error| Failure::Unreachable(format!("{url}: {error}")))
+        if self.mailbox.is_some() { self.mailbox("DELETE").await.map(drop) } else { Ok(()) }
     }
 
     /// The newest mail to the client that has this text.
     async fn mail_with(&self, text: &str) -> Result<String, Failure> {
-        let mailbox = self.mailbox.as_deref().unwrap_or_default().trim_end_matches('/');
-        let (url, to) = (format!("{mailbox}/messages"), Self::address("success", &self.client));
-        let unreachable = |error: reqwest::Error| Failure::Unreachable(format!("{url}: {error}"));
+        let to = Self::address("success", &self.client);
         for _ in 0..LOOKS {
-            let messages: Value =
-                self.http.get(&url).send().await.map_err(unreachable)?.json().await.map_err(unreachable)?;
+            let messages = self.mailbox("GET").await?;
             let messages = messages.as_array().map(Vec::as_slice).unwrap_or_default();
             let own = messages.iter().filter(|message| message["to"][0] == to.as_str());
             let found = own.filter_map(|message| message["text"].as_str()).find(|body| body.contains(text));

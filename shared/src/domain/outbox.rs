@@ -160,6 +160,11 @@ pub struct OutboxItem {
     pub redriven_at: Option<Timestamp>,
 }
 
+/// Whether an item of this time has been tried for so long that it is given up, unless an operator has put it back since.
+pub fn is_over(at: Timestamp, now: Timestamp) -> bool {
+    at + WORTH <= now
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
@@ -176,16 +181,17 @@ impl OutboxItem {
         kind: OutboxKind,
         ip: Option<IpAddr>,
     ) -> Result<Self, NoRandomness> {
+        let at = ambient.now();
         Ok(Self {
             id: OutboxId::from(ambient.ulid()?),
             practice: practice.clone(),
             kind,
             nonce: Nonce::from(ambient.bytes()?),
-            at: ambient.now(),
+            at,
             ip: ip.map(|ip| ip.to_string()),
             done_at: None,
             queue: Queue::Waiting,
-            due_at: Some(ambient.now() + GRACE),
+            due_at: Some(at + GRACE),
             attempts: 0,
             failure: None,
             served: Vec::new(),
@@ -198,9 +204,14 @@ impl OutboxItem {
         self.done_at.is_none() && self.queue == Queue::Waiting
     }
 
+    /// Whether nobody has tried the item, nor taken it for an attempt.
+    pub fn is_untouched(&self) -> bool {
+        self.is_waiting() && self.attempts == 0 && self.due_at.is_none_or(|due_at| due_at == self.at + GRACE)
+    }
+
     /// Whether the item has been tried for so long that it is given up.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        self.redriven_at.unwrap_or(self.at) + WORTH <= now
+        is_over(self.redriven_at.unwrap_or(self.at), now)
     }
 
     /// Whether what the item carries is over and cannot be made anew: nobody waits for a code that has expired, and a temporary

@@ -43,6 +43,8 @@ pub enum MailError {
 pub enum Scope {
     /// All: SES is down, sending is paused, or a quota is used up.
     All,
+    /// None but this one, which came too soon after others.
+    Rate,
     /// All of one sender, which SES does not know or which the deployment may not use.
     Sender,
     /// This one. In the sandbox, SES mails only addresses that it has verified.
@@ -199,7 +201,8 @@ fn judge(code: &str, message: &str, sender: &str) -> MailError {
             let names_another = message.contains('@') && !message.contains(&domain);
             waits(if names_another { Scope::Mail } else { Scope::Sender })
         }
-        "MessageRejected" if says(&["paused", "suspended", "quota", "rate exceeded"]) => waits(Scope::All),
+        "MessageRejected" if says(&["paused", "suspended", "quota"]) => waits(Scope::All),
+        _ if says(&["rate exceeded"]) => waits(Scope::Rate),
         "MessageRejected" => MailError::Refused { code: code.to_owned(), address: says(&["address"]) },
         "BadRequestException" => MailError::Refused {
             code: code.to_owned(),
@@ -221,6 +224,7 @@ mod tests {
             MailError::Refused { address: true, .. } => "address",
             MailError::Refused { address: false, .. } => "text",
             MailError::Unavailable { scope: Scope::All, .. } => "all",
+            MailError::Unavailable { scope: Scope::Rate, .. } => "rate",
             MailError::Unavailable { scope: Scope::Sender, .. } => "sender",
             MailError::Unavailable { scope: Scope::Mail, .. } => "mail",
             MailError::Unbuildable(_) => "unbuildable",
@@ -244,8 +248,10 @@ mod tests {
             ("SendingPausedException", "x", "all"),
             ("AccountSuspendedException", "x", "all"),
             ("LimitExceededException", "x", "all"),
-            ("TooManyRequestsException", "Maximum sending rate exceeded.", "all"),
-            ("ThrottlingException", "Rate exceeded", "all"),
+            ("TooManyRequestsException", "Maximum sending rate exceeded.", "rate"),
+            ("ThrottlingException", "Rate exceeded", "rate"),
+            ("MessageRejected", "Maximum sending rate exceeded.", "rate"),
+            ("TooManyRequestsException", "Daily message quota exceeded.", "all"),
             ("NotFoundException", "Configuration set <rekey> does not exist.", "all"),
             ("InternalServiceErrorException", "", "all"),
             ("ANewException", "of next year", "all"),

@@ -2,8 +2,8 @@
 //!
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
-//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, accounts |
-//! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, accounts |
+//! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, settings |
+//! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, settings |
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
 //! | Login | `LOGIN#slug#portal#username`, or the address of an account that signs in by it | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
 //! | Recipient | `EMAIL#slug#portal#address` | account id | [`Recipient`](crate::domain::account::Recipient) | operator, accounts |

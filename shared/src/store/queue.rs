@@ -131,17 +131,23 @@ pub struct QueuePage {
 }
 
 impl Store {
-    /// Finds waiting items whose time has come, the longest due first: at most 50 of each partition. One round trip.
+    /// Finds waiting items whose time has come, the longest due first: at most 50 of each partition. Eight round trips.
     pub async fn list_due(&self, now: Timestamp) -> Result<Vec<Queued>, StoreError> {
         let partitions: Vec<String> =
             (0..QUEUE_SHARDS).map(|shard| keys::queue_shard(Queue::Waiting, shard)).collect();
-        let looks = partitions.iter().map(|partition| async {
+        let look = async |partition: &String| {
             let within = Within::UpTo("due_at", now.millis());
             let call = queued_in(partition, within).into_call(self.client.query().table_name(&self.table));
-            call.limit(LOOKED_AT).send().await.map_err(|error| StoreError::failed("Query", &error))
-        });
-        let found = try_join_all(looks).await?.into_iter().flat_map(|page| page.items.unwrap_or_default());
-        let mut due: Vec<Queued> = found.filter_map(|item| Queued::read(&item)).collect();
+            let page = call.limit(LOOKED_AT).send().await;
+            page.map_err(|error| StoreError::failed("Query", &error))
+        };
+        let mut due: Vec<Queued> = Vec::new();
+        // A small function opens few connections at once.
+        for some in partitions.chunks(8) {
+            for page in try_join_all(some.iter().map(look)).await? {
+                due.extend(page.items.unwrap_or_default().iter().filter_map(Queued::read));
+            }
+        }
         due.sort_unstable_by_key(|queued| queued.due_at);
         Ok(due)
     }
@@ -174,7 +180,9 @@ impl Store {
             .set("due_at", delayed.due_at)
             .set("attempts", delayed.attempts)
             .set("failure", &delayed.failure)
-            .set("served", &delayed.served);
+            .set("served", &delayed.served)
+            // It stays until it has been looked at once more, which is when it is parked at last.
+            .set("expires_at", (self.ambient.now() + KEPT).seconds());
         self.update_alone(write.only_if(waits())).await.map(|_| ())
     }
 
@@ -246,10 +254,13 @@ impl Store {
 
     /// Puts an item back, so that the next sweep tries it: with the secret that it had, or, when that is over, with a fresh one.
     ///
-    /// One update by itself: the item waits from now on, its attempts begin anew, and it is kept for eight days more. One that was
+    /// An item whose time has come is left alone, because the next sweep tries it anyway. One update by itself: the item waits from now on, its attempts begin anew, and it is kept for eight days more. One that was
     /// parked gets `redriven_at`. Condition: it is not done, and its queue is as read. When the condition fails, it was put back or is
     /// done, and that is no error; returns whether it was written. One round trip.
     pub async fn redrive(&self, item: &OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
+        if item.queue == Queue::Waiting && item.due_at.is_some_and(|due_at| due_at <= now) {
+            return Ok(false);
+        }
         let as_read = present().and(lacks("done_at")).and(equals("queue", item.queue));
         let write = Write::update(&keys::outbox_item(item))
             .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Waiting, item.id))

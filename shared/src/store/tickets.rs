@@ -13,7 +13,7 @@ use crate::domain::account::Account;
 use crate::domain::event::Event;
 use crate::domain::limit::Subject;
 use crate::domain::outbox::OutboxItem;
-use crate::domain::ticket::{State, Ticket};
+use crate::domain::ticket::{Kind, State, Ticket};
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, TicketId};
 use crate::secrets::token::Token;
@@ -353,8 +353,9 @@ fn move_ticket(account: AccountId, id: TicketId, next: State) -> Write {
     Write::update(&keys::ticket(account, id)).set("state", next).only_if(may_become(next))
 }
 
-/// The write that uses a temporary password up: once, and in its time.
+/// The write that uses a temporary password up: once, in its time, and only if its ticket is one. The ticket of a link that somebody
+/// has asked for must not let a digest in that was planted with the account.
 pub(super) fn use_temporary(account: AccountId, id: TicketId, now: Timestamp) -> Write {
     let used = Write::update(&keys::ticket(account, id)).set("state", State::Used).set("used_at", now);
-    used.only_if(open_ticket(now))
+    used.only_if(open_ticket(now).and(equals("kind", Kind::TemporaryPassword)))
 }
