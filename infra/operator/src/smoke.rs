@@ -271,11 +271,11 @@ impl Walk<'_> {
             self.call(200, ask("GET", &format!("/v1/admin/accounts?q={}", self.client), session)).await?;
         let other = text_of(&clients["accounts"][0], "id")?;
         let guardian = format!("{path}/associations/{other}");
-        self.call(200, ask("PUT", &guardian, session).with(json!({"relationship": "parent"}))).await?;
+        self.call(204, ask("PUT", &guardian, session).with(json!({"relationship": "parent"}))).await?;
         self.call(204, ask("DELETE", &guardian, session)).await?;
         let own = text_of(&self.call(200, ask("GET", "/v1/account", session)).await?, "id")?;
         let caseload = format!("{path}/caseload/{own}");
-        self.call(200, ask("PUT", &caseload, session).with(json!({}))).await?;
+        self.call(204, ask("PUT", &caseload, session).with(json!({}))).await?;
         self.call(204, ask("DELETE", &caseload, session)).await?;
         let until = expiry::parse("1h").map_err(Failure::Argument)?;
         let link = json!({"expires_at": until, "deliver": "copy"});
