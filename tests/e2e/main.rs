@@ -50,6 +50,7 @@ mod names;
 mod open_tickets;
 mod operator;
 mod outbox;
+mod parked;
 mod permissions;
 mod portal_origins;
 mod portals;
