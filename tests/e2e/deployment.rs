@@ -210,7 +210,7 @@ fn every_options_reaches_the_functions_which_alone_allow_origins() {
     );
 }
 
-/// Who may read a secret besides is refused by the secret itself, and the key of the secrets opens nothing else.
+/// The policy of a secret refuses everybody but the functions that need it, and its key encrypts secrets alone.
 #[test]
 fn a_secret_is_read_by_its_functions_alone_and_under_a_key_of_its_own() {
     let template = template();

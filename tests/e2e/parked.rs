@@ -1,19 +1,29 @@
 //! Mails that were given up: they are kept whole, an operator sees them and puts them back.
 
+use rekey::domain::ticket::Ticket;
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
 use crate::support::seam::Fault;
 use crate::support::{NEW_PASSWORD, TestApp, token_in};
-use crate::undelivered::{DAY, MINUTE, recipients, redrive, undelivered};
+use crate::undelivered::{DAY, MINUTE, recipients, redrive, undelivered, with_a_practice_of_its_own_sender};
+
+/// SES is paused for longer than jane's link lives. Returns the ticket of the link.
+async fn outlast_a_link(app: &TestApp) -> Ticket {
+    app.mailbox.pause(true);
+    app.forgot("jane").await;
+    app.deliver().await;
+    let account = app.account("jane").await;
+    let ticket = app.store.list_tickets(account.id).await.unwrap().tickets.remove(0);
+    app.clock.advance(2 * DAY);
+    app.mailbox.pause(false);
+    app.sweep().await;
+    ticket
+}
 
 #[tokio::test]
 async fn what_no_attempt_has_begun_is_over_in_its_time_too() {
-    let app = TestApp::start().await;
-    let mut own = crate::support::practice("veterinary", &json!({}));
-    own["sender"] = json!("vet@elsewhere.test");
-    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
-    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
+    let app = with_a_practice_of_its_own_sender().await;
     app.seam.inject("mailer", "outbound-emails", usize::MAX, Fault::Unverified);
     for name in ["jane", "sam"] {
         app.post("/v1/password/forgot", json!({"practice": "veterinary", "identifier": name})).await;
@@ -29,14 +39,7 @@ async fn what_no_attempt_has_begun_is_over_in_its_time_too() {
 #[tokio::test]
 async fn a_link_that_is_over_is_parked_and_redriven_with_a_fresh_one() {
     let app = TestApp::start().await;
-    app.mailbox.pause(true);
-    app.forgot("jane").await;
-    app.deliver().await;
-    let account = app.account("jane").await;
-    let old = app.store.list_tickets(account.id).await.unwrap().tickets.remove(0);
-    app.clock.advance(2 * DAY);
-    app.mailbox.pause(false);
-    app.sweep().await;
+    let old = outlast_a_link(&app).await;
     assert!(app.mailbox.messages().is_empty(), "a dead link helps nobody");
     assert_eq!(app.actions("jane").await.last().unwrap(), "mail_not_sent");
     let parked = undelivered(&app, json!({"queue": "parked"})).await;
@@ -52,7 +55,7 @@ async fn a_link_that_is_over_is_parked_and_redriven_with_a_fresh_one() {
     assert_eq!(redrive(&app, json!({"item": id})).await, json!({"redriven": 0, "over": 0}), "it is done");
     let messages = app.mailbox.messages();
     assert_eq!(messages.len(), 1);
-    let tickets = app.store.list_tickets(account.id).await.unwrap().tickets;
+    let tickets = app.store.list_tickets(old.account).await.unwrap().tickets;
     assert_eq!(tickets.len(), 2);
     let fresh = tickets.iter().find(|ticket| ticket.id != old.id).unwrap();
     assert_ne!(fresh.digest, old.digest);
@@ -62,12 +65,7 @@ async fn a_link_that_is_over_is_parked_and_redriven_with_a_fresh_one() {
 #[tokio::test]
 async fn a_link_whose_owner_got_in_otherwise_is_not_made_anew() {
     let app = TestApp::start().await;
-    app.mailbox.pause(true);
-    app.forgot("jane").await;
-    app.deliver().await;
-    app.clock.advance(2 * DAY);
-    app.mailbox.pause(false);
-    app.sweep().await;
+    outlast_a_link(&app).await;
     let token = app.token_for("jane").await;
     assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
     app.deliver().await;

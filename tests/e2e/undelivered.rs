@@ -36,6 +36,16 @@ pub fn recipients(app: &TestApp) -> Vec<String> {
     to
 }
 
+/// A deployment in which the practice `veterinary` sends from an address of its own.
+pub async fn with_a_practice_of_its_own_sender() -> TestApp {
+    let app = TestApp::start().await;
+    let mut own = crate::support::practice("veterinary", &json!({}));
+    own["sender"] = json!("vet@elsewhere.test");
+    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
+    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
+    app
+}
+
 /// A sweep that dies when it is about to send its first mail.
 async fn dying_sweep(app: &TestApp) {
     app.seam.forget();
@@ -126,11 +136,7 @@ async fn a_mail_that_came_too_soon_delays_no_other() {
 
 #[tokio::test]
 async fn a_sender_that_is_not_verified_delays_its_own_practice_alone() {
-    let app = TestApp::start().await;
-    let mut own = crate::support::practice("veterinary", &json!({}));
-    own["sender"] = json!("vet@elsewhere.test");
-    app.operate(json!({"action": "create_practice", "practice": own})).await.unwrap();
-    app.import("veterinary", &crate::support::demo_accounts("veterinary")).await;
+    let app = with_a_practice_of_its_own_sender().await;
     for fault in [Fault::Denied, Fault::Unverified] {
         app.mailbox.clear().unwrap();
         for name in ["jane", "sam"] {

@@ -17,7 +17,7 @@ use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
 use rekey::store::keys::Key;
 use rekey::store::mail::Undelivered;
-use rekey::store::queue::{Claim, Queued};
+use rekey::store::queue::Queued;
 use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, item_event};
@@ -58,22 +58,20 @@ impl From<Failure> for Outcome {
 /// Handles a record of the stream: reads its item, and tries it. A record can come again, and late. So an item that was handled
 /// before, or that a sweep has taken, is left alone; and one that a sweep may be about to take is claimed first.
 pub(crate) async fn process(deps: &Deps, hold: &Hold, key: &Key) -> Result<(), Failure> {
-    let now = deps.ambient.now();
-    match deps.store.find_outbox_item(key).await {
-        Ok(Some(item)) if item.is_untouched() => match item.due_at.filter(|due_at| *due_at <= now) {
-            Some(due_at) => {
-                let late = Queued { key: key.clone(), id: item.id, due_at };
-                match deps.store.claim(&late, now).await? {
-                    Claim::Claimed(item) => attempt(deps, hold, &item).await,
-                    Claim::Gone => Ok(()),
-                }
-            }
-            None => attempt(deps, hold, &item).await,
-        },
-        Ok(_) => Ok(()),
+    let found = match deps.store.find_outbox_item(key).await {
         // An item that cannot be read now cannot be read later.
-        Err(error @ StoreError::Broken { .. }) => park_unread(deps, key, &error).await,
-        Err(error) => Err(error.into()),
+        Err(error @ StoreError::Broken { .. }) => return park_unread(deps, key, &error).await,
+        found => found?.filter(OutboxItem::is_untouched),
+    };
+    let Some(item) = found else { return Ok(()) };
+    let now = deps.ambient.now();
+    let Some(due_at) = item.due_at.filter(|due_at| *due_at <= now) else {
+        return attempt(deps, hold, &item).await;
+    };
+    let late = Queued { key: key.clone(), id: item.id, due_at };
+    match deps.store.claim(&late, now).await? {
+        Some(claimed) => attempt(deps, hold, &claimed).await,
+        None => Ok(()),
     }
 }
 

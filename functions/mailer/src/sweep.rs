@@ -11,7 +11,7 @@ use rekey::domain::outbox::is_over;
 use rekey::mail::postbox::Sending;
 use rekey::platform::error::chain;
 use rekey::store::error::StoreError;
-use rekey::store::queue::{Claim, Queued};
+use rekey::store::queue::Queued;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -87,8 +87,8 @@ fn at_once(rate: f64) -> usize {
 async fn try_item(deps: &Deps, hold: &Hold, queued: Queued) {
     let now = deps.ambient.now();
     let outcome = match deps.store.claim(&queued, now).await {
-        Ok(Claim::Gone) => return,
-        Ok(Claim::Claimed(item)) => Box::pin(item::attempt(deps, hold, &item)).await,
+        Ok(None) => return,
+        Ok(Some(item)) => Box::pin(item::attempt(deps, hold, &item)).await,
         Err(error @ StoreError::Broken { .. }) => item::park_unread(deps, &queued.key, &error).await,
         Err(error) => Err(Failure::from(error)),
     };

@@ -49,7 +49,7 @@ impl Target {
             Self::Laptop { url } => return Ok(url.clone()),
             Self::Aws { stack, profile, region } => (stack, profile, region),
         };
-        let mut command = Command::new("aws");
+        let mut command = aws(profile.as_ref(), region.as_ref());
         let query = "Stacks[0].Outputs[?OutputKey=='ApiUrl'].OutputValue";
         command.args([
             "cloudformation",
@@ -61,9 +61,6 @@ impl Target {
             "--output",
             "text",
         ]);
-        for (option, value) in [("--profile", profile), ("--region", region)] {
-            command.args(value.iter().flat_map(|value| [option, value]));
-        }
         let output = command.output().await;
         let output =
             output.map_err(|error| Failure::Unreachable(format!("the AWS CLI could not be run: {error}")))?;
@@ -78,14 +75,11 @@ impl Target {
         let answer = match self {
             Self::Laptop { url } => invoke_laptop(url, function, payload).await?,
             Self::Aws { stack, profile, region } => {
-                let mut command = Command::new("aws");
+                let mut command = aws(profile.as_ref(), region.as_ref());
                 command.args(["lambda", "invoke", "--function-name", &format!("{stack}-{function}")]);
                 command.args(["--cli-binary-format", "raw-in-base64-out", "--payload", "file:///dev/stdin"]);
                 // A second attempt would be a second run beside the first.
                 command.args(["--cli-read-timeout", "0"]).env("AWS_MAX_ATTEMPTS", "1");
-                for (option, value) in [("--profile", profile), ("--region", region)] {
-                    command.args(value.iter().flat_map(|value| [option, value]));
-                }
                 invoke_aws(command, payload).await?
             }
         };
@@ -95,6 +89,15 @@ impl Target {
             None => Ok(answer),
         }
     }
+}
+
+/// The AWS CLI, with the profile and the region that are given.
+fn aws(profile: Option<&String>, region: Option<&String>) -> Command {
+    let mut command = Command::new("aws");
+    for (option, value) in [("--profile", profile), ("--region", region)] {
+        command.args(value.iter().flat_map(|value| [option, value.as_str()]));
+    }
+    command
 }
 
 async fn invoke_laptop(url: &str, function: &str, payload: &Value) -> Result<Value, Failure> {

@@ -5,9 +5,9 @@
 //! SES, changes nothing there. It is a moment behind, so nothing is done on its word. An item is claimed by a condition on the item
 //! itself, and of two sweeps that see it one claims it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::try_join_all;
 
@@ -21,14 +21,14 @@ use crate::store::items::{self, Item, number_of};
 use crate::store::keys::{self, Key, OUTBOX_QUEUE, QUEUE_ATTRIBUTE, QUEUE_SHARDS};
 use crate::store::outbox::KEPT;
 use crate::store::transact::{Outcome, Store, Updated};
-use crate::store::write::{Range, Within, Write, equals, lacks, present};
+use crate::store::write::{Condition, Range, Within, Write, equals, lacks, present};
 
 /// The most items of a partition that one look at a queue finds.
 const LOOKED_AT: i32 = 50;
 /// The time for which a claimed item is left alone. It is longer than an attempt takes.
 const CLAIMED: Duration = Duration::from_mins(2);
 /// The most keys that DynamoDB reads at once.
-const BATCH: usize = 100;
+const BATCH: i32 = 100;
 
 /// An item of a queue, as the index has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,15 +56,6 @@ impl Queued {
     }
 }
 
-/// An item that was to be claimed.
-#[derive(Debug)]
-pub enum Claim {
-    /// It is the caller's for a while.
-    Claimed(Box<OutboxItem>),
-    /// It is done, parked, or somebody else's.
-    Gone,
-}
-
 /// A place in the queues: after this item, in this partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -84,7 +75,7 @@ impl Place {
         self.queue
     }
 
-    /// Reads what its text form was.
+    /// Reads the text of a place.
     pub fn parse(text: &str) -> Option<Self> {
         let [queue, shard, pk, due_at] = text.splitn(4, '/').collect::<Vec<_>>()[..] else { return None };
         let queue = Queue::ALL.into_iter().find(|each| each.name() == queue)?;
@@ -99,7 +90,7 @@ impl Place {
         keys::queue_shard(self.queue, self.shard)
     }
 
-    fn start_key(&self) -> Option<HashMap<String, AttributeValue>> {
+    fn start_key(&self) -> Option<Item> {
         let Queued { key, due_at, .. } = self.after.as_ref()?;
         let mut start = key.attributes();
         start.insert(QUEUE_ATTRIBUTE.to_owned(), AttributeValue::S(self.partition()));
@@ -135,16 +126,11 @@ impl Store {
     pub async fn list_due(&self, now: Timestamp) -> Result<Vec<Queued>, StoreError> {
         let partitions: Vec<String> =
             (0..QUEUE_SHARDS).map(|shard| keys::queue_shard(Queue::Waiting, shard)).collect();
-        let look = async |partition: &String| {
-            let within = Within::UpTo("due_at", now.millis());
-            let call = queued_in(partition, within).into_call(self.client.query().table_name(&self.table));
-            let page = call.limit(LOOKED_AT).send().await;
-            page.map_err(|error| StoreError::failed("Query", &error))
-        };
+        let look = |partition| self.look(partition, Within::UpTo("due_at", now.millis()), LOOKED_AT, None);
         let mut due: Vec<Queued> = Vec::new();
         // A small function opens few connections at once.
         for some in partitions.chunks(8) {
-            for page in try_join_all(some.iter().map(look)).await? {
+            for page in try_join_all(some.iter().map(String::as_str).map(look)).await? {
                 due.extend(page.items.unwrap_or_default().iter().filter_map(Queued::read));
             }
         }
@@ -152,20 +138,33 @@ impl Store {
         Ok(due)
     }
 
+    /// A page of a partition of a queue.
+    async fn look(
+        &self,
+        partition: &str,
+        within: Within<'_>,
+        limit: i32,
+        start: Option<Item>,
+    ) -> Result<QueryOutput, StoreError> {
+        let range = Range { index: Some(OUTBOX_QUEUE), name: QUEUE_ATTRIBUTE, partition, within };
+        let call = range.into_call(self.client.query().table_name(&self.table));
+        let answer = call.limit(limit).set_exclusive_start_key(start).send().await;
+        answer.map_err(|error| StoreError::failed("Query", &error))
+    }
+
     /// Takes an item for an attempt. Nobody else takes it for the next two minutes.
     ///
-    /// One update by itself: the item's `due_at` becomes later. Condition: it waits, and its `due_at` is as the index had it.
+    /// One update by itself: the item's `due_at` becomes later. Condition: it waits, and its `due_at` is as the index had it. When the
+    /// condition fails, it is done, parked or somebody else's, and `None` is returned.
     ///
     /// # Errors
     /// [`StoreError::Broken`] when the item cannot be read; it has been claimed then. One round trip.
-    pub async fn claim(&self, queued: &Queued, now: Timestamp) -> Result<Claim, StoreError> {
+    pub async fn claim(&self, queued: &Queued, now: Timestamp) -> Result<Option<OutboxItem>, StoreError> {
         let is_free = waits().and(equals("due_at", queued.due_at));
         let claim = Write::update(&queued.key).set("due_at", now + CLAIMED).only_if(is_free);
         match self.update_alone(claim).await? {
-            Updated::Written(item) => {
-                items::read(&queued.key.pk, item).map(|item| Claim::Claimed(Box::new(item)))
-            }
-            Updated::Refused(_) => Ok(Claim::Gone),
+            Updated::Written(item) => items::read(&queued.key.pk, item).map(Some),
+            Updated::Refused(_) => Ok(None),
         }
     }
 
@@ -174,15 +173,12 @@ impl Store {
     /// One update by itself: the item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits. When the condition fails,
     /// somebody else has dealt with the item, and that is no error. One round trip.
     pub async fn record_delay(&self, delayed: &OutboxItem) -> Result<(), StoreError> {
-        let write = Write::update(&keys::outbox_item(delayed))
-            .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Waiting, delayed.id))
-            .set("queue", Queue::Waiting)
-            .set("due_at", delayed.due_at)
+        let now = self.ambient.now();
+        let due_at = delayed.due_at.unwrap_or(now);
+        let write = moved(&keys::outbox_item(delayed), delayed.id, Queue::Waiting, due_at, now)
             .set("attempts", delayed.attempts)
             .set("failure", &delayed.failure)
-            .set("served", &delayed.served)
-            // It stays until it has been looked at once more, which is when it is parked at last.
-            .set("expires_at", (self.ambient.now() + KEPT).seconds());
+            .set("served", &delayed.served);
         self.update_alone(write.only_if(waits())).await.map(|_| ())
     }
 
@@ -218,12 +214,7 @@ impl Store {
     pub async fn read_queue(&self, from: Place) -> Result<QueuePage, StoreError> {
         let mut place = from;
         loop {
-            let partition = place.partition();
-            let range = queued_in(&partition, Within::All);
-            let call = range.into_call(self.client.query().table_name(&self.table));
-            let call = call.limit(i32::try_from(BATCH).unwrap_or(i32::MAX));
-            let answer = call.set_exclusive_start_key(place.start_key()).send().await;
-            let answer = answer.map_err(|error| StoreError::failed("Query", &error))?;
+            let answer = self.look(&place.partition(), Within::All, BATCH, place.start_key()).await?;
             let more = answer.last_evaluated_key.as_ref().and_then(Queued::read);
             let next = match more {
                 Some(last) => Some(Place { after: Some(last), ..place.clone() }),
@@ -254,7 +245,9 @@ impl Store {
 
     /// Puts an item back, so that the next sweep tries it: with the secret that it had, or, when that is over, with a fresh one.
     ///
-    /// An item whose time has come is left alone, because the next sweep tries it anyway. One update by itself: the item waits from now on, its attempts begin anew, and it is kept for eight days more. One that was
+    /// An item whose time has come is left alone, because the next sweep tries it anyway.
+    ///
+    /// One update by itself: the item waits from now on, its attempts begin anew, and it is kept for eight days more. One that was
     /// parked gets `redriven_at`. Condition: it is not done, and its queue is as read. When the condition fails, it was put back or is
     /// done, and that is no error; returns whether it was written. One round trip.
     pub async fn redrive(&self, item: &OutboxItem, now: Timestamp) -> Result<bool, StoreError> {
@@ -262,34 +255,30 @@ impl Store {
             return Ok(false);
         }
         let as_read = present().and(lacks("done_at")).and(equals("queue", item.queue));
-        let write = Write::update(&keys::outbox_item(item))
-            .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Waiting, item.id))
-            .set("queue", Queue::Waiting)
-            .set("due_at", now)
-            .set("expires_at", (now + KEPT).seconds())
-            .remove("attempts");
+        let key = keys::outbox_item(item);
+        let write = moved(&key, item.id, Queue::Waiting, now, now).remove("attempts");
         let was_parked = item.queue == Queue::Parked;
         let write = if was_parked { write.set("redriven_at", now) } else { write };
         Ok(self.update_alone(write.only_if(as_read)).await?.is_written())
     }
 }
 
-/// A part of a partition of a queue.
-const fn queued_in<'a>(partition: &'a str, within: Within<'a>) -> Range<'a> {
-    Range { index: Some(OUTBOX_QUEUE), name: QUEUE_ATTRIBUTE, partition, within }
-}
-
 /// The condition that an item waits for an attempt. One of an earlier release names no queue.
-fn waits() -> crate::store::write::Condition {
+fn waits() -> Condition {
     present().and(lacks("done_at")).and(lacks("queue").or(equals("queue", Queue::Waiting)))
 }
 
 fn parked(key: &Key, id: OutboxId, failure: &str, now: Timestamp) -> Write {
+    moved(key, id, Queue::Parked, now, now).set("failure", failure)
+}
+
+/// The write that puts an item into a queue, at its time there. It is kept for eight days from now: until it has been looked at once
+/// more, which is when it is parked at last, or until an operator has.
+fn moved(key: &Key, id: OutboxId, queue: Queue, due_at: Timestamp, now: Timestamp) -> Write {
     Write::update(key)
-        .set(QUEUE_ATTRIBUTE, keys::queue(Queue::Parked, id))
-        .set("queue", Queue::Parked)
-        .set("due_at", now)
-        .set("failure", failure)
+        .set(QUEUE_ATTRIBUTE, keys::queue(queue, id))
+        .set("queue", queue)
+        .set("due_at", due_at)
         .set("expires_at", (now + KEPT).seconds())
 }
 

@@ -29,16 +29,20 @@ impl PasswordHash {
 
     /// The hash as the other system has made it, whether or not it is sealed.
     pub(super) fn unsealed(&self) -> &str {
-        let sealed = self.0.strip_prefix(SEALED).and_then(|rest| rest.splitn(3, '$').nth(2));
-        sealed.unwrap_or(&self.0)
+        self.parts().map_or(&self.0, |[.., hash]| hash)
     }
 
     /// The hash as the other system has made it, if this system has imported it for the account.
     pub(super) fn checked(&self, peppers: Peppers<'_>) -> Result<&str, HashError> {
-        let parts: Vec<&str> = self.0.strip_prefix(SEALED).unwrap_or_default().splitn(3, '$').collect();
-        let [id, sealed, hash] = parts[..] else { return Err(HashError::Broken) };
+        let [id, sealed, hash] = self.parts().ok_or(HashError::Broken)?;
         let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| HashError::Broken)?;
         let is_own = seal(peppers.ring.get(id)?, peppers, hash).ct_eq(&sealed);
         if bool::from(is_own) { Ok(hash) } else { Err(HashError::Broken) }
+    }
+
+    /// The id of the pepper, the seal and the hash.
+    fn parts(&self) -> Option<[&str; 3]> {
+        let parts: Vec<&str> = self.0.strip_prefix(SEALED)?.splitn(3, '$').collect();
+        parts.try_into().ok()
     }
 }
