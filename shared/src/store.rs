@@ -17,6 +17,7 @@ pub mod answers;
 pub mod codes;
 mod conditions;
 pub mod directory;
+pub mod erasure;
 pub mod error;
 pub mod events;
 pub mod items;

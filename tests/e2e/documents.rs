@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use crate::support::template::root;
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "functions/README.md",
     "infra/README.md",
     "infra/CONFIGURATION.md",
+    "infra/INCIDENTS.md",
     "infra/PERMISSIONS.md",
     "infra/RUNBOOK.md",
+    "infra/TENANTS.md",
     "shared/README.md",
     "tests/README.md",
 ];

@@ -167,10 +167,11 @@ async fn a_practice_knows_which_hashes_are_left() {
     assert_eq!(app.sign_in("bea", PASSWORD).await.status, 201);
     assert_eq!(app.sign_in("cleo", &scrypt.0).await.status, 201);
     let left = json!([{"family": "bcrypt", "cost": 5}]);
-    assert_eq!(review().await, json!({"accounts": 4, "imported": 1, "left": left}));
+    let peppers = json!({"k1": {"passwords": 3, "answers": 0}});
+    assert_eq!(review().await, json!({"accounts": 4, "imported": 1, "peppers": peppers, "left": left}));
     assert_eq!(known().await, left);
     assert_eq!(app.sign_in("ann", PASSWORD).await.status, 201);
-    assert_eq!(review().await, json!({"accounts": 4, "imported": 0, "left": []}));
+    assert_eq!(review().await, json!({"accounts": 4, "imported": 0, "peppers": peppers, "left": []}));
     assert_eq!(known().await, json!([]));
 }
 

@@ -57,6 +57,42 @@ async fn ask_for_a_name(recorder: &mut Recorder<'_>, admin: &StaffMember<'_>) {
     recorder.expect("taken name", name, &["username_refused"]).await;
 }
 
+/// The ends of people and of their practice.
+async fn ends(recorder: &mut Recorder<'_>) {
+    let app = recorder.app;
+    let operate = |action: &str, members: Value| {
+        let mut invocation = json!({"action": action, "practice": "agency"});
+        invocation.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        Box::pin(async move { app.operate(invocation).await.unwrap() })
+    };
+    let person = |name: &str| json!({"who": {"username": name}});
+    recorder.expect("export", operate("export_person", person("tom")), &["data_exported"]).await;
+    recorder.expect("hold", operate("hold_person", person("tom")), &["user_updated"]).await;
+    recorder.expect("held already", operate("hold_person", person("tom")), &[]).await;
+    recorder.expect("erasure", operate("erase_person", person("noor")), &["user_deleted"]).await;
+    let merge = json!({"duplicate": {"username": "lily"}, "into": {"username": "tom"}});
+    recorder.expect("merging", operate("merge_accounts", merge), &["user_deleted", "user_updated"]).await;
+    let end = operate("reset_passwords", json!({"mail": false, "cursor": "staff/"}));
+    recorder.expect("reset of all", end, &["authn_password_voided"; 2]).await;
+    recorder.expect("disabled", operate("disable_practice", json!({})), &["practice_updated"]).await;
+    recorder.expect("released", operate("release_person", person("tom")), &["user_updated"]).await;
+    let delete = Box::pin(async {
+        let mut members = json!({});
+        loop {
+            members["action"] = "delete_practice".into();
+            members["practice"] = "agency".into();
+            let answer = app.operate(members.clone()).await.unwrap();
+            match answer.get("cursor") {
+                Some(cursor) => members["cursor"] = cursor.clone(),
+                None => break,
+            }
+        }
+    });
+    let mut ended = vec!["practice_deleted"];
+    ended.extend(["user_deleted"; 8]);
+    recorder.expect("deletion", delete, &ended).await;
+}
+
 /// U1: each operation, and the events that it must leave. An action that no operation here leaves is a failure.
 #[tokio::test]
 async fn every_operation_leaves_its_events() {
@@ -157,6 +193,8 @@ async fn every_operation_leaves_its_events() {
     // The first and the sixth.
     let many = ["authn_login_fail", "authn_login_fail", "authn_login_lock"];
     recorder.expect("lock", locked, &many).await;
+
+    Box::pin(ends(&mut recorder)).await;
 
     let api = crate::support::document::api();
     let all = api["components"]["schemas"]["Action"].clone();

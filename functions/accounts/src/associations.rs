@@ -149,7 +149,7 @@ impl<'a> Pair<'a> {
         let event = event.of(client.id, client.portal).and(guardian.id).with_changes(vec![change]);
         let changed =
             [Changed { old: client, new: &new_client }, Changed { old: guardian, new: &new_guardian }];
-        let outcome = deps.store.update_accounts(&staff.account, &changed, &event).await?;
+        let outcome = deps.store.update_accounts(Some(&staff.account), &changed, &event).await?;
         Ok(outcome.is_written().then(Reply::empty))
     }
 }

@@ -142,7 +142,7 @@ impl CaseloadChange<'_> {
         let event = deps.event(self.staff, call, Action::CaseloadChanged)?;
         let event = event.of(new.id, new.portal).and(self.colleague).with_changes(vec![change]);
         let changed = Changed { old, new: &new };
-        let outcome = deps.store.update_accounts(&self.staff.account, &[changed], &event).await?;
+        let outcome = deps.store.update_accounts(Some(&self.staff.account), &[changed], &event).await?;
         Ok(outcome.is_written().then(Reply::empty))
     }
 }

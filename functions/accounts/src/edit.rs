@@ -89,7 +89,7 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
         let event = event.with_changes(changes);
         let edited = Changed { old: &old, new: &new };
-        let outcome = deps.store.update_accounts(&staff.account, &[edited], &event).await?;
+        let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], &event).await?;
         outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()
     })
     .await

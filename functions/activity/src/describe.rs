@@ -27,6 +27,15 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
     match event.action {
         Action::PracticeCreated => "The practice was added".to_owned(),
         Action::PracticeUpdated => format!("Settings were modified by {who}. Changes: {members}"),
+        Action::PracticeDeleted => "The practice was deleted".to_owned(),
+        Action::UserDeleted if event.other.is_some() => {
+            format!("Portal login {name} was merged into {} by {who}", names.other)
+        }
+        Action::UserDeleted => format!("A portal login was erased by {who}"),
+        Action::DataExported if event.account.is_none() => {
+            format!("The data of the practice was exported by {who}")
+        }
+        Action::DataExported => format!("The data of {name} was exported by {who}"),
         Action::UserCreated => format!("Portal login {name} was added by {who}"),
         Action::UserUpdated => format!("Portal login {name} was modified by {who}. Changes: {members}"),
         Action::UsernameRefused => {
@@ -74,6 +83,7 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         Action::MailRestored => format!("Mail to {name} arrives again"),
         Action::AuthnPasswordChange => format!("Password changed by {name}"),
         Action::AuthnPasswordChangeFail => format!("Changing the password of {name} failed"),
+        Action::AuthnPasswordVoided => format!("The password of {name} was ended by {who}"),
         Action::AuthnPasswordRepudiated => {
             format!("Password change reported by {name} as made by somebody else; the login was locked")
         }
@@ -86,7 +96,7 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         },
         Action::AuthnLoginLock => format!("Portal login as {name} refused after too many failures"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
-        Action::SessionRevoked if event.actor == Actor::Staff => {
+        Action::SessionRevoked if [Actor::Staff, Actor::Operator].contains(&event.actor) => {
             format!("Every session of {name} was ended by {who}")
         }
         Action::SessionRevoked if event.session.is_none() => {

@@ -34,7 +34,7 @@ pub async fn end_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let new = old.signed_out();
         let event = deps.event(&staff, call, Action::SessionRevoked)?.of(new.id, new.portal);
         let changed = Changed { old: &old, new: &new };
-        let outcome = deps.store.update_accounts(&staff.account, &[changed], &event).await?;
+        let outcome = deps.store.update_accounts(Some(&staff.account), &[changed], &event).await?;
         Ok::<_, Problem>(outcome.is_written().then(Reply::empty))
     })
     .await

@@ -190,7 +190,7 @@ pub async fn revoke_ticket(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let ticket: TicketId = call.parameter("ticket_id").parse().map_err(|_| not_found())?;
         let event = deps.event(&staff, call, Action::AuthnTokenRevoked)?;
         let event = event.of(account.id, account.portal).with_ticket(ticket);
-        if deps.store.revoke_ticket(&staff.account, account.id, ticket, &event).await?.is_written() {
+        if deps.store.revoke_ticket(Some(&staff.account), account.id, ticket, &event).await?.is_written() {
             return Ok(Some(Reply::empty()));
         }
         let found = deps.store.find_ticket_with_account(account.id, ticket).await?.ok_or_else(not_found)?;

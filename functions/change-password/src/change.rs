@@ -61,7 +61,8 @@ pub async fn change_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
     until_written("changing a password", || async {
         let holder = any_holder(&deps.store, call, &deps.ambient).await?;
         let account = &holder.account;
-        let practice = deps.practices.of(&deps.store, &account.practice, deps.ambient.now()).await?;
+        let practice = deps.practices.find(&deps.store, &account.practice, deps.ambient.now()).await?;
+        let practice = practice.ok_or_else(Problem::no_session)?;
         // A new password that the request alone shows to be refused must not count as a guess at the current one.
         new.must_be_strong(&practice, account)?;
         new.must_differ(&current, account)?;

@@ -3,16 +3,11 @@
 use std::collections::BTreeSet;
 
 use rekey::domain::account::Account;
-use rekey::domain::directory::Search;
-use rekey::domain::practice::{Portal, Slug};
-use rekey::platform::ids::AccountId;
-use rekey::store::directory::Part;
+use rekey::domain::practice::Slug;
 use serde::{Deserialize, Serialize};
 
+use crate::walk::{self, AccountPage};
 use crate::{Deps, OperatorError, find_practice};
-
-/// The number of accounts that are read at a time.
-const BATCH: i32 = 100;
 
 /// The practice whose directory is rebuilt.
 #[derive(Debug, Deserialize)]
@@ -52,23 +47,18 @@ pub(crate) async fn each_account(
     practice: &Slug,
     mut act: impl AsyncFnMut(&Account, &[String]) -> Result<(), OperatorError>,
 ) -> Result<(), OperatorError> {
-    let everybody = Search::parse("");
-    for portal in [Portal::Client, Portal::Staff] {
-        let mut after: Option<String> = None;
-        loop {
-            let part = Part { after: after.as_deref(), limit: BATCH };
-            let places = deps.store.search_directory(practice, portal, &everybody, part).await?;
-            let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
-            for account in deps.store.find_accounts(&ids).await? {
-                let listed = places.iter().filter(|place| place.account == account.id);
-                let listed: Vec<String> = listed.map(|place| place.entry.clone()).collect();
-                act(&account, &listed).await?;
-            }
-            match places.into_iter().next_back() {
-                Some(last) => after = Some(last.entry),
-                None => break,
-            }
+    let mut cursor = None;
+    loop {
+        let AccountPage { places, accounts, next, .. } =
+            walk::page(deps, practice, cursor.as_deref()).await?;
+        for account in &accounts {
+            let listed = places.iter().filter(|place| place.account == account.id);
+            let listed: Vec<String> = listed.map(|place| place.entry.clone()).collect();
+            act(account, &listed).await?;
+        }
+        match next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(()),
         }
     }
-    Ok(())
 }

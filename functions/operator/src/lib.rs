@@ -1,5 +1,5 @@
 //! The function `operator` does what only the operator of the deployment may do: it creates practices and their first
-//! administrators, imports accounts, and looks after what follows from imports and releases.
+//! administrators, imports accounts, looks after what follows from imports and releases, and ends what must end.
 //!
 //! It is invoked directly and has no HTTP route. IAM decides who may invoke it. Imported accounts may keep the hashes of
 //! their former system. A line that cannot be imported is answered with the reason and does not hinder the other lines.
@@ -20,10 +20,16 @@ use serde_json::{Map, Value};
 
 mod administrator;
 pub mod directory;
+pub mod export;
 pub mod hashes;
 pub mod import;
+pub mod person;
 mod practice;
+pub mod revoke;
+pub mod tenancy;
 pub mod undelivered;
+pub mod voiding;
+mod walk;
 
 /// The configuration and the clients that the function works with.
 pub struct Deps {
@@ -66,6 +72,12 @@ pub enum OperatorError {
     /// There is no such practice.
     #[error("no practice is called {0}")]
     UnknownPractice(Slug),
+    /// There is no such account.
+    #[error("the practice has no such account")]
+    UnknownAccount,
+    /// The account is held.
+    #[error("the account is held: release it first")]
+    Held,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,6 +92,8 @@ impl From<OperatorError> for Diagnostic {
             OperatorError::Invalid(_) => "Invalid",
             OperatorError::Setting(_) => "InvalidSetting",
             OperatorError::UnknownPractice(_) => "UnknownPractice",
+            OperatorError::UnknownAccount => "UnknownAccount",
+            OperatorError::Held => "Held",
             OperatorError::Store(_) | OperatorError::Randomness(_) => "Unavailable",
         };
         Self { error_type: error_type.to_owned(), error_message: error.to_string() }
@@ -98,9 +112,22 @@ struct Asked {
 #[serde(rename_all = "snake_case")]
 enum Invoked {
     CreatePractice,
+    ListPractices,
     SetDomains,
+    DisablePractice,
+    EnablePractice,
+    ExportPractice,
+    DeletePractice,
     CreateAdministrator,
     ImportAccounts,
+    ExportPerson,
+    HoldPerson,
+    ReleasePerson,
+    ErasePerson,
+    MergeAccounts,
+    RevokeIssued,
+    EndSessions,
+    ResetPasswords,
     RebuildDirectory,
     ReviewHashes,
     ListUndelivered,
@@ -124,27 +151,35 @@ pub enum Created {
 pub async fn handler(deps: &Deps, mut invocation: Value) -> Result<Value, OperatorError> {
     let named = invocation.as_object_mut().and_then(|members| members.remove_entry("action"));
     let Asked { action } = read(named.into_iter().collect::<Map<_, _>>().into())?;
-    let answer = match action {
-        Invoked::CreatePractice => {
-            serde_json::to_value(practice::create_practice(deps, &read(invocation)?).await?)
-        }
-        Invoked::SetDomains => serde_json::to_value(practice::set_domains(deps, &read(invocation)?).await?),
+    match action {
+        Invoked::CreatePractice => answer(practice::create_practice(deps, &read(invocation)?).await),
+        Invoked::ListPractices => answer(tenancy::list_practices(deps, &read(invocation)?).await),
+        Invoked::SetDomains => answer(practice::set_domains(deps, &read(invocation)?).await),
+        Invoked::DisablePractice => answer(tenancy::disable_practice(deps, &read(invocation)?).await),
+        Invoked::EnablePractice => answer(tenancy::enable_practice(deps, &read(invocation)?).await),
+        Invoked::ExportPractice => answer(export::export_practice(deps, &read(invocation)?).await),
+        Invoked::DeletePractice => answer(tenancy::delete_practice(deps, &read(invocation)?).await),
         Invoked::CreateAdministrator => {
-            serde_json::to_value(administrator::create_administrator(deps, read(invocation)?).await?)
+            answer(administrator::create_administrator(deps, read(invocation)?).await)
         }
-        Invoked::ImportAccounts => {
-            serde_json::to_value(import::import_accounts(deps, read(invocation)?).await?)
-        }
-        Invoked::RebuildDirectory => {
-            serde_json::to_value(directory::rebuild_directory(deps, &read(invocation)?).await?)
-        }
-        Invoked::ReviewHashes => serde_json::to_value(hashes::review_hashes(deps, &read(invocation)?).await?),
-        Invoked::ListUndelivered => {
-            serde_json::to_value(undelivered::list_undelivered(deps, &read(invocation)?).await?)
-        }
-        Invoked::Redrive => serde_json::to_value(undelivered::redrive(deps, &read(invocation)?).await?),
-    };
-    answer.map_err(|error| OperatorError::Invalid(error.to_string()))
+        Invoked::ImportAccounts => answer(import::import_accounts(deps, read(invocation)?).await),
+        Invoked::ExportPerson => answer(export::export_person(deps, &read(invocation)?).await),
+        Invoked::HoldPerson => answer(person::hold_person(deps, &read(invocation)?).await),
+        Invoked::ReleasePerson => answer(person::release_person(deps, &read(invocation)?).await),
+        Invoked::ErasePerson => answer(person::erase_person(deps, &read(invocation)?).await),
+        Invoked::MergeAccounts => answer(person::merge_accounts(deps, &read(invocation)?).await),
+        Invoked::RevokeIssued => answer(revoke::revoke_issued(deps, &read(invocation)?).await),
+        Invoked::EndSessions => answer(voiding::end_sessions(deps, &read(invocation)?).await),
+        Invoked::ResetPasswords => answer(voiding::reset_passwords(deps, &read(invocation)?).await),
+        Invoked::RebuildDirectory => answer(directory::rebuild_directory(deps, &read(invocation)?).await),
+        Invoked::ReviewHashes => answer(hashes::review_hashes(deps, &read(invocation)?).await),
+        Invoked::ListUndelivered => answer(undelivered::list_undelivered(deps, &read(invocation)?).await),
+        Invoked::Redrive => answer(undelivered::redrive(deps, &read(invocation)?).await),
+    }
+}
+
+fn answer(outcome: Result<impl Serialize, OperatorError>) -> Result<Value, OperatorError> {
+    serde_json::to_value(outcome?).map_err(|error| OperatorError::Invalid(error.to_string()))
 }
 
 fn read<T: DeserializeOwned>(members: Value) -> Result<T, OperatorError> {

@@ -8,6 +8,7 @@ use rekey::store::keys;
 use rekey::store::queue::{Place, QueuePage};
 use serde::{Deserialize, Serialize};
 
+use crate::revoke::time;
 use crate::{Deps, OperatorError};
 
 /// The most parts of the queues that one invocation reads. It answers a cursor for the rest.
@@ -40,13 +41,7 @@ struct Meant {
 
 impl Meant {
     fn read(asked: &Undelivered, now: Timestamp) -> Result<Self, OperatorError> {
-        let time = |member: &str, text: &Option<String>| {
-            let read = |text: &String| {
-                Timestamp::parse(text)
-                    .ok_or_else(|| invalid(member, "must be a time such as 2026-12-01T18:00:00Z"))
-            };
-            text.as_ref().map(read).transpose()
-        };
+        let time = |member, text: &Option<String>| text.as_ref().map(|text| time(member, text)).transpose();
         Ok(Self {
             practice: asked.practice.clone(),
             queue: asked.queue,

@@ -90,7 +90,8 @@ pub async fn preview_reset(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
             tracing::warn!(event = "started_not_recorded", cause = chain(&error));
         }
     }
-    let practice = deps.practices.of(&deps.store, &ticket.practice, now).await?;
+    let practice = deps.practices.find(&deps.store, &ticket.practice, now).await?;
+    let practice = practice.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))?;
     let question =
         account.asked_question(&practice.policy, ticket.issuer).map(|question| question.question.clone());
     Reply::json(

@@ -96,7 +96,8 @@ pub async fn reset_password(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         if chosen.is_some() && Purpose::of(account) != Purpose::Invitation {
             return Err(Problem::invalid("security_question", "can only be set with an invitation"));
         }
-        let practice = deps.practices.of(&deps.store, &found.ticket.practice, now).await?;
+        let practice = deps.practices.find(&deps.store, &found.ticket.practice, now).await?;
+        let practice = practice.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))?;
         password.must_be_strong(&practice, account)?;
         let answers = check_answer(&attempt, &practice, asked.answer.as_ref()).await?;
         let peppers = Peppers::of(deps.peppers.get().await?, account.id);

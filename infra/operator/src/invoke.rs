@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -89,6 +89,51 @@ impl Target {
             None => Ok(answer),
         }
     }
+}
+
+impl Target {
+    /// Invokes the operator's function until it answers no cursor, and hands over each answer. What an answer says of the next
+    /// invocation is returned with it.
+    pub(crate) async fn each_page(
+        &self,
+        mut payload: Map<String, Value>,
+        mut take: impl FnMut(&Value) -> Result<Map<String, Value>, Failure>,
+    ) -> Result<(), Failure> {
+        loop {
+            let answer = self.invoke("operator", &Value::Object(payload.clone())).await?;
+            payload.extend(take(&answer)?);
+            match answer.get("cursor") {
+                Some(cursor) => payload.insert("cursor".to_owned(), cursor.clone()),
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// Invokes the operator's function as [`Target::each_page`] does, and returns the sums of the numbers that are answered.
+    pub(crate) async fn sum_pages(&self, payload: Map<String, Value>) -> Result<Value, Failure> {
+        let mut sums = Map::new();
+        self.each_page(payload, |answer| {
+            let numbers = answer
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter_map(|(name, value)| Some((name, value.as_u64()?)));
+            for (name, number) in numbers {
+                let sum = sums.get(name).and_then(Value::as_u64).unwrap_or_default() + number;
+                sums.insert(name.clone(), sum.into());
+            }
+            Ok(Map::new())
+        })
+        .await?;
+        Ok(Value::Object(sums))
+    }
+}
+
+/// The payload of an action of the operator's function, without the members that have no value.
+pub(crate) fn action<const N: usize>(name: &str, members: [(&str, Value); N]) -> Map<String, Value> {
+    let members = members.into_iter().filter(|(_, value)| !value.is_null());
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    [("action".to_owned(), name.into())].into_iter().chain(members).collect()
 }
 
 /// The AWS CLI, with the profile and the region that are given.

@@ -13,9 +13,11 @@ mod http;
 mod import;
 mod invoke;
 mod smoke;
+mod tenancy;
 mod undelivered;
 
 use invoke::{Failure, Target};
+use tenancy::Tenancy;
 
 /// Rekey's operator: practices, their first administrators, imports and links.
 #[derive(Debug, Parser)]
@@ -92,6 +94,8 @@ enum Command {
     ListUndelivered(undelivered::Mails),
     /// Put mails back that have not been sent, so that they are tried within a minute
     Redrive(undelivered::Mails),
+    #[command(flatten)]
+    Tenancy(Tenancy),
     /// Walk through a deployment with a practice of its own, and fail at the first refusal
     Smoke(smoke::Smoke),
 }
@@ -132,6 +136,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Import(import) => return import.run(&target).await,
         Command::ListUndelivered(mails) => return mails.list(&target).await.map(|answer| print(&answer)),
         Command::Redrive(mails) => return mails.redrive(&target).await.map(|answer| print(&answer)),
+        Command::Tenancy(tenancy) => return tenancy.run(&target).await.map(|answer| print(&answer)),
         Command::Smoke(smoke) => return smoke.run(&target).await.map(|answer| print(&answer)),
         Command::CreatePractice { file } => {
             ("operator", json!({"action": "create_practice", "practice": file::json(&file)?}))

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::invoke::{Failure, Target};
+use crate::invoke::{Failure, Target, action};
 
 /// The mails that are meant.
 #[derive(Debug, Args)]
@@ -28,39 +28,23 @@ impl Mails {
     /// Has every part of the queues listed. Returns the mails.
     pub(crate) async fn list(self, target: &Target) -> Result<Value, Failure> {
         let mut items = Vec::new();
-        self.each(target, "list_undelivered", |answer| {
+        let take = |answer: &Value| {
             items.extend(answer["items"].as_array().cloned().unwrap_or_default());
-        })
-        .await?;
+            Ok(Map::new())
+        };
+        target.each_page(self.payload("list_undelivered"), take).await?;
         Ok(json!({"items": items}))
     }
 
     /// Has every part of the queues put back. Returns the numbers.
     pub(crate) async fn redrive(self, target: &Target) -> Result<Value, Failure> {
-        let (mut redriven, mut over) = (0, 0);
-        self.each(target, "redrive", |answer| {
-            redriven += answer["redriven"].as_u64().unwrap_or_default();
-            over += answer["over"].as_u64().unwrap_or_default();
-        })
-        .await?;
-        Ok(json!({"redriven": redriven, "over": over}))
+        target.sum_pages(self.payload("redrive")).await
     }
 
-    /// Invokes an action until it answers no cursor.
-    async fn each(self, target: &Target, action: &str, mut take: impl FnMut(&Value)) -> Result<(), Failure> {
+    fn payload(self, name: &str) -> Map<String, Value> {
         let Self { item, practice, queue, from, until } = self;
         let members =
             [("item", item), ("practice", practice), ("queue", queue), ("from", from), ("until", until)];
-        let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
-        let mut payload: Map<String, Value> = given.collect();
-        payload.insert("action".to_owned(), action.into());
-        loop {
-            let answer = target.invoke("operator", &Value::Object(payload.clone())).await?;
-            take(&answer);
-            match answer.get("cursor") {
-                Some(cursor) => payload.insert("cursor".to_owned(), cursor.clone()),
-                None => return Ok(()),
-            };
-        }
+        action(name, members.map(|(name, value)| (name, value.into())))
     }
 }

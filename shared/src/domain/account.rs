@@ -190,6 +190,9 @@ pub struct Account {
     /// `ETag`.
     #[serde(default)]
     pub revision: u64,
+    /// The time from which the account must be kept, because the law or a dispute asks for it; absent when it may be erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_at: Option<Timestamp>,
     /// The time at which the account was created.
     pub created_at: Timestamp,
 }
@@ -241,6 +244,7 @@ impl Account {
             caseload: Vec::new(),
             associations: Vec::new(),
             revision: 0,
+            held_at: None,
             created_at: ambient.now(),
         })
     }

@@ -38,12 +38,18 @@ pub enum Actor {
 pub enum Action {
     /// A practice was created.
     PracticeCreated,
-    /// The settings of a practice were changed; `changes` lists them.
+    /// The settings of a practice were changed, or the operator disabled or enabled it; `changes` lists them.
     PracticeUpdated,
+    /// A practice was deleted.
+    PracticeDeleted,
     /// An account was created.
     UserCreated,
     /// An account was changed; `changes` lists the members.
     UserUpdated,
+    /// An account was erased. Its events stay; `other` is the account that took its place, if it was a duplicate.
+    UserDeleted,
+    /// The operator exported the data of an account, or, without an account, of the practice.
+    DataExported,
     /// A member of staff who does not see every client asked for a username or an address that somebody has.
     UsernameRefused,
     /// A client was added to a caseload or removed from it.
@@ -79,6 +85,8 @@ pub enum Action {
     AuthnPasswordChange,
     /// A password was not set; `reason` says why.
     AuthnPasswordChangeFail,
+    /// The operator ended a password, so that its owner has to recover.
+    AuthnPasswordVoided,
     /// The owner reported that a change of the password was not theirs, and the account was frozen.
     AuthnPasswordRepudiated,
     /// The security question was set.

@@ -131,7 +131,7 @@ pub struct OutboxItem {
     pub kind: OutboxKind,
     /// A random number. The secrets that the mail carries are derived from it with the derivation key.
     pub nonce: Nonce,
-    /// The time at which the item was written.
+    /// The time at which the item was written, or from which its mail is due.
     pub at: Timestamp,
     /// The source address of the request, as the gateway saw it; absent when there was no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,6 +197,13 @@ impl OutboxItem {
             served: Vec::new(),
             redriven_at: None,
         })
+    }
+
+    /// The same item, whose mail is due at a later time: the stream passes over it, and the sweep of that time tries it. So a great
+    /// many mails hold up no others.
+    #[must_use]
+    pub fn scheduled(self, at: Timestamp) -> Self {
+        Self { at, due_at: Some(at), ..self }
     }
 
     /// Whether the mailer may try the item.

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::domain::identifier::Email;
 use crate::domain::origin::Origin;
 use crate::domain::text::is_line;
+use crate::platform::clock::Timestamp;
 use crate::secrets::password::ImportedWork;
 
 mod bounds;
@@ -186,6 +187,10 @@ pub struct Practice {
     #[serde(default, skip_serializing_if = "ImportedWork::is_empty")]
     #[schema(ignore)]
     pub imported_work: ImportedWork,
+    /// The time at which the operator disabled the practice; absent while it is open. It is no setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// The languages that mails are written in.
@@ -276,7 +281,7 @@ impl Practice {
     /// The practice's settings: what staff see and change.
     #[must_use]
     pub fn settings(&self) -> Self {
-        Self { imported_work: ImportedWork::default(), ..self.clone() }
+        Self { imported_work: ImportedWork::default(), disabled_at: None, ..self.clone() }
     }
 
     /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,

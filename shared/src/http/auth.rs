@@ -145,7 +145,8 @@ impl StaffDeps {
         if account.portal != Portal::Staff {
             return Err(Problem::new(ErrorCode::Forbidden));
         }
-        let practice = self.practices.of(&self.store, &account.practice, self.ambient.now()).await?;
+        let practice = self.practices.find(&self.store, &account.practice, self.ambient.now()).await?;
+        let practice = practice.ok_or_else(Problem::no_session)?;
         Ok(Staff { account, practice })
     }
 

@@ -16,6 +16,7 @@ use crate::domain::account::{Account, Login, Recipient, Setup};
 use crate::domain::event::Event;
 use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
+use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, TicketId};
 use crate::store::conditions::{open_account_of, same_account};
@@ -77,7 +78,7 @@ pub(super) enum Guard {
 }
 
 impl Guard {
-    fn on_account(self, old: &Account) -> Condition {
+    pub(super) fn on_account(self, old: &Account) -> Condition {
         let same = || same_account(old.credential_version, old.session_epoch);
         match self {
             Self::Unchanged => {
@@ -276,12 +277,12 @@ impl Store {
         Ok(Created { number, outcome: self.transact(writes).await? })
     }
 
-    /// Writes the changes of a member of staff to one account or to several.
+    /// Writes the changes of a member of staff, or of the operator, to one account or to several.
     ///
     /// One transaction:
     ///
-    /// - The account of the member of staff is checked, unless it is itself among the changed ones. Condition: it is open, and
-    ///   its role and its session epoch are as read.
+    /// - The account of the member of staff is checked, if one does it, unless it is itself among the changed ones. Condition: it is
+    ///   open, and its role and its session epoch are as read.
     /// - Each account gets the members that differ. Condition: its revision, credential version, session epoch, password and
     ///   `mail` are as read.
     /// - Each of its logins whose copy differs gets the same. Condition: it is the account's login. The login of a former name is
@@ -296,7 +297,7 @@ impl Store {
     /// trip.
     pub async fn update_accounts(
         &self,
-        staff: &Account,
+        staff: Option<&Account>,
         changed: &[Changed<'_>],
         event: &Event,
     ) -> Result<Outcome, StoreError> {
@@ -306,7 +307,29 @@ impl Store {
             writes.extend(looks_writes(Some(changed.old), changed.new, false));
         }
         writes.push(put_event(event));
-        self.transact_by(Some(staff), writes).await
+        self.transact_by(staff, writes).await
+    }
+
+    /// Ends an account's password and all else that opens it, for the operator.
+    ///
+    /// One transaction:
+    ///
+    /// - The account gets the members that differ. Condition: its revision, credential version, session epoch, password and `mail` are
+    ///   as read.
+    /// - Each of its logins gets the same. Condition: it is the account's login.
+    /// - The event is put, and the outbox item of the mail, if one is due. Condition: neither exists.
+    ///
+    /// A refusal means that the account has changed since it was read; nothing is written. One round trip.
+    pub async fn void_password(
+        &self,
+        changed: Changed<'_>,
+        event: &Event,
+        mail: Option<&OutboxItem>,
+    ) -> Result<Outcome, StoreError> {
+        let mut writes = account_writes(changed, Guard::Unchanged);
+        writes.push(put_event(event));
+        writes.extend(mail.map(put_outbox_item));
+        self.transact(writes).await
     }
 
     /// Records that an invitation has been opened.

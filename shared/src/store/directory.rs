@@ -90,6 +90,22 @@ impl Store {
         self.transact(directory_writes(None, account).into_iter().chain(gone).collect()).await.map(|_| ())
     }
 
+    /// Deletes entries of a practice's directory that lead to no account any more, without a condition. One round trip for each
+    /// hundred.
+    pub async fn delete_entries(
+        &self,
+        practice: &Slug,
+        portal: Portal,
+        gone: impl Iterator<Item = &Place>,
+    ) -> Result<(), StoreError> {
+        let pk = keys::directory(practice, portal);
+        let gone: Vec<Key> = gone.map(|place| Key { pk: pk.clone(), sk: place.entry.clone() }).collect();
+        for some in gone.chunks(BATCH) {
+            self.transact(some.iter().map(Write::delete).collect()).await?;
+        }
+        Ok(())
+    }
+
     /// Finds accounts by id, in the order given, without those that do not exist. One round trip for each 100 accounts.
     pub async fn find_accounts(&self, ids: &[AccountId]) -> Result<Vec<Account>, StoreError> {
         let mut found = HashMap::new();

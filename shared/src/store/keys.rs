@@ -3,6 +3,7 @@
 //! | Kind | Partition key | Sort key | Attributes | Written by |
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, settings |
+//! | Practices | `PRACTICES#ALL` | slug | nothing more: there is such a practice | operator |
 //! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, settings |
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
 //! | Login | `LOGIN#slug#portal#username`, or the address of an account that signs in by it | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
@@ -73,6 +74,14 @@ pub fn kind(pk: &str) -> &str {
 /// The key of a practice.
 pub fn practice(slug: &Slug) -> Key {
     Key::new(format!("PRACTICE#{slug}"), "PRACTICE")
+}
+
+/// The partition that lists every practice.
+pub const PRACTICES: &str = "PRACTICES#ALL";
+
+/// The key of a practice in the list of all.
+pub fn listed_practice(slug: &Slug) -> Key {
+    Key::new(PRACTICES.to_owned(), slug.as_str())
 }
 
 /// The partition of an origin: one item for each portal whose pages have it, of whichever practice.
@@ -146,9 +155,14 @@ pub fn ticket_guard(account: AccountId) -> Key {
     Key::new(tickets(account), "#GUARD")
 }
 
+/// The partition of the notices to an account's owner.
+pub fn notices(account: AccountId) -> String {
+    format!("NOTICE#{account}")
+}
+
 /// The key of the notice of a changed password.
 pub fn notice(account: AccountId, id: OutboxId) -> Key {
-    Key::new(format!("NOTICE#{account}"), id.to_string())
+    Key::new(notices(account), id.to_string())
 }
 
 /// The key of an outbox item: of a public request, or of a change.

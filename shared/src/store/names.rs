@@ -12,12 +12,12 @@ use crate::domain::event::Event;
 use crate::domain::identifier::Looks;
 use crate::domain::outbox::OutboxItem;
 use crate::store::error::StoreError;
-use crate::store::items::number_of;
+use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::limits::CountedMail;
 use crate::store::race::{Round, until_written_from};
 use crate::store::transact::{Outcome, Store};
-use crate::store::write::{Condition, Write, at_most, lacks};
+use crate::store::write::{Condition, Write, at_most, equals, lacks};
 
 /// What is written together with a new account.
 #[derive(Clone, Copy)]
@@ -207,6 +207,23 @@ pub(super) fn looks_writes(old: Option<&Account>, new: &Account, twin: bool) -> 
             gone.into_iter().chain(come.map(|(_, write)| write)).collect()
         }
     }
+}
+
+/// The write that takes an account's username from those of its look, as they were read. `None` when the name has no look. Condition:
+/// the numbers are as read. The last one takes the item with it, because a look tells of a name.
+pub(super) fn looks_removal(account: &Account, found: &Item) -> Option<Write> {
+    let looks = account.username.looks()?;
+    let key = keys::looks(account, &looks.skeleton);
+    let number = |of| number_of(found, of).unwrap_or_default();
+    let as_read = |of| match number(of) {
+        0 => lacks(of).or(equals(of, 0)),
+        known => equals(of, known),
+    };
+    let write = match number(ASCII) + number(BEYOND) {
+        ..=1 => Write::delete(&key),
+        _ => Write::update(&key).add(member(&looks), -1),
+    };
+    Some(write.only_if(as_read(ASCII).and(as_read(BEYOND))))
 }
 
 /// The number of usernames of a look that have ASCII characters alone, and of those that have others.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::domain::account::Account;
 use crate::domain::event::Event;
 use crate::domain::outbox::OutboxItem;
@@ -16,11 +18,13 @@ use crate::store::items::{self, Item, number_of};
 use crate::store::keys;
 use crate::store::origins::origin_writes;
 use crate::store::outbox::put_outbox_item;
-use crate::store::transact::{Outcome, Store};
-use crate::store::write::{Write, equals, lacks, present};
+use crate::store::transact::{Outcome, Page, Store};
+use crate::store::write::{Range, Write, equals, has, lacks, present};
 
 /// How long a warm function remembers a practice: its settings may be out of date for so long.
 const REMEMBERED: Duration = Duration::from_mins(1);
+/// The most practices of a page of the list of all: what DynamoDB reads at once.
+const LISTED: i32 = 100;
 /// The number of practices that are remembered at once. A deployment that has more reads again.
 const MOST: usize = 1_000;
 
@@ -95,15 +99,63 @@ impl Store {
 
     /// Creates a practice.
     ///
-    /// One transaction: the practice and the event are put, and each origin of its portals. Condition: neither practice nor
-    /// event exists.
+    /// One transaction: the practice and the event are put, its place in the list of all, and each origin of its portals. Condition:
+    /// neither practice nor event exists.
     ///
     /// A refusal means that another practice has the slug; nothing is written. One round trip.
     pub async fn create_practice(&self, practice: &Practice, event: &Event) -> Result<Outcome, StoreError> {
         let put = Write::create(&keys::practice(&practice.slug), practice, None);
         let origins = origin_writes(None, practice);
-        self.transact([put, put_event(event)].into_iter().chain(origins).collect()).await
+        let listed = Write::put(&keys::listed_practice(&practice.slug), &json!({}), None);
+        self.transact([put, put_event(event), listed].into_iter().chain(origins).collect()).await
     }
+
+    /// Lists every practice, open or not, in the order of their slugs: at most 100 after the given one, and how far the list goes. Two
+    /// round trips.
+    pub async fn list_practices(&self, after: Option<&Slug>) -> Result<PracticePage, StoreError> {
+        let page = Page { after: after.map(Slug::as_str), limit: Some(LISTED), newest_first: false };
+        let answer = self.query_page(Range::of(keys::PRACTICES), page).await?;
+        let more = answer.last_evaluated_key.is_some();
+        let slugs = answer.items.unwrap_or_default().into_iter();
+        let slugs: Vec<Slug> = slugs.filter_map(|item| Slug::parse(item.get("sk")?.as_s().ok()?)).collect();
+        let next = slugs.last().filter(|_| more).cloned();
+        if slugs.is_empty() {
+            return Ok(PracticePage { practices: Vec::new(), next });
+        }
+        let found = self.get_batch(slugs.iter().map(keys::practice)).await?;
+        let practices = found.into_iter().map(|item| items::read("PRACTICE", item));
+        let mut practices: Vec<Practice> = practices.collect::<Result<_, StoreError>>()?;
+        practices.sort_unstable_by(|one, other| one.slug.as_str().cmp(other.slug.as_str()));
+        Ok(PracticePage { practices, next })
+    }
+
+    /// Deletes a practice that is disabled.
+    ///
+    /// One transaction:
+    ///
+    /// - The practice is deleted. Condition: it is disabled, and its revision is the one that was read, or it has none.
+    /// - Its place in the list of all is deleted, and each origin of its portals, without a condition.
+    /// - The event is put. Condition: it does not exist.
+    ///
+    /// A refusal means that the practice has been enabled or replaced since it was read; nothing is written. One round trip.
+    pub async fn delete_practice(&self, was: &Settings, event: &Event) -> Result<Outcome, StoreError> {
+        let Settings { practice, revision } = was;
+        let as_read = equals("revision", revision).or(lacks("revision")).and(has("disabled_at"));
+        let mut writes = vec![Write::delete(&keys::practice(&practice.slug)).only_if(as_read)];
+        writes.push(Write::delete(&keys::listed_practice(&practice.slug)));
+        let origins = practice.portals.origins();
+        writes.extend(origins.iter().map(|of| Write::delete(&keys::origin(&practice.slug, of))));
+        writes.push(put_event(event));
+        self.transact(writes).await
+    }
+}
+
+/// Practices in the order of their slugs.
+pub struct PracticePage {
+    /// The practices.
+    pub practices: Vec<Practice>,
+    /// The slug after which the list goes on; `None` at its end.
+    pub next: Option<Slug>,
 }
 
 /// Other settings of a practice, and what is written with them.
@@ -141,7 +193,8 @@ impl Settings {
 pub struct PracticeCache(Mutex<HashMap<Slug, (Timestamp, Arc<Practice>)>>);
 
 impl PracticeCache {
-    /// Finds a practice, in memory or in the store. A slug that no practice has is never remembered. One round trip, or none.
+    /// Finds a practice that is open, in memory or in the store. One that the operator has disabled is found as little as one that
+    /// does not exist. What is not found is never remembered. One round trip, or none.
     pub async fn find(
         &self,
         store: &Store,
@@ -151,22 +204,14 @@ impl PracticeCache {
         if let Some(known) = self.recall(slug, now) {
             return Ok(Some(known));
         }
-        let Some(practice) = store.find_practice(slug).await?.map(Arc::new) else { return Ok(None) };
+        let found = store.find_practice(slug).await?.filter(|practice| practice.disabled_at.is_none());
+        let Some(practice) = found.map(Arc::new) else { return Ok(None) };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
         known.insert(slug.clone(), (now, practice.clone()));
         Ok(Some(practice))
-    }
-
-    /// Finds the practice of an account or a ticket, which must exist.
-    ///
-    /// # Errors
-    /// [`StoreError::Broken`] when it is gone.
-    pub async fn of(&self, store: &Store, slug: &Slug, now: Timestamp) -> Result<Arc<Practice>, StoreError> {
-        let practice = self.find(store, slug, now).await?;
-        practice.ok_or_else(|| StoreError::broken(&keys::practice(slug).pk, "it is gone"))
     }
 
     /// Finds the practice that a caller has named. `None` also means that the name is no slug.

@@ -276,18 +276,19 @@ impl Store {
     ///
     /// - The ticket becomes `revoked`. Condition: it is `issued` or `sent`.
     /// - The event is put. Condition: it does not exist.
-    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
+    /// - The account of the member of staff is checked, if one does it. Condition: it is open, and its role and its session epoch are
+    ///   as read.
     ///
     /// A refusal means that the ticket has been used or revoked before, or does not exist, or that the member of staff has been
     /// closed, signed out or given another role; nothing is written. One round trip.
     pub async fn revoke_ticket(
         &self,
-        staff: &Account,
+        staff: Option<&Account>,
         account: AccountId,
         id: TicketId,
         event: &Event,
     ) -> Result<Outcome, StoreError> {
-        self.transact_by(Some(staff), vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
+        self.transact_by(staff, vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
     }
 
     /// Records that the mail of a ticket is sent.

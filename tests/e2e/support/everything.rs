@@ -129,6 +129,7 @@ async fn staff_work(app: &TestApp) {
     refused_name(app, &session).await;
     undelivered(app).await;
     help(app, &session).await;
+    Box::pin(ends(app)).await;
     for (path, query) in [
         ("/v1/activity", ""),
         ("/v1/admin/changes", ""),
@@ -226,4 +227,54 @@ async fn help(app: &TestApp, session: &str) {
     let direct = json!({"practice": "agency", "username": "sam", "expires_at": "2026-11-22T18:00:00Z", "deliver": "email"});
     app.invoke_admin_link(direct).await.unwrap();
     assert_eq!(app.sign_in("sam", &temporary).await.json()["next"], "change_password");
+}
+
+/// The end of what one has, of people and of a whole practice.
+async fn ends(app: &TestApp) {
+    app.create_practice("closing", json!({})).await;
+    app.import("closing", &super::demo_accounts("closing")).await;
+    let member = StaffMember::of(app, "closing", "staff", "admin").await;
+    let id = async |portal, name| app.account_of("closing", portal, name).await.id;
+    let (jane, tom) = (id(Portal::Client, "jane").await, id(Portal::Client, "tom").await);
+    let casey = id(Portal::Staff, "casey").await;
+    for path in [format!("{jane}/caseload/{casey}"), format!("{jane}/associations/{tom}")] {
+        let body = if path.contains("caseload") { json!({}) } else { json!({"relationship": "parent"}) };
+        assert_eq!(member.put(&format!("/v1/admin/accounts/{path}"), body).await.status, 204);
+    }
+    app.import("closing", &[json!({"username": "t0m", "display_name": "T"})]).await;
+    let temporary = format!("/v1/admin/accounts/{jane}/temporary-password");
+    assert_eq!(member.send(HttpEvent::new("POST", &temporary).json(&json!({}))).await.status, 202);
+    let link = json!({"practice": "closing", "username": "sam", "expires_at": super::help::TOMORROW, "deliver": "copy"});
+    app.invoke_admin_link(link.clone()).await.unwrap();
+    let mut to_reset = link;
+    to_reset["username"] = "lily".into();
+    let copied = app.invoke_admin_link(to_reset).await.unwrap()["url"].as_str().unwrap().to_owned();
+    let (_, token) = copied.split_once("#token=").unwrap();
+    assert_eq!(app.reset(token, NEW_PASSWORD).await.status, 204);
+    app.deliver().await;
+    let operate = async |action: &str, mut members: Value| {
+        members["action"] = action.into();
+        if action != "list_practices" {
+            members["practice"] = "closing".into();
+        }
+        app.operate(members).await.unwrap()
+    };
+    operate("list_practices", json!({})).await;
+    operate("revoke_issued", json!({"issuer": "operator"})).await;
+    for action in ["hold_person", "release_person", "export_person"] {
+        operate(action, json!({"who": {"username": "sam"}})).await;
+    }
+    operate("merge_accounts", json!({"duplicate": {"username": "tom"}, "into": {"username": "sam"}})).await;
+    operate("erase_person", json!({"portal": "staff", "who": {"username": "casey"}})).await;
+    operate("end_sessions", json!({})).await;
+    operate("reset_passwords", json!({})).await;
+    for cursor in [None, Some("log/")] {
+        let members = cursor.map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
+        operate("export_practice", members).await;
+    }
+    operate("disable_practice", json!({})).await;
+    let mut members = json!({});
+    while let Some(cursor) = operate("delete_practice", members.clone()).await.get("cursor") {
+        members["cursor"] = cursor.clone();
+    }
 }

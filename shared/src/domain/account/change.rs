@@ -13,6 +13,7 @@ use crate::domain::identifier::{Email, IdentifierError, NewUsername, Username};
 use crate::domain::issuer::Issuer;
 use crate::domain::question::Question;
 use crate::platform::clock::Timestamp;
+use crate::platform::ids::AccountId;
 use crate::secrets::password::PasswordHash;
 use crate::secrets::temporary::Temporary;
 use crate::secrets::token::Digest;
@@ -151,6 +152,68 @@ impl Account {
             session_epoch: self.session_epoch + 1,
             revision: self.revision + 1,
             ..self.clone()
+        }
+    }
+
+    /// Ends every way in, so that the owner has to recover: the password, a temporary one, all tickets and all sessions. The operator
+    /// does so when a password may be known to others, or when its hash is not to be kept.
+    #[must_use]
+    pub fn with_password_voided(&self) -> Self {
+        Self {
+            password: None,
+            temporary: None,
+            credential_version: self.credential_version + 1,
+            session_epoch: self.session_epoch + 1,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Holds the account from now on, so that nobody erases it, or lets it go.
+    #[must_use]
+    pub fn held(&self, since: Option<Timestamp>) -> Self {
+        Self { held_at: since, revision: self.revision + 1, ..self.clone() }
+    }
+
+    /// Gives the places of another account, in the lists of those who look after this one, act for it and are acted for by it, to a
+    /// third, or to nobody. One that has a place of its own keeps that. `None` when the other has no place here.
+    pub fn relinked(&self, other: AccountId, by: Option<AccountId>) -> Option<Self> {
+        let mut new = self.clone();
+        let by = by.filter(|by| *by != self.id);
+        let assigned: Vec<Assignment> = new.caseload.extract_if(.., |entry| entry.staff == other).collect();
+        let associated: Vec<Association> =
+            new.associations.extract_if(.., |entry| entry.account == other).collect();
+        let none = assigned.is_empty() && associated.is_empty();
+        if let Some(by) = by {
+            new.look_after(assigned.into_iter().map(|entry| Assignment { staff: by, ..entry }));
+            new.associate(associated.into_iter().map(|entry| Association { account: by, ..entry }));
+        }
+        (!none).then(|| Self { revision: self.revision + 1, ..new })
+    }
+
+    /// Takes the places of a duplicate beside its own.
+    #[must_use]
+    pub fn merged_with(&self, duplicate: &Self) -> Self {
+        let mut new = Self { revision: self.revision + 1, ..self.clone() };
+        new.associations.retain(|own| own.account != duplicate.id);
+        new.look_after(duplicate.caseload.iter().cloned());
+        new.associate(duplicate.associations.iter().filter(|entry| entry.account != self.id).cloned());
+        new
+    }
+
+    fn look_after(&mut self, more: impl Iterator<Item = Assignment>) {
+        for entry in more {
+            if self.caseload.iter().all(|own| own.staff != entry.staff) {
+                self.caseload.push(entry);
+            }
+        }
+    }
+
+    fn associate(&mut self, more: impl Iterator<Item = Association>) {
+        for entry in more {
+            if self.associations.iter().all(|own| own.account != entry.account) {
+                self.associations.push(entry);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 //! a keyed hash under the pepper, which the operator's import alone puts on: whoever may write accounts, and has no pepper, can plant no
 //! hash, neither one of their own making nor one that belongs to another account.
 
+use argon2::Params;
+use argon2::password_hash::phc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
@@ -25,6 +27,15 @@ impl PasswordHash {
     pub fn sealed(&self, peppers: Peppers<'_>) -> Result<Self, KeyError> {
         let seal = URL_SAFE_NO_PAD.encode(seal(peppers.ring.current()?, peppers, &self.0));
         Ok(Self(format!("{SEALED}{}${seal}${}", peppers.ring.current_id(), self.0)))
+    }
+
+    /// The id of the pepper without which the hash cannot be compared. `None` for a broken hash.
+    pub fn pepper_id(&self) -> Option<String> {
+        if let Some([id, ..]) = self.parts() {
+            return Some(id.to_owned());
+        }
+        let params = Params::try_from(&phc::PasswordHash::new(&self.0).ok()?).ok()?;
+        String::from_utf8(params.keyid().to_vec()).ok()
     }
 
     /// The hash as the other system has made it, whether or not it is sealed.

@@ -152,6 +152,12 @@ fn credentials() -> Vec<Row> {
         row("helped again", full(), Account::invited, ([0, 0, 1], &[])),
         row("started", new(), |a| a.started().expect("it was not"), ([0, 0, 0], &["setup"])),
         row("signed out", full(), Account::signed_out, ([0, 1, 0], &[])),
+        row(
+            "password voided",
+            full(),
+            Account::with_password_voided,
+            ([1, 1, 1], &["password", "temporary"]),
+        ),
         row("frozen", full(), |a| a.frozen(now), ([1, 1, 1], &["frozen_at", "password", "temporary"])),
     ]
 }
@@ -208,6 +214,28 @@ fn edits() -> Vec<Row> {
         row("another role", full(), edit(json!({"role": "admin"})), ([0, 0, 1], &["role"])),
         row("caseload", full(), |a| a.with_caseload(Vec::new()), ([0, 0, 1], &["caseload"])),
         row("associations", full(), |a| a.with_associations(Vec::new()), ([0, 0, 1], &["associations"])),
+        row("held", full(), |a| a.held(Some(Timestamp::from_millis(3))), ([0, 0, 1], &["held_at"])),
+        row(
+            "a colleague leaves",
+            full(),
+            |a| a.relinked(AccountId::from_bytes([1; 16]), None).expect("a place"),
+            ([0, 0, 1], &["caseload"]),
+        ),
+        row(
+            "a guardian's duplicate goes",
+            full(),
+            |a| {
+                a.relinked(AccountId::from_bytes([2; 16]), Some(AccountId::from_bytes([3; 16])))
+                    .expect("a place")
+            },
+            ([0, 0, 1], &["associations"]),
+        ),
+        row(
+            "a duplicate's places",
+            Account { caseload: Vec::new(), ..full() },
+            |a| a.merged_with(&full()),
+            ([0, 0, 1], &["caseload"]),
+        ),
         row(
             "mail",
             full(),
@@ -231,6 +259,28 @@ fn each_change_raises_voids_and_keeps_what_the_table_says() {
             touched(&old, &new).into_iter().filter(|name| !counters.contains(&name.as_str())).collect();
         assert_eq!(others, touches, "{change}: members");
     }
+}
+
+#[test]
+fn whoever_takes_a_place_has_it_once() {
+    let [own, other, third] = [1, 2, 3].map(|n| AccountId::from_bytes([n; 16]));
+    let entry = |account, relationship: &str| Association {
+        account,
+        relationship: relationship.to_owned(),
+        acts: true,
+    };
+    let account = Account {
+        associations: vec![entry(other, "parent"), entry(third, "guardian")],
+        ..Account { id: own, ..full() }
+    };
+    let merged = account.relinked(other, Some(third)).expect("a place");
+    assert_eq!(merged.associations, [entry(third, "guardian")]);
+    // The account itself is not associated with itself.
+    assert_eq!(account.relinked(other, Some(own)).expect("a place").associations.len(), 1);
+    assert!(account.relinked(AccountId::from_bytes([9; 16]), None).is_none());
+    let duplicate =
+        Account { id: other, associations: vec![entry(own, "child"), entry(third, "x")], ..full() };
+    assert_eq!(account.merged_with(&duplicate).associations, [entry(third, "guardian")]);
 }
 
 #[test]
