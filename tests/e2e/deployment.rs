@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
+use rekey::platform::config::{ConfigError, Lookup};
 use serde_json::{Value, json};
 
 use crate::support::template::{FUNCTIONS, root, template};
@@ -130,30 +131,39 @@ fn the_template_and_the_watch_router_route_as_the_functions_do() {
 /// What only `cargo dev` sets: the callers are on this machine.
 const LAPTOPS_OWN: &str = "REKEY_LOOPBACK";
 
+/// Connects a function as its `main` does, and says whether it could start.
+fn start(function: &str, lookup: &Lookup<'_>) -> Result<(), ConfigError> {
+    let (aws, ambient) = (Environment::read(lookup)?, Ambient::system());
+    match function {
+        "admin-link" => admin_link::Deps::read(lookup, &aws, ambient).map(drop),
+        "activity" => activity::Deps::read(lookup, &aws, ambient).map(drop),
+        "accounts" => accounts::Deps::read(lookup, &aws, ambient).map(drop),
+        "change-password" => change_password::Deps::read(lookup, &aws, ambient).map(drop),
+        "settings" => settings::Deps::read(lookup, &aws, ambient).map(drop),
+        "verify-code" => verify_code::Deps::read(lookup, &aws, ambient).map(drop),
+        "forgot-password" => forgot_password::Deps::read(lookup, &aws, ambient).map(drop),
+        "mail-events" => mail_events::Deps::read(lookup, &aws, ambient).map(drop),
+        "mailer" => mailer::Deps::read(lookup, &aws, ambient).map(drop),
+        "operator" => operator::Deps::read(lookup, &aws, ambient).map(drop),
+        "reset-password" => reset_password::Deps::read(lookup, &aws, ambient).map(drop),
+        _ => sessions::Deps::read(lookup, &aws, ambient).map(drop),
+    }
+}
+
+/// A variable that a function can do without, or of which not every text is a value.
+fn is_optional(name: &str) -> bool {
+    let optional = ["REKEY_FORGOT", "REKEY_FAILURES", "REKEY_EDGE", LAPTOPS_OWN];
+    optional.iter().any(|start| name.starts_with(start))
+}
+
 /// The variables of this system that a function reads at its start.
 fn read_by(function: &str) -> BTreeSet<String> {
     let read = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
-        let optional =
-            name.starts_with("REKEY_FORGOT") || name.starts_with("REKEY_FAILURES") || name == LAPTOPS_OWN;
-        (!optional).then(|| "x".to_owned())
+        (!is_optional(name)).then(|| "x".to_owned())
     };
-    let (aws, ambient) = (Environment::read(&lookup).unwrap(), Ambient::system());
-    match function {
-        "admin-link" => drop(admin_link::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "activity" => drop(activity::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "accounts" => drop(accounts::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "change-password" => drop(change_password::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "settings" => drop(settings::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "verify-code" => drop(verify_code::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "forgot-password" => drop(forgot_password::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "mail-events" => drop(mail_events::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "mailer" => drop(mailer::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "operator" => drop(operator::Deps::read(&lookup, &aws, ambient).unwrap()),
-        "reset-password" => drop(reset_password::Deps::read(&lookup, &aws, ambient).unwrap()),
-        _ => drop(sessions::Deps::read(&lookup, &aws, ambient).unwrap()),
-    }
+    start(function, &lookup).unwrap();
     read.take().into_iter().filter(|name| name.starts_with("REKEY_")).collect()
 }
 
@@ -254,7 +264,7 @@ fn every_function_can_be_given_places_of_its_own() {
 }
 
 #[test]
-fn a_stack_that_would_be_useless_is_refused_and_every_limit_can_be_what_the_code_takes() {
+fn a_stack_that_would_be_useless_is_refused() {
     let template = template();
     let rules = &template["Rules"];
     assert_eq!(rules["ProdHasDomainNameAndTopic"]["RuleCondition"], json!(["Environment", "prod"]));
@@ -267,7 +277,35 @@ fn a_stack_that_would_be_useless_is_refused_and_every_limit_can_be_what_the_code
         senders += 1;
     }
     assert_eq!(senders, 4);
-    for limit in template["Parameters"].as_object().unwrap().iter().filter(|(name, _)| name.contains("Per")) {
-        assert_eq!(limit.1["MinValue"], 0, "{}", limit.0);
+}
+
+/// A number that the template takes must not keep a function from starting, and one that the code takes must not need another
+/// template.
+#[test]
+fn every_limit_of_the_template_is_what_the_code_takes() {
+    let template = template();
+    let mut limits = 0;
+    for (function, name) in FUNCTIONS {
+        let properties = &template["Resources"][format!("{name}Function")]["Properties"];
+        let variables = properties["Environment"]["Variables"].as_object().into_iter().flatten();
+        for (variable, source) in variables {
+            let parameter = &template["Parameters"][source.as_str().unwrap()];
+            if parameter["Type"] != "Number" {
+                continue;
+            }
+            let takes = |value: i64| {
+                let value_of = |name: &str| match name {
+                    _ if name == variable => Some(value.to_string()),
+                    _ => (!is_optional(name)).then(|| "x".to_owned()),
+                };
+                start(function, &value_of).is_ok()
+            };
+            let bound = |name: &str| parameter[name].as_i64().unwrap();
+            let (least, most) = (bound("MinValue"), bound("MaxValue"));
+            let around = [least - 1, least, bound("Default"), most, most + 1];
+            assert_eq!(around.map(takes), [false, true, true, true, false], "{variable}");
+            limits += 1;
+        }
     }
+    assert_eq!(limits, 5);
 }

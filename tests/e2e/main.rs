@@ -32,6 +32,8 @@ mod deployment;
 mod direct_links;
 mod document;
 mod documents;
+mod edge;
+mod edge_stack;
 mod failure;
 mod floods;
 mod freezing;

@@ -25,5 +25,5 @@ rekey::routes!(Deps:
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

@@ -53,5 +53,5 @@ fn is_request(event: &RawValue) -> bool {
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

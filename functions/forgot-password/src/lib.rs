@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lambda_runtime::LambdaEvent;
 use rekey::domain::limit::ForgotLimits;
 use rekey::domain::practice::Practice;
-use rekey::http::cors::Origins;
+use rekey::http::gateway::Gateway;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -30,7 +30,7 @@ pub mod public_practice;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
-    origins: Origins,
+    gateway: Gateway,
     practices: PracticeCache,
     limits: ForgotLimits,
     limits_key: LazyKeyring,
@@ -44,7 +44,7 @@ impl Deps {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            origins: Origins::new(&store, &ambient),
+            gateway: Gateway::read(lookup, &store, &ambient)?,
             store,
             ambient,
             practices: PracticeCache::default(),
@@ -67,5 +67,5 @@ rekey::routes!(Deps:
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

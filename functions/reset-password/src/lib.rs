@@ -5,7 +5,7 @@
 //! signs nobody in. No token is taken from a path or a query, and no method other than POST does anything (T1).
 
 use lambda_runtime::LambdaEvent;
-use rekey::http::cors::Origins;
+use rekey::http::gateway::Gateway;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
@@ -28,7 +28,7 @@ mod ticket;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
-    origins: Origins,
+    gateway: Gateway,
     practices: PracticeCache,
     peppers: LazyKeyring,
     limits_key: LazyKeyring,
@@ -43,7 +43,7 @@ impl Deps {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            origins: Origins::new(&store, &ambient),
+            gateway: Gateway::read(lookup, &store, &ambient)?,
             store,
             ambient,
             practices: PracticeCache::default(),
@@ -62,5 +62,5 @@ rekey::routes!(Deps:
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

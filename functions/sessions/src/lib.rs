@@ -9,7 +9,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::spray::SprayLimits;
 use rekey::http::call::Call;
-use rekey::http::cors::Origins;
+use rekey::http::gateway::Gateway;
 use rekey::http::problem::Problem;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
@@ -33,7 +33,7 @@ pub mod sign_in;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
-    origins: Origins,
+    gateway: Gateway,
     practices: PracticeCache,
     peppers: LazyKeyring,
     limits_key: LazyKeyring,
@@ -49,7 +49,7 @@ impl Deps {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            origins: Origins::new(&store, &ambient),
+            gateway: Gateway::read(lookup, &store, &ambient)?,
             store,
             ambient,
             practices: PracticeCache::default(),
@@ -77,5 +77,5 @@ rekey::routes!(Deps:
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

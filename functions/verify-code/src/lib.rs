@@ -5,7 +5,7 @@
 //! mailed (F1).
 
 use lambda_runtime::LambdaEvent;
-use rekey::http::cors::Origins;
+use rekey::http::gateway::Gateway;
 use rekey::http::route::respond;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
@@ -22,7 +22,7 @@ pub mod verify;
 pub struct Deps {
     ambient: Ambient,
     store: Store,
-    origins: Origins,
+    gateway: Gateway,
     codes: LazyKeyring,
 }
 
@@ -34,7 +34,7 @@ impl Deps {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            origins: Origins::new(&store, &ambient),
+            gateway: Gateway::read(lookup, &store, &ambient)?,
             store,
             ambient,
             codes: LazyKeyring::read(lookup, aws, "REKEY_CODE_SECRET")?,
@@ -48,5 +48,5 @@ rekey::routes!(Deps:
 
 /// Answers one event of the gateway.
 pub async fn handler(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Value {
-    respond(&ROUTES, deps, &deps.origins, event).await
+    respond(&ROUTES, deps, &deps.gateway, event).await
 }

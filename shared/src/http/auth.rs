@@ -19,7 +19,7 @@ use crate::domain::permission::Staff;
 use crate::domain::practice::{Portal, Practice};
 use crate::domain::session::Session;
 use crate::http::call::Call;
-use crate::http::cors::Origins;
+use crate::http::gateway::Gateway;
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::COOKIE_NAME;
 use crate::platform::aws::Environment;
@@ -106,8 +106,8 @@ pub struct StaffDeps {
     pub ambient: Ambient,
     /// The store.
     pub store: Store,
-    /// The origins of the portals.
-    pub origins: Origins,
+    /// The way by which calls come.
+    pub gateway: Gateway,
     practices: PracticeCache,
 }
 
@@ -119,7 +119,7 @@ impl StaffDeps {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let store = Store::read(lookup, aws, ambient.clone())?;
         Ok(Self {
-            origins: Origins::new(&store, &ambient),
+            gateway: Gateway::read(lookup, &store, &ambient)?,
             store,
             ambient,
             practices: PracticeCache::default(),

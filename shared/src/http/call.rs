@@ -25,7 +25,7 @@ pub struct Call {
     /// Each as its browser sent it: `name=value`.
     pub(super) cookies: Vec<String>,
     pub(super) body: Vec<u8>,
-    /// The source address of the request, as the gateway saw it.
+    /// The source address of the request, as the gateway saw it, or the edge in front of it.
     pub address: IpAddr,
 }
 

@@ -16,7 +16,29 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::http::call::Call;
+use crate::http::cors::Origins;
+use crate::http::edge::Edge;
 use crate::http::problem::Problem;
+use crate::platform::clock::Ambient;
+use crate::platform::config::{ConfigError, Lookup};
+use crate::store::transact::Store;
+
+/// The way by which a function's calls come: from the pages of the portals, and through the edge, where there is one.
+pub struct Gateway {
+    pub(super) origins: Origins,
+    pub(super) edge: Edge,
+}
+
+impl Gateway {
+    /// Reads `REKEY_EDGE_SECRET_DIGESTS`: by which secrets the edge is known, if calls must come through one. The given store has
+    /// the origins.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unusable`] when the variable has anything but one or two digests.
+    pub fn read(lookup: &Lookup<'_>, store: &Store, ambient: &Ambient) -> Result<Self, ConfigError> {
+        Ok(Self { origins: Origins::new(store, ambient), edge: Edge::read(lookup)? })
+    }
+}
 
 /// The members of an event that are read. A member that is `null` counts as absent.
 #[derive(Deserialize)]
@@ -47,14 +69,15 @@ struct Http {
 /// Reads an event.
 ///
 /// # Errors
-/// 400 when it is no event of a gateway, or not all of it can be read.
-pub(super) fn read(event: &RawValue) -> Result<Call, Problem> {
+/// 400 when it is no event of a gateway, or not all of it can be read. The errors of [`Edge::source`].
+pub(super) fn read(event: &RawValue, edge: &Edge) -> Result<Call, Problem> {
     let event: Event =
         serde_json::from_str(event.get()).map_err(|_| Problem::invalid("request", "cannot be read"))?;
     let Http { method, source_ip } = event.request_context.http;
     let method = Method::from_bytes(method.as_bytes());
     let method = method.map_err(|_| Problem::invalid("method", "must be a method of HTTP"))?;
-    let headers = headers(event.headers.unwrap_or_default())?;
+    let mut headers = headers(event.headers.unwrap_or_default())?;
+    let address = edge.source(&mut headers, address(source_ip.as_deref()))?;
     let cookies = event.cookies.unwrap_or_else(|| cookies(&headers));
     let query = event.raw_query_string.unwrap_or_default();
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -66,16 +89,7 @@ pub(super) fn read(event: &RawValue) -> Result<Call, Problem> {
     };
     let path = event.raw_path.unwrap_or_default();
     let parameters = Vec::new();
-    Ok(Call {
-        method,
-        path,
-        parameters,
-        query,
-        headers,
-        cookies,
-        body,
-        address: address(source_ip.as_deref()),
-    })
+    Ok(Call { method, path, parameters, query, headers, cookies, body, address })
 }
 
 fn headers(members: BTreeMap<String, String>) -> Result<HeaderMap, Problem> {
@@ -99,7 +113,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Never a header's. All requests without a readable address count as one address.
+/// The gateway's word. All requests without a readable address count as one address.
 fn address(source: Option<&str>) -> IpAddr {
     source.and_then(|source| source.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

@@ -75,6 +75,8 @@ pub enum ErrorCode {
     PasswordChangeRequired,
     /// The page that makes the call is not the portal's: see `portals` of the practice's settings.
     OriginNotAllowed,
+    /// The call did not come through the edge: call the API at its public address.
+    NotThroughEdge,
     /// The caller's role does not allow this.
     Forbidden,
     /// The account has no address to send to: copy the link instead.
@@ -196,6 +198,7 @@ impl ErrorCode {
             Self::OriginNotAllowed => {
                 (StatusCode::FORBIDDEN, "This page is not allowed to make this request.")
             }
+            Self::NotThroughEdge => (StatusCode::FORBIDDEN, "Call the API at its public address."),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Your account is not allowed to do this."),
             Self::NoAddress => {
                 (StatusCode::CONFLICT, "The account has no email address. Copy a link instead.")

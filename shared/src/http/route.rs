@@ -20,7 +20,7 @@ use utoipa::openapi::path::HttpMethod;
 use crate::http::call::Call;
 use crate::http::cors::{Origins, Page, is_preflight};
 use crate::http::document::{error_responses, problem_schemas};
-use crate::http::gateway;
+use crate::http::gateway::{self, Gateway};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
 
@@ -70,7 +70,12 @@ pub trait Operation: utoipa::Path {
 
 /// Every error of an operation, once each.
 pub fn errors_of<O: Operation>() -> Vec<ErrorCode> {
-    let always: &[ErrorCode] = &[ErrorCode::MethodNotAllowed, ErrorCode::Internal, ErrorCode::Unavailable];
+    let always: &[ErrorCode] = &[
+        ErrorCode::MethodNotAllowed,
+        ErrorCode::NotThroughEdge,
+        ErrorCode::Internal,
+        ErrorCode::Unavailable,
+    ];
     let parts = O::ERRORS.iter().copied().chain([O::CALLER.errors(), always]);
     let mut errors: Vec<ErrorCode> = Vec::new();
     for error in parts.flatten() {
@@ -177,17 +182,17 @@ macro_rules! routes {
 pub async fn respond<D>(
     routes: &[Route<D>],
     deps: &D,
-    origins: &Origins,
+    gateway: &Gateway,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Value {
     let request_id = gateway::request_id(&event.payload, &event.context);
     let span = tracing::info_span!("request", request_id);
     // Boxed, because the type of a future of futures may be too deep for the compiler.
     Box::pin(async move {
-        let (method, pattern, answered) = match gateway::read(&event.payload) {
+        let (method, pattern, answered) = match gateway::read(&event.payload, &gateway.edge) {
             Ok(mut call) => {
                 let found = find(routes, &mut call);
-                (call.method.to_string(), found.pattern(), found.answer(deps, origins, &call).await)
+                (call.method.to_string(), found.pattern(), found.answer(deps, &gateway.origins, &call).await)
             }
             Err(problem) => {
                 (UNKNOWN.to_owned(), UNKNOWN, Answered { outcome: Err(problem), page: Page::None })

@@ -28,7 +28,12 @@ pub fn root() -> PathBuf {
 
 /// The template, without its tags.
 pub fn template() -> Value {
-    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    stack("infra/template.yaml")
+}
+
+/// The template of a stack, without its tags.
+pub fn stack(path: &str) -> Value {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
     untagged(serde_yaml_ng::from_str(&text).unwrap())
 }
 

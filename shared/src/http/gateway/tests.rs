@@ -22,7 +22,7 @@ fn raw(event: &Value) -> Box<RawValue> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the tests make their events on the spot")]
 fn read_value(event: Value) -> Result<Call, Problem> {
-    read(&raw(&event))
+    read(&raw(&event), &Edge::default())
 }
 
 /// The event with one member replaced.
@@ -164,6 +164,6 @@ fn an_invocation_has_lambdas_id_or_the_gateways() {
 fn an_event_that_is_no_unicode_is_refused() {
     let text = event().to_string().replace("{}", "\\ud800");
     let event = RawValue::from_string(text).expect("JSON");
-    let Err(problem) = read(&event) else { panic!("half a character") };
+    let Err(problem) = read(&event, &Edge::default()) else { panic!("half a character") };
     assert_eq!(problem.status(), StatusCode::BAD_REQUEST);
 }
