@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod practices;
 pub mod queue;
 pub mod race;
+mod reader;
 mod refusals;
 pub mod sessions;
 pub mod spray;

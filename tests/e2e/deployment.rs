@@ -55,6 +55,30 @@ fn the_table_is_what_the_laptop_has_and_kept_safe() {
     );
 }
 
+/// Functions, roles and mailer find the table by the same two parameters, and the stack lets go of its own without deleting it.
+#[test]
+fn a_stack_uses_its_own_table_or_adopts_another_whole() {
+    let template = template();
+    let resources = &template["Resources"];
+    assert_eq!(template["Conditions"]["OwnsTable"], json!(["TableName", ""]));
+    assert_eq!(resources["Table"]["Condition"], "OwnsTable");
+    let either = json!(["OwnsTable", "Table", "TableName"]);
+    assert_eq!(template["Globals"]["Function"]["Environment"]["Variables"]["REKEY_TABLE"], either);
+    assert_eq!(template["Outputs"]["TableName"]["Value"], either);
+    let value = |name: &str| resources[name]["Properties"]["Value"].clone();
+    let of_stream = json!([0, ["/stream/", "TableStreamArn"]]);
+    assert_eq!(value("TableArn"), json!(["OwnsTable", "Table.Arn", of_stream]));
+    assert_eq!(value("TableStream"), json!(["OwnsTable", "Table.StreamArn", "TableStreamArn"]));
+    let stream = &resources["MailerFunction"]["Properties"]["Events"]["Stream"]["Properties"]["Stream"];
+    assert_eq!(*stream, "TableStream.Value");
+    // Nothing else may name the stack's own table: it would stay with that one.
+    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let named = ["!Ref Table\n", "!Ref Table,", "!GetAtt Table.", "${Table}", "${Table."];
+    let named: Vec<usize> = named.iter().map(|name| text.matches(name).count()).collect();
+    assert_eq!(named, [0, 2, 2, 0, 0]);
+    assert_eq!(template["Rules"]["TableHasNameAndStream"]["Assertions"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn logs_and_undelivered_reports_are_kept_under_the_key() {
     let template = template();
@@ -152,7 +176,7 @@ fn start(function: &str, lookup: &Lookup<'_>) -> Result<(), ConfigError> {
 
 /// A variable that a function can do without, or of which not every text is a value.
 fn is_optional(name: &str) -> bool {
-    let optional = ["REKEY_FORGOT", "REKEY_FAILURES", "REKEY_EDGE", LAPTOPS_OWN];
+    let optional = ["REKEY_FORGOT", "REKEY_FAILURES", "REKEY_EDGE", "REKEY_VOID_BEFORE", LAPTOPS_OWN];
     optional.iter().any(|start| name.starts_with(start))
 }
 

@@ -62,6 +62,7 @@ mod questions;
 mod races;
 mod relations;
 mod reset;
+mod restored;
 mod roles;
 mod secrets;
 mod sessions;

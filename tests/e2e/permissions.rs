@@ -48,9 +48,13 @@ fn granted(template: &Value, name: &str) -> Permissions {
                 "ses:GetAccount" => vec!["quota".to_owned()],
                 action
                     if action.starts_with("dynamodb:")
-                        && ["Table.Arn", "${Table.Arn}/index/*", "${Table.Arn}/index/outbox-queue"]
-                            .iter()
-                            .any(|of| statement["Resource"] == *of) =>
+                        && [
+                            "TableArn.Value",
+                            "${TableArn.Value}/index/*",
+                            "${TableArn.Value}/index/outbox-queue",
+                        ]
+                        .iter()
+                        .any(|of| statement["Resource"] == *of) =>
                 {
                     assert_eq!(
                         statement["Condition"]["Null"]["dynamodb:LeadingKeys"], "false",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, StatusCode};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use rekey::platform::aws::Environment;
-use rekey::platform::clock::{Ambient, System};
+use rekey::platform::clock::{Ambient, System, Timestamp};
 use rekey::store::transact::Store;
 use rekey_local::dynamodb;
 use rekey_local::mailbox::Mailbox;
@@ -138,6 +138,14 @@ impl TestApp {
             pump: Mutex::new(pump),
             _services: services,
         }
+    }
+
+    /// Starts every function anew, as after a restore: what was issued before a moment is void, and the stream begins again.
+    pub fn restart_void_before(&mut self, moment: Timestamp) {
+        self.variables.insert("REKEY_VOID_BEFORE".to_owned(), moment.to_jiff().to_string());
+        self.functions = Arc::new(Functions::read(&self.variables, &self.seam, &self.ambient));
+        let functions = self.functions.clone();
+        self.pump = Mutex::new(pump(&dynamodb_endpoint(), self.dynamodb.clone(), &self.table, functions));
     }
 
     /// Sends an event to the function that its path belongs to, as the gateway does.

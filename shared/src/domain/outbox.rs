@@ -158,6 +158,10 @@ pub struct OutboxItem {
     /// The time at which an operator last put the parked item back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_at: Option<Timestamp>,
+    /// The moment from which the item is over, because it was written before a restore. The configuration says it, and it is not
+    /// stored.
+    #[serde(skip)]
+    pub void_from: Option<Timestamp>,
 }
 
 /// Whether an item of this time has been tried for so long that it is given up, unless an operator has put it back since.
@@ -196,6 +200,7 @@ impl OutboxItem {
             failure: None,
             served: Vec::new(),
             redriven_at: None,
+            void_from: None,
         })
     }
 
@@ -216,9 +221,11 @@ impl OutboxItem {
         self.is_waiting() && self.attempts == 0 && self.due_at.is_none_or(|due_at| due_at == self.at + GRACE)
     }
 
-    /// Whether the item has been tried for so long that it is given up.
+    /// Whether the item has been tried for so long that it is given up, or was written before a restore: its mail may have been
+    /// sent then. An operator can put it back all the same.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        is_over(self.redriven_at.unwrap_or(self.at), now)
+        let since = self.redriven_at.unwrap_or(self.at);
+        is_over(since, now) || self.void_from.is_some_and(|moment| since < moment && moment <= now)
     }
 
     /// Whether what the item carries is over and cannot be made anew: nobody waits for a code that has expired, and a temporary
@@ -226,7 +233,9 @@ impl OutboxItem {
     pub fn is_spent(&self, now: Timestamp) -> bool {
         match &self.kind {
             OutboxKind::Recovery { challenge: Some(challenge), .. } => challenge.valid_until <= now,
-            OutboxKind::TemporaryPassword { .. } => self.failure.as_deref() == Some(EXPIRED),
+            OutboxKind::TemporaryPassword { .. } => {
+                self.failure.as_deref() == Some(EXPIRED) || self.void_from.is_some_and(|moment| moment <= now)
+            }
             _ => false,
         }
     }

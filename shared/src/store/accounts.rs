@@ -23,7 +23,6 @@ use crate::store::conditions::{open_account_of, same_account};
 use crate::store::directory::{caseload_writes, directory_writes};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items;
 use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::names::{Records, looks_writes};
@@ -209,7 +208,7 @@ impl Store {
         let answer = self.query_page(Range::of(&pk), Page::default()).await?;
         let items = answer.items.unwrap_or_default().into_iter();
         let mut found: Vec<Recipient> =
-            items.map(|item| items::read(&pk, item)).collect::<Result<_, StoreError>>()?;
+            items.map(|item| self.reader.value(&pk, item)).collect::<Result<_, StoreError>>()?;
         found.sort_by_key(|recipient| !recipient.open);
         Ok(found)
     }

@@ -15,7 +15,7 @@ use crate::store::accounts::check_open;
 use crate::store::conditions::{has_answers_left, may_become};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items::{self, Item};
+use crate::store::items::Item;
 use crate::store::keys::{self, Key};
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, above, below, differs, equals, has, has_size, lacks};
@@ -110,7 +110,7 @@ impl Store {
             return Ok(CodeCount::Closed);
         }
         if let Some(item) = self.refusals.recall(&of_length, now) {
-            return Ok(refused_count(read_request(&key, Some(item))?.as_ref(), length, now));
+            return Ok(refused_count(self.read_request(&key, Some(item))?.as_ref(), length, now));
         }
         let open = above("challenge.valid_until", now)
             .and(below("challenge.attempts", ATTEMPTS))
@@ -120,9 +120,11 @@ impl Store {
         let write =
             Write::update(&key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
         let item = self.update_alone(write).await?.into_item();
-        let request = read_request(&key, item.clone())?;
+        let request = self.read_request(&key, item.clone())?;
         let is_counted = |request: &OutboxItem| {
-            request.challenge().is_some_and(|challenge| challenge.latest == Some(mark))
+            request
+                .challenge()
+                .is_some_and(|challenge| challenge.latest == Some(mark) && challenge.valid_until > now)
         };
         let refused = match request {
             Some(request) if is_counted(&request) => return Ok(CodeCount::Counted(Box::new(request))),
@@ -133,6 +135,10 @@ impl Store {
             _ => self.refusals.note(&key, None, now),
         }
         Ok(refused)
+    }
+
+    fn read_request(&self, key: &Key, item: Option<Item>) -> Result<Option<OutboxItem>, StoreError> {
+        item.map(|item| self.reader.value(&key.pk, item)).transpose()
     }
 
     /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.
@@ -169,10 +175,6 @@ impl Store {
         let is_void = |place: &usize| (1..=2).any(|write| refused.old(3 * place + write).is_some());
         Ok(Exchange::Void((0..exchange.openings.len()).filter(is_void).collect()))
     }
-}
-
-fn read_request(key: &Key, item: Option<Item>) -> Result<Option<OutboxItem>, StoreError> {
-    item.map(|item| items::read(&key.pk, item)).transpose()
 }
 
 /// What a code is told that was not counted.

@@ -15,7 +15,7 @@ use crate::domain::directory::{Search, entries};
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::AccountId;
 use crate::store::error::StoreError;
-use crate::store::items::{self, Item};
+use crate::store::items::Item;
 use crate::store::keys::{self, Key};
 use crate::store::transact::{Page, Store};
 use crate::store::write::{Range, Within, Write};
@@ -112,7 +112,7 @@ impl Store {
         for batch in ids.chunks(BATCH) {
             let wanted: BTreeSet<AccountId> = batch.iter().copied().collect();
             for item in self.get_batch(wanted.into_iter().map(keys::account)).await? {
-                let account: Account = items::read("ACCOUNT", item)?;
+                let account: Account = self.reader.value("ACCOUNT", item)?;
                 found.insert(account.id, account);
             }
         }

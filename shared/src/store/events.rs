@@ -21,7 +21,6 @@ use crate::domain::practice::Portal;
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, EventId};
 use crate::store::error::StoreError;
-use crate::store::items;
 use crate::store::keys::{self, Log, LogPlace};
 use crate::store::transact::{Page, Store};
 use crate::store::write::{Range, Within, Write};
@@ -136,8 +135,11 @@ impl Store {
         let page = Page { after: None, limit: part.limit, newest_first: true };
         let answer = self.query_page(range, page).await?;
         let more = answer.last_evaluated_key.is_some();
-        let events =
-            answer.items.unwrap_or_default().into_iter().map(|item| items::read(&place.partition, item));
+        let events = answer
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(|item| self.reader.value(&place.partition, item));
         Ok(LogPage { events: events.collect::<Result<_, _>>()?, more })
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::platform::clock::{Timestamp, days};
 use crate::store::error::StoreError;
@@ -30,11 +29,6 @@ pub(super) fn write(key: &Key, value: &impl Serialize, ttl: Option<Timestamp>) -
 /// The members of a value as attributes, without key and TTL.
 pub(super) fn members(key: &Key, value: &impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::to_item(value).map_err(|error| StoreError::broken(&key.pk, error))
-}
-
-/// Reads a value from an item.
-pub(super) fn read<T: DeserializeOwned>(pk: &str, item: Item) -> Result<T, StoreError> {
-    serde_dynamo::from_item(item).map_err(|error| StoreError::broken(pk, error))
 }
 
 /// A number of an item; `None` when the item does not have it.

@@ -15,8 +15,8 @@ use crate::domain::origin::Origin;
 use crate::domain::practice::{Portal, Practice, Slug};
 use crate::platform::clock::Timestamp;
 use crate::store::error::StoreError;
-use crate::store::items;
 use crate::store::keys;
+use crate::store::reader::Stored;
 use crate::store::transact::{Page, Store};
 use crate::store::write::{Range, Write};
 
@@ -34,6 +34,8 @@ pub struct OriginOwner {
     pub portal: Portal,
 }
 
+impl Stored for OriginOwner {}
+
 impl Store {
     /// Finds a portal whose pages have an origin; any of them when there are several. One round trip.
     pub async fn find_origin_owner(&self, origin: &Origin) -> Result<Option<OriginOwner>, StoreError> {
@@ -41,7 +43,7 @@ impl Store {
         let first = Page { limit: Some(1), ..Page::default() };
         let found = self.query_page(Range::of(&partition), first).await?;
         let owner = found.items.unwrap_or_default().pop();
-        owner.map(|item| items::read(&partition, item)).transpose()
+        owner.map(|item| self.reader.value(&partition, item)).transpose()
     }
 }
 

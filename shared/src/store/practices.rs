@@ -14,7 +14,7 @@ use crate::platform::clock::Timestamp;
 use crate::secrets::password::ImportedWork;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items::{self, Item, number_of};
+use crate::store::items::{Item, number_of};
 use crate::store::keys;
 use crate::store::origins::origin_writes;
 use crate::store::outbox::put_outbox_item;
@@ -39,7 +39,7 @@ impl Store {
         let key = keys::practice(slug);
         let read = |item: Item| {
             let revision = number_of(&item, "revision").unwrap_or_default();
-            Ok(Settings { practice: items::read(&key.pk, item)?, revision })
+            Ok(Settings { practice: self.reader.value(&key.pk, item)?, revision })
         };
         self.get_item(&key).await?.map(read).transpose()
     }

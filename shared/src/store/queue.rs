@@ -17,7 +17,7 @@ use crate::platform::clock::Timestamp;
 use crate::platform::ids::OutboxId;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items::{self, Item, number_of};
+use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key, OUTBOX_QUEUE, QUEUE_ATTRIBUTE, QUEUE_SHARDS};
 use crate::store::outbox::KEPT;
 use crate::store::transact::{Outcome, Store, Updated};
@@ -163,7 +163,7 @@ impl Store {
         let is_free = waits().and(equals("due_at", queued.due_at));
         let claim = Write::update(&queued.key).set("due_at", now + CLAIMED).only_if(is_free);
         match self.update_alone(claim).await? {
-            Updated::Written(item) => items::read(&queued.key.pk, item).map(Some),
+            Updated::Written(item) => self.reader.value(&queued.key.pk, item).map(Some),
             Updated::Refused(_) => Ok(None),
         }
     }
@@ -239,7 +239,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let items = self.get_batch(found.iter().map(|queued| queued.key.clone())).await?;
-        let items = items.into_iter().filter_map(|item| items::read::<OutboxItem>("OUTBOX", item).ok());
+        let items = items.into_iter().filter_map(|item| self.reader.value::<OutboxItem>("OUTBOX", item).ok());
         Ok(items.filter(|item| item.done_at.is_none() && item.queue == queue).collect())
     }
 

@@ -14,7 +14,6 @@ use crate::secrets::token::Token;
 use crate::store::accounts::{Changed, Guard, account_writes, check_login};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items;
 use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::outbox::put_outbox_item;
@@ -121,7 +120,7 @@ impl Store {
         self.refusals.note(&key, None, now);
         let touch = Write::update(&key).set("seen_at", now).set_sum("idle_until", "idle_millis", now);
         match self.update_alone(touch.only_if(good)).await? {
-            Updated::Written(item) => Ok(Some(items::read(&key.pk, item)?)),
+            Updated::Written(item) => Ok(Some(self.reader.value(&key.pk, item)?)),
             Updated::Refused(_) => Ok(None),
         }
     }

@@ -21,7 +21,7 @@ use crate::store::accounts::{Changed, Guard, account_writes, check_open};
 use crate::store::conditions::{may_become, open_ticket};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
-use crate::store::items::{self, AFTERLIFE, Item, number_of};
+use crate::store::items::{AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
@@ -112,8 +112,8 @@ impl Store {
             return Ok(None);
         };
         Ok(Some(TicketOfAccount {
-            ticket: items::read(&ticket.pk, on_ticket)?,
-            account: items::read(&account.pk, on_account)?,
+            ticket: self.reader.value(&ticket.pk, on_ticket)?,
+            account: self.reader.value(&account.pk, on_account)?,
         }))
     }
 
@@ -137,7 +137,7 @@ impl Store {
         let write = Write::update(&key).set("opened_at", now).only_if(good);
         let (opened, account) = tokio::join!(self.update_alone(write), self.find_account(token.account));
         let (Some(item), Some(account)) = (opened?.into_item(), account?) else { return Ok(None) };
-        Ok(Some(TicketOfAccount { ticket: items::read(&key.pk, item)?, account }))
+        Ok(Some(TicketOfAccount { ticket: self.reader.value(&key.pk, item)?, account }))
     }
 
     /// Two items of different partitions, by their partition keys.
@@ -155,7 +155,7 @@ impl Store {
             |item: &Item| item.get("sk").and_then(|sk| sk.as_s().ok()).is_some_and(|sk| sk == "#GUARD");
         let guard = items.iter().position(is_guard).map(|at| items.remove(at));
         let guard = guard.and_then(|item| number_of(&item, "issued")).unwrap_or_default();
-        let tickets = items.into_iter().map(|item| items::read(&pk, item)).collect::<Result<_, _>>()?;
+        let tickets = items.into_iter().map(|item| self.reader.value(&pk, item)).collect::<Result<_, _>>()?;
         Ok(TicketList { tickets, guard })
     }
 

@@ -22,7 +22,6 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem,
 };
-use serde::de::DeserializeOwned;
 
 use crate::domain::account::Account;
 use crate::platform::aws::Environment;
@@ -31,8 +30,9 @@ use crate::platform::config::{ConfigError, Lookup, required};
 use crate::platform::ids::EventId;
 use crate::store::conditions::actor;
 use crate::store::error::StoreError;
-use crate::store::items::{self, Item};
+use crate::store::items::Item;
 use crate::store::keys::{self, Key};
+use crate::store::reader::{Reader, Stored};
 use crate::store::refusals::Refusals;
 use crate::store::write::{Range, Within, Write};
 
@@ -104,20 +104,23 @@ pub struct Store {
     pub(super) table: String,
     pub(super) ambient: Ambient,
     pub(super) refusals: Refusals,
+    pub(super) reader: Reader,
 }
 
 impl Store {
-    /// A store of the table that `REKEY_TABLE` names.
+    /// A store of the table that `REKEY_TABLE` names, in which everything that was issued before `REKEY_VOID_BEFORE` has ended.
     ///
     /// # Errors
-    /// [`ConfigError`] when the variable names none.
+    /// [`ConfigError`] when there is no table, or when the moment cannot be used.
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
-        Ok(Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient))
+        let reader = Reader::read(lookup, ambient.now())?;
+        Ok(Self { reader, ..Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient) })
     }
 
     /// A store of the given table.
     pub fn new(client: Client, table: impl Into<String>, ambient: Ambient) -> Self {
-        Self { client, table: table.into(), ambient, refusals: Refusals::default() }
+        let (refusals, reader) = (Refusals::default(), Reader::default());
+        Self { client, table: table.into(), ambient, refusals, reader }
     }
 
     /// Writes everything or nothing. One round trip while no other transaction is in the way.
@@ -251,7 +254,7 @@ impl Store {
 
     /// Reads the items of a partition whose sort keys are ids, the newest first: at most `limit`, after the id of the last item of
     /// the page before.
-    pub(super) async fn newest<T: DeserializeOwned>(
+    pub(super) async fn newest<T: Stored>(
         &self,
         partition: &str,
         after: Option<String>,
@@ -263,13 +266,13 @@ impl Store {
         let answer = self.query_page(Range { within, ..Range::of(partition) }, page).await?;
         let items = answer.items.unwrap_or_default();
         let more = items.len() > limit || answer.last_evaluated_key.is_some();
-        let entries = items.into_iter().take(limit).map(|item| items::read(partition, item));
+        let entries = items.into_iter().take(limit).map(|item| self.reader.value(partition, item));
         Ok(Newest { entries: entries.collect::<Result<_, _>>()?, more })
     }
 
     /// Reads a value by its item's key, strongly consistent.
-    pub(super) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
-        self.get_item(key).await?.map(|item| items::read(&key.pk, item)).transpose()
+    pub(super) async fn get<T: Stored>(&self, key: &Key) -> Result<Option<T>, StoreError> {
+        self.get_item(key).await?.map(|item| self.reader.value(&key.pk, item)).transpose()
     }
 
     /// Reads an item by key, strongly consistent.
