@@ -1,4 +1,4 @@
-//! The template compared with the code: table, stream, metrics, routes and configuration.
+//! The template compared with the code: table, stream, alarms, routes and configuration.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::Ambient;
 use rekey::platform::config::{ConfigError, Lookup};
+use rekey::platform::telemetry::Settings;
 use serde_json::{Value, json};
 
 use crate::support::template::{FUNCTIONS, root, template};
@@ -104,26 +105,6 @@ fn logs_and_undelivered_reports_are_kept_under_the_key() {
 }
 
 #[test]
-fn every_event_that_a_metric_counts_is_one_that_is_written() {
-    let text = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
-    let mut counted = 0;
-    for (_, rest) in text.match_indices("$.event = \"").map(|(at, start)| text.split_at(at + start.len())) {
-        let event = rest.split('"').next().unwrap();
-        let written = format!("event = \"{event}\"");
-        let folders =
-            FUNCTIONS.iter().map(|(function, _)| root().join("functions").join(function).join("src"));
-        let sources = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
-        let sources = sources.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
-        let found = sources
-            .map(|path| std::fs::read_to_string(path).unwrap())
-            .any(|source| source.contains(&written));
-        assert!(found, "no function writes {event}");
-        counted += 1;
-    }
-    assert!(counted >= 1);
-}
-
-#[test]
 fn the_template_and_the_watch_router_route_as_the_functions_do() {
     let routes = routes::gateway_rows();
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -187,6 +168,7 @@ fn read_by(function: &str) -> BTreeSet<String> {
         read.borrow_mut().insert(name.to_owned());
         (!is_optional(name)).then(|| "x".to_owned())
     };
+    drop(Settings::read(&lookup));
     start(function, &lookup).unwrap();
     read.take().into_iter().filter(|name| name.starts_with("REKEY_")).collect()
 }
@@ -332,4 +314,94 @@ fn every_limit_of_the_template_is_what_the_code_takes() {
         }
     }
     assert_eq!(limits, 5);
+}
+
+/// Who is called by an alarm finds its row, and a section with the query to run.
+#[test]
+fn every_alarm_has_a_query_in_the_runbook() {
+    let template = template();
+    let runbook = std::fs::read_to_string(root().join("infra/RUNBOOK.md")).unwrap();
+    let sections: Vec<(&str, &str)> =
+        runbook.split("\n### ").skip(1).filter_map(|section| section.split_once('\n')).collect();
+    let mut rows = BTreeSet::new();
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        if resource["Type"] != "AWS::CloudWatch::Alarm" {
+            continue;
+        }
+        let alarm = resource["Properties"]["AlarmName"].as_str().unwrap();
+        let alarm = alarm.strip_prefix("${AWS::StackName}-").unwrap();
+        let of_function = ["-errors", "-throttles"].into_iter().find(|kind| {
+            alarm.strip_suffix(kind).is_some_and(|of| FUNCTIONS.iter().any(|(known, _)| *known == of))
+        });
+        let row = of_function.map_or_else(|| alarm.to_owned(), |kind| format!("<function>{kind}"));
+        let link =
+            runbook.split_once(&format!("| [`{row}`](#")).unwrap_or_else(|| panic!("{name}: no row")).1;
+        let anchor = link.split(')').next().unwrap();
+        let heading = |heading: &str| heading.to_lowercase().replace(' ', "-") == anchor;
+        let section =
+            sections.iter().find(|(title, _)| heading(title)).unwrap_or_else(|| panic!("{name}: no section"));
+        assert!(section.1.split("\n## ").next().unwrap().contains("```sh aws\n"), "{name}: no query");
+        rows.insert(row);
+    }
+    let said: BTreeSet<String> = runbook
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| [`")?.split_once("`](#")?.0.to_owned()))
+        .collect();
+    assert_eq!(said, rows, "the runbook knows no other alarm");
+}
+
+/// Alarms on failures look at shares: a single failed call calls nobody, five in 100,000 do not either, and two of two do.
+#[test]
+fn alarms_on_failures_look_at_shares() {
+    let template = template();
+    let mut shares = 0;
+    for (name, alarm) in template["Resources"].as_object().unwrap() {
+        let alarm = &alarm["Properties"];
+        let Some(share) =
+            alarm["Metrics"][0]["Expression"].as_str().filter(|_| alarm["Metrics"][0]["Id"] == "share")
+        else {
+            continue;
+        };
+        let threshold = alarm["Threshold"].as_f64().unwrap();
+        let calls = |failed: f64, all: f64| evaluate(share, failed, all) >= threshold;
+        assert!(!calls(0.0, 10.0) && !calls(1.0, 1.0) && !calls(5.0, 100_000.0), "{name}");
+        assert!(calls(2.0, 2.0) && calls(1_000.0, 10_000.0), "{name}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        shares += 1;
+    }
+    assert_eq!(
+        shares,
+        2 * FUNCTIONS.len() - 1 + 2,
+        "errors and throttles, the API, and mail that is given up"
+    );
+}
+
+/// The value of the share of an alarm, where so many of all calls have failed.
+fn evaluate(share: &str, failed: f64, all: f64) -> f64 {
+    match share {
+        "(errors - 1) / invocations" | "(failures - 1) / requests" => (failed - 1.0) / all,
+        "(throttles - 1) / (throttles + FILL(invocations, 0))"
+        | "(parked - 1) / (parked + FILL(sent, 0))" => (failed - 1.0) / (failed + (all - failed)),
+        other => panic!("{other} is no share"),
+    }
+}
+
+/// What no share can tell calls somebody within minutes.
+#[test]
+fn an_event_source_that_is_off_and_a_direct_invocation_call_somebody_at_once() {
+    let template = template();
+    for (alarm, metric, dimensions) in [
+        ("MailStreamAlarm", "missed", json!(null)),
+        ("AdminLinkInvokedAlarm", "invocations", json!(null)),
+        (
+            "OperatorInvokedAlarm",
+            "Invocations",
+            json!([{"Name": "FunctionName", "Value": "OperatorFunction"}]),
+        ),
+    ] {
+        let alarm = &template["Resources"][alarm]["Properties"];
+        assert_eq!((&alarm["MetricName"], &alarm["Dimensions"]), (&json!(metric), &dimensions));
+        assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&json!("Sum"), &json!(1)));
+        assert!(alarm["Period"].as_u64().unwrap() <= 300 && alarm["EvaluationPeriods"] == 1);
+    }
 }

@@ -48,6 +48,7 @@ mod limits;
 mod mail_events;
 mod mail_limits;
 mod mail_marks;
+mod metrics;
 mod names;
 mod open_tickets;
 mod operator;

@@ -4,6 +4,7 @@ use http::StatusCode;
 use rekey::domain::account::{self, Account, Assignment, Role, Setup, check_role};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::identifier::{Email, IdentifierError, NewUsername};
+use rekey::domain::limit::Limit;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::{Portal, check_locale};
@@ -111,7 +112,7 @@ async fn create(
             let since = event.at.hour();
             let event = event.once_an_hour(&format!("by {}", staff.account.id), since);
             deps.store.record_event(&event).await?;
-            Err(Problem::too_many(retry_after))
+            Err(Problem::too_many(Limit::Mails, retry_after))
         }
     }
 }
@@ -123,7 +124,7 @@ pub(crate) async fn may_name(deps: &Deps, staff: &Staff) -> Result<(), Problem> 
         return Ok(());
     }
     let wait = deps.store.wait_for_names(staff.account.id, deps.ambient.now()).await?;
-    wait.map_or(Ok(()), |seconds| Err(Problem::too_many(seconds)))
+    wait.map_or(Ok(()), |seconds| Err(Problem::too_many(Limit::Usernames, seconds)))
 }
 
 /// The refusal of a username that is taken. Names are unique, so it cannot be hidden that somebody has it; to a member of staff who
@@ -157,7 +158,7 @@ pub(crate) async fn may_share(
 async fn count_name(deps: &Deps, call: &Call, staff: &Staff) -> Result<(), Problem> {
     let event = deps.event(staff, call, Action::UsernameRefused)?;
     match deps.store.count_refused_name(staff.account.id, &event).await? {
-        Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
+        Decision::Refused { retry_after, .. } => Err(Problem::too_many(Limit::Usernames, retry_after)),
         Decision::Allowed => Ok(()),
     }
 }

@@ -6,6 +6,7 @@ use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
+use rekey::domain::limit::Limit;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Practice;
@@ -246,7 +247,7 @@ impl Issuing<'_> {
             Issuance::Outrun => Ok(false),
             Issuance::Limited { retry_after } => {
                 self.record_limit(&event).await?;
-                Err(Problem::too_many(retry_after))
+                Err(Problem::too_many(Limit::Mails, retry_after))
             }
         }
     }

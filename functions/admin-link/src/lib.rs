@@ -38,6 +38,7 @@ rekey::routes!(Deps:
 /// Returns what is wrong with a direct invocation. A request from the gateway always gets an answer.
 pub async fn invoke(deps: &Deps, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
     if !is_request(&event.payload) {
+        tracing::info!(event = "direct_invocation", invocations = 1);
         let asked = serde_json::from_str(event.payload.get()).unwrap_or_default();
         let issued = Box::pin(direct::create_link(deps, asked)).await.map_err(Problem::into_diagnostic)?;
         return serde_json::to_value(issued)

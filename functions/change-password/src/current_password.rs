@@ -2,7 +2,7 @@
 
 use rekey::domain::event::{Action, Reason};
 use rekey::domain::identifier::Identifier;
-use rekey::domain::limit::{Subject, sign_in};
+use rekey::domain::limit::{Limit, Subject, sign_in};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::auth::Holder;
 use rekey::http::call::Call;
@@ -77,7 +77,7 @@ async fn count_attempt(deps: &Deps, call: &Call, holder: &Holder) -> Result<(Sub
         SignInCount::Refused(refused) => {
             let event = deps.event(call, account, Action::AuthnLoginLock)?;
             deps.store.record_event(&refused.once_an_hour(&limit, event)).await?;
-            Err(Problem::too_many(refused.retry_after))
+            Err(Problem::too_many(Limit::Identifier, refused.retry_after))
         }
     }
 }

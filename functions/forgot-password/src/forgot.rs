@@ -3,7 +3,7 @@
 use http::StatusCode;
 use rekey::domain::challenge::{Challenge, label_of};
 use rekey::domain::identifier::Identifier;
-use rekey::domain::limit::Subject;
+use rekey::domain::limit::{Limit, Subject};
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::practice::{Portal, Practice, RecoveryMethod, Slug};
 use rekey::domain::spray::Shard;
@@ -89,7 +89,10 @@ pub async fn forgot_password(deps: &Deps, call: &Call) -> Result<Reply, Problem>
             StatusCode::ACCEPTED,
             &ForgotAnswer { request_id: request.id, label: label_of(request.id), method },
         ),
-        Decision::Refused { retry_after, .. } => Err(Problem::too_many(retry_after)),
+        Decision::Refused { retry_after, since } => {
+            let limit = since.map_or(Limit::Source, |_| Limit::Identifier);
+            Err(Problem::too_many(limit, retry_after))
+        }
     }
 }
 

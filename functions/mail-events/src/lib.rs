@@ -77,6 +77,8 @@ async fn handle(deps: &Deps, report: Option<Value>) -> Result<(), Failure> {
     for addressed in &report.tags.addressed {
         news.record(deps, &report, *addressed).await?;
     }
-    tracing::info!(event = "mail_event", fate = news.fate.as_str(), outbox = report.tags.outbox.to_string());
+    let (outbox, delay) =
+        (report.tags.outbox.to_string(), deps.ambient.now().millis_since(report.asked_at()));
+    tracing::info!(event = "mail_event", outbox, fate = news.fate.as_str(), delay);
     Ok(())
 }

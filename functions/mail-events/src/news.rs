@@ -161,7 +161,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// The time at which the mail was asked for.
-    fn asked_at(&self) -> Timestamp {
+    pub(crate) fn asked_at(&self) -> Timestamp {
         self.tags.outbox.made_at()
     }
 

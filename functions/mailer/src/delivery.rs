@@ -79,9 +79,15 @@ impl Delivery<'_> {
         if let Err(cause) = self.deps.postbox.send(to, sender, &compose(letter)?, &tags).await {
             return Err(Failure::NotTaken { to: to.clone(), addressed: tags.addressed, cause });
         }
-        tracing::info!(event = "mail_sent", outbox = self.item.id.to_string());
+        let (outbox, kind, delay) = facts(self.deps, self.item);
+        tracing::info!(event = "mail_sent", outbox, fate = "sent", kind, delay);
         Ok(())
     }
+}
+
+/// What a line about an item's mail says of it: its id, its kind, and the milliseconds since it was asked for.
+pub(crate) fn facts(deps: &Deps, item: &OutboxItem) -> (String, &'static str, u64) {
+    (item.id.to_string(), item.kind.name(), deps.ambient.now().millis_since(item.at))
 }
 
 /// An event that an outbox item leads to.

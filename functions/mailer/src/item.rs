@@ -15,12 +15,12 @@ use rekey::platform::error::chain;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::store::accounts::Changed;
 use rekey::store::error::StoreError;
-use rekey::store::keys::Key;
+use rekey::store::keys::{Key, outbox_id};
 use rekey::store::mail::Undelivered;
 use rekey::store::queue::Queued;
 use rekey::store::race::outrun;
 
-use crate::delivery::{Delivery, item_event};
+use crate::delivery::{Delivery, facts, item_event};
 use crate::hold::Hold;
 use crate::{Deps, Failure, notice, recovery, temporary};
 
@@ -77,8 +77,10 @@ pub(crate) async fn process(deps: &Deps, hold: &Hold, key: &Key) -> Result<(), F
 
 /// Parks an item that cannot be read.
 pub(crate) async fn park_unread(deps: &Deps, key: &Key, error: &StoreError) -> Result<(), Failure> {
-    tracing::error!(event = "mail_parked", cause = chain(error));
-    Ok(deps.store.park_unread(key, deps.ambient.now()).await?)
+    let now = deps.ambient.now();
+    let delay = outbox_id(&key.pk).map(|id| now.millis_since(id.made_at()));
+    tracing::error!(event = "mail_parked", fate = "parked", kind = "unknown", delay, cause = chain(error));
+    Ok(deps.store.park_unread(key, now).await?)
 }
 
 /// Tries an item once, and records the outcome with it.
@@ -104,11 +106,11 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
     for failure in &failures {
         events.extend(refused(deps, item, &accounts, failure).await?);
     }
-    let outbox = item.id.to_string();
+    let (outbox, kind, delay) = facts(deps, item);
     if let Some(failure) = failures.first() {
         deps.store.park(item, failure.code(), &events, now).await?;
     } else if is_over {
-        tracing::error!(event = "mail_parked", outbox, cause = EXPIRED);
+        tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = EXPIRED);
         deps.store.park(item, EXPIRED, &events, now).await?;
     } else {
         deps.store.record_done(item, &events, now).await?;
@@ -136,8 +138,9 @@ async fn delay(
         tracing::error!(event = "delay_not_recorded", outbox = item.id.to_string(), cause = chain(&error));
         return Err(failure);
     }
-    let (outbox, cause) = (item.id.to_string(), chain(&failure));
-    tracing::warn!(event = "mail_delayed", outbox, attempts = delayed.attempts, cause);
+    let ((outbox, kind, delay), attempts) = (facts(deps, item), delayed.attempts);
+    let cause = chain(&failure);
+    tracing::warn!(event = "mail_delayed", outbox, fate = "delayed", kind, delay, attempts, cause);
     if failure.is_of_rate() {
         // The mails behind this one would come too soon as well.
         tokio::time::sleep(PAUSE).await;
@@ -251,7 +254,8 @@ async fn refused(
     accounts: &[Account],
     failure: &Failure,
 ) -> Result<Vec<Event>, Failure> {
-    tracing::error!(event = "mail_parked", outbox = item.id.to_string(), cause = chain(failure));
+    let (outbox, kind, delay) = facts(deps, item);
+    tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = chain(failure));
     let Failure::NotTaken { to, addressed, cause } = failure else {
         let unserved = accounts.iter().filter(|account| !item.served.contains(&account.id));
         return unserved.map(|account| not_sent(deps, item, account, Reason::MailRejected)).collect();

@@ -45,7 +45,7 @@ pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
     let at_once = match deps.postbox.sending().await {
         Ok(sending) => {
             let Sending { enabled, rate, quota_used } = sending;
-            tracing::info!(event = "mail_quota", enabled, rate, quota_used);
+            tracing::info!(event = "mail_quota", paused = u8::from(!enabled), rate, quota_used);
             if !enabled {
                 hold.note_paused();
             }
@@ -57,6 +57,7 @@ pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
         }
     };
     let found = due.len();
+    let oldest = due.iter().map(|queued| now.millis_since(queued.id.made_at())).max().unwrap_or_default();
     let due = Mutex::new(due.into_iter());
     // The rest of the items stay due when the time is over. When SES takes nothing, only what is over is parked.
     let next = || {
@@ -65,16 +66,17 @@ pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
         due.find(may_be_tried).filter(|_| started.elapsed() < LONGEST)
     };
     let lanes = (0..at_once).map(|_| async {
-        let mut tried = 0;
+        let (mut tried, mut missed) = (0, 0);
         while let Some(queued) = next() {
-            try_item(deps, &hold, queued).await;
+            missed += usize::from(try_item(deps, &hold, queued).await);
             tried += 1;
         }
-        tried
+        (tried, missed)
     });
-    let swept = Swept { due: found, tried: join_all(lanes).await.into_iter().sum() };
-    tracing::info!(event = "outbox_swept", due = swept.due, tried = swept.tried);
-    Ok(swept)
+    let sum = |sum: (usize, usize), lane: (usize, usize)| (sum.0 + lane.0, sum.1 + lane.1);
+    let (tried, missed) = join_all(lanes).await.into_iter().fold((0, 0), sum);
+    tracing::info!(event = "outbox_swept", due = found, oldest, tried, missed);
+    Ok(Swept { due: found, tried })
 }
 
 /// The number of attempts at once that keeps to SES's rate.
@@ -83,11 +85,14 @@ fn at_once(rate: f64) -> usize {
     (1..=MOST_AT_ONCE).rev().find(keeps_to_it).map_or(1, usize::from)
 }
 
-/// Claims an item and tries it. Whatever fails, the item is due again later.
-async fn try_item(deps: &Deps, hold: &Hold, queued: Queued) {
+/// Claims an item and tries it. Whatever fails, the item is due again later. Returns whether the stream has brought the item to
+/// nobody.
+async fn try_item(deps: &Deps, hold: &Hold, queued: Queued) -> bool {
     let now = deps.ambient.now();
-    let outcome = match deps.store.claim(&queued, now).await {
-        Ok(None) => return,
+    let claimed = deps.store.claim(&queued, now).await;
+    let is_missed = matches!(&claimed, Ok(Some(item)) if item.was_untouched(queued.due_at));
+    let outcome = match claimed {
+        Ok(None) => return false,
         Ok(Some(item)) => Box::pin(item::attempt(deps, hold, &item)).await,
         Err(error @ StoreError::Broken { .. }) => item::park_unread(deps, &queued.key, &error).await,
         Err(error) => Err(Failure::from(error)),
@@ -95,6 +100,7 @@ async fn try_item(deps: &Deps, hold: &Hold, queued: Queued) {
     if let Err(error) = outcome {
         tracing::warn!(event = "mail_delayed", outbox = queued.id.to_string(), cause = chain(&error));
     }
+    is_missed
 }
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ pub enum Created {
 pub async fn handler(deps: &Deps, mut invocation: Value) -> Result<Value, OperatorError> {
     let named = invocation.as_object_mut().and_then(|members| members.remove_entry("action"));
     let Asked { action } = read(named.into_iter().collect::<Map<_, _>>().into())?;
+    tracing::info!(event = "direct_invocation", ?action);
     match action {
         Invoked::CreatePractice => answer(practice::create_practice(deps, &read(invocation)?).await),
         Invoked::ListPractices => answer(tenancy::list_practices(deps, &read(invocation)?).await),

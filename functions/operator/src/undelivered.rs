@@ -73,7 +73,7 @@ fn invalid(member: &str, reason: &str) -> OperatorError {
 pub struct Listed {
     id: OutboxId,
     practice: Slug,
-    kind: String,
+    kind: &'static str,
     /// The account that it is for, where the item names one. A request names what somebody typed, which is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountId>,
@@ -93,7 +93,7 @@ impl Listed {
             id: item.id,
             practice: item.practice,
             account: account_of(&item.kind),
-            kind: name_of(&item.kind),
+            kind: item.kind.name(),
             asked_at: item.at.to_string(),
             queue: item.queue,
             due_at: due_at.map(|at| at.to_string()),
@@ -101,12 +101,6 @@ impl Listed {
             failure: item.failure,
         }
     }
-}
-
-/// The name under which a kind is stored.
-fn name_of(kind: &OutboxKind) -> String {
-    let value = serde_json::to_value(kind).unwrap_or_default();
-    value["kind"].as_str().unwrap_or_default().to_owned()
 }
 
 const fn account_of(kind: &OutboxKind) -> Option<AccountId> {

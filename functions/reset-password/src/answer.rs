@@ -3,7 +3,7 @@
 
 use rekey::domain::event::{Action, Reason};
 use rekey::domain::issuer::Issuer;
-use rekey::domain::limit::Subject;
+use rekey::domain::limit::{Limit, Subject};
 use rekey::domain::practice::{Practice, SecurityQuestion};
 use rekey::domain::question;
 use rekey::domain::ticket::Purpose;
@@ -74,7 +74,7 @@ async fn count(attempt: &Attempt<'_>, limit: &Subject) -> Result<(), Problem> {
             let event = attempt.event(Action::ExcessRateLimitExceeded)?;
             let event = event.once_an_hour(limit.as_str(), since);
             deps.store.record_event(&event.because(Reason::WrongAnswer)).await?;
-            Err(Problem::too_many(retry_after))
+            Err(Problem::too_many(Limit::Answers, retry_after))
         }
     }
 }

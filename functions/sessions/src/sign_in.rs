@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use rekey::domain::identifier::Identifier;
-use rekey::domain::limit::Subject;
+use rekey::domain::limit::{Limit, Subject};
 use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::domain::spray::{Device, Place};
 use rekey::domain::typed_password::TypedPassword;
@@ -175,12 +175,12 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     let by_temporary = || attempt.is_temporary(login.as_ref());
     // While a counter is full, strangers are told to wait. Whoever is known by their address alone and fails is told the same: another
     // answer would tell everybody behind that address who signs in from it.
-    let alike = admission.full.filter(|_| !admission.is_known_device).map(|_| guard.wait(now));
+    let alike = admission.full.filter(|_| !admission.is_known_device).map(Full::limit);
     match counted {
         Some(SignInCount::Counted(_)) if admission.is_open() => {
             attempt.sign_in(login).await.map_err(|problem| match alike {
-                Some(retry_after) if problem.is(ErrorCode::InvalidCredentials) => {
-                    Problem::too_many(retry_after)
+                Some(limit) if problem.is(ErrorCode::InvalidCredentials) => {
+                    Problem::too_many(limit, guard.wait(now))
                 }
                 _ => problem,
             })
@@ -188,7 +188,10 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         _ if by_temporary() => attempt.sign_in_by_temporary(login).await,
         Some(SignInCount::Refused(refused)) => {
             attempt.record_lock(login.as_ref(), &refused).await?;
-            Err(Problem::too_many(alike.unwrap_or(refused.retry_after)))
+            Err(match alike {
+                Some(limit) => Problem::too_many(limit, guard.wait(now)),
+                None => Problem::too_many(Limit::Identifier, refused.retry_after),
+            })
         }
         counted => {
             if let Some(SignInCount::Counted(counted)) = counted {
@@ -202,7 +205,8 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             if admission.full == Some(Full::Practice) {
                 attempt.record_spray().await?;
             }
-            Err(Problem::too_many(guard.wait(now)))
+            let limit = admission.full.map_or(Limit::Source, Full::limit);
+            Err(Problem::too_many(limit, guard.wait(now)))
         }
     }
 }

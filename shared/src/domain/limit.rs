@@ -24,6 +24,41 @@ pub struct Window {
     pub span: Duration,
 }
 
+/// What a limit counts by, as log lines and metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Recoveries and failed sign-ins by what somebody typed, whether or not an account has it.
+    Identifier,
+    /// Recoveries and failed sign-ins by source address.
+    Source,
+    /// Failed sign-ins by practice.
+    Practice,
+    /// Answers to the security question by account.
+    Answers,
+    /// Mails that staff have sent, by member of staff, account and mailbox.
+    Mails,
+    /// Usernames that others have, by the member of staff who asks for them.
+    Usernames,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Identifier, Self::Source, Self::Practice, Self::Answers, Self::Mails, Self::Usernames];
+
+    /// The name of the value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identifier => "identifier",
+            Self::Source => "source",
+            Self::Practice => "practice",
+            Self::Answers => "answers",
+            Self::Mails => "mails",
+            Self::Usernames => "usernames",
+        }
+    }
+}
+
 /// The limits on how often a recovery may be asked for. An empty list sets no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgotLimits {

@@ -118,6 +118,22 @@ pub enum OutboxKind {
     },
 }
 
+impl OutboxKind {
+    /// The name under which the kind is stored.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Recovery { .. } => "recovery",
+            Self::LimitHit { .. } => "limit_hit",
+            Self::Link { .. } => "link",
+            Self::TemporaryPassword { .. } => "temporary_password",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::MailRestored { .. } => "mail_restored",
+            Self::SettingsChanged { .. } => "settings_changed",
+            Self::Frozen { .. } => "repudiated",
+        }
+    }
+}
+
 /// An outbox item. The key of an item begins with `REQUEST#` if it comes from a public request, and with `OUTBOX#` if
 /// it comes from a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,7 +234,12 @@ impl OutboxItem {
 
     /// Whether nobody has tried the item, nor taken it for an attempt.
     pub fn is_untouched(&self) -> bool {
-        self.is_waiting() && self.attempts == 0 && self.due_at.is_none_or(|due_at| due_at == self.at + GRACE)
+        self.is_waiting() && self.due_at.is_none_or(|due_at| self.was_untouched(due_at))
+    }
+
+    /// Whether nobody had tried or taken the item as long as this was the time of its next attempt.
+    pub fn was_untouched(&self, due_at: Timestamp) -> bool {
+        self.attempts == 0 && due_at == self.at + GRACE
     }
 
     /// Whether the item has been tried for so long that it is given up, or was written before a restore: its mail may have been
@@ -280,6 +301,24 @@ impl OutboxItem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_is_called_as_it_is_stored() {
+        let (portal, account) = (Portal::Client, AccountId::from_bytes([0; 16]));
+        let identifier = Identifier::parse("jane").expect("an identifier");
+        for kind in [
+            OutboxKind::Recovery { portal, identifier: identifier.clone(), challenge: None },
+            OutboxKind::LimitHit { portal, identifier },
+            OutboxKind::Link { account, by: None },
+            OutboxKind::TemporaryPassword { account },
+            OutboxKind::PasswordChanged { account },
+            OutboxKind::MailRestored { account },
+            OutboxKind::SettingsChanged { account, members: Vec::new() },
+            OutboxKind::Frozen { account },
+        ] {
+            assert_eq!(serde_json::to_value(&kind).expect("JSON")["kind"], kind.name());
+        }
+    }
 
     #[test]
     fn an_item_waits_longer_each_time_unless_everybody_waits() {

@@ -11,6 +11,7 @@ use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::domain::limit::Limit;
 use crate::domain::permission::Forbidden;
 use crate::domain::practice::SettingError;
 use crate::domain::text::InvalidMember;
@@ -227,6 +228,7 @@ pub struct Problem {
     detail: Option<String>,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    limit: Option<Limit>,
     cause: Option<(&'static str, Box<dyn Error + Send + Sync>)>,
 }
 
@@ -246,7 +248,7 @@ struct ProblemBody {
 impl Problem {
     /// With the code's own words.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, members: Map::new(), headers: Vec::new(), cause: None }
+        Self { code, detail: None, members: Map::new(), headers: Vec::new(), limit: None, cause: None }
     }
 
     /// 400: the member must be otherwise.
@@ -264,9 +266,9 @@ impl Problem {
         self.code == code
     }
 
-    /// 429 until so many seconds have passed.
-    pub fn too_many(seconds: u64) -> Self {
-        let mut problem = Self::new(ErrorCode::TooManyRequests);
+    /// 429 until so many seconds have passed. The log alone is told which limit was reached.
+    pub fn too_many(limit: Limit, seconds: u64) -> Self {
+        let mut problem = Self { limit: Some(limit), ..Self::new(ErrorCode::TooManyRequests) };
         problem.headers.extend(retry_after(seconds));
         problem
     }
@@ -315,6 +317,11 @@ impl Problem {
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.code.table().0
+    }
+
+    /// The limit that was reached, if that is what is wrong.
+    pub(super) const fn limit(&self) -> Option<Limit> {
+        self.limit
     }
 
     /// Writes the cause to the log; a caller's own mistake has none.

@@ -8,21 +8,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::Method;
 use http::header::ALLOW;
+use http::{Method, StatusCode};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tracing::Instrument as _;
+use tokio::time::Instant;
+use tracing::{Instrument as _, field};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::HttpMethod;
 
+use crate::domain::limit::Limit;
 use crate::http::call::Call;
 use crate::http::cors::{Origins, Page, is_preflight};
 use crate::http::document::{error_responses, problem_schemas};
 use crate::http::gateway::{self, Gateway};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::reply::Reply;
+use crate::platform::telemetry::millis;
 
 /// The callers that an operation accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,25 +188,33 @@ pub async fn respond<D>(
     gateway: &Gateway,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Value {
+    let started = Instant::now();
     let request_id = gateway::request_id(&event.payload, &event.context);
-    let span = tracing::info_span!("request", request_id);
+    let span = tracing::info_span!("request", request_id, argon2 = field::Empty);
     // Boxed, because the type of a future of futures may be too deep for the compiler.
     Box::pin(async move {
-        let (method, pattern, answered) = match gateway::read(&event.payload, &gateway.edge) {
+        let (operation, answered) = match gateway::read(&event.payload, &gateway.edge) {
             Ok(mut call) => {
                 let found = find(routes, &mut call);
-                (call.method.to_string(), found.pattern(), found.answer(deps, &gateway.origins, &call).await)
+                (found.operation(&call), found.answer(deps, &gateway.origins, &call).await)
             }
-            Err(problem) => {
-                (UNKNOWN.to_owned(), UNKNOWN, Answered { outcome: Err(problem), page: Page::None })
-            }
+            Err(problem) => (UNKNOWN.to_owned(), Answered { outcome: Err(problem), page: Page::None }),
         };
         let Answered { outcome, page } = answered;
         let status = outcome.as_ref().map_or_else(Problem::status, |reply| reply.status);
+        let limit = outcome.as_ref().err().and_then(Problem::limit).map(Limit::as_str);
         if let Err(problem) = &outcome {
             problem.log();
         }
-        tracing::info!(event = "request", method, path = pattern, status = status.as_u16());
+        let (came_of, latency) = (name_of(status), millis(started.elapsed()));
+        tracing::info!(
+            event = "request",
+            operation,
+            outcome = came_of,
+            status = status.as_u16(),
+            latency,
+            limit
+        );
         let mut response = outcome.map_or_else(Problem::into_response, Reply::into_response);
         page.add_headers(response.headers_mut());
         gateway::write(response)
@@ -214,29 +225,42 @@ pub async fn respond<D>(
 
 /// In the log, what is none of ours.
 const UNKNOWN: &str = "unknown";
+/// In the log, a browser's question before a call.
+const PREFLIGHT: &str = "preflight";
+
+/// What has come of a call, in one word for the log.
+fn name_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => "limited",
+        _ if status.is_server_error() => "failed",
+        _ if status.is_client_error() => "refused",
+        _ => "ok",
+    }
+}
+
 /// How long an answer that is ready waits for the origin of its page.
 const ORIGIN_GRACE: Duration = Duration::from_millis(300);
 
 /// What a function has at the path of a call.
 enum Found<'a, D> {
     Route(&'a Route<D>),
-    OtherMethods { pattern: &'static str, allow: String },
+    OtherMethods { allow: String },
     Nothing,
 }
 
 impl<D> Found<'_, D> {
-    /// For the log: never the path itself, into which a caller may have put anything.
-    const fn pattern(&self) -> &'static str {
+    /// For the log: never method and path themselves, into which a caller may have put anything.
+    fn operation(&self, call: &Call) -> String {
         match self {
-            Self::Route(route) => route.pattern,
-            Self::OtherMethods { pattern, .. } => pattern,
-            Self::Nothing => UNKNOWN,
+            Self::Route(route) => format!("{} {}", route.method, route.pattern),
+            Self::OtherMethods { .. } if is_preflight(call) => PREFLIGHT.to_owned(),
+            Self::OtherMethods { .. } | Self::Nothing => UNKNOWN.to_owned(),
         }
     }
 
     /// Answers a call. The page's origin is looked up at the same time, so that a caller does not wait for it.
     async fn answer(&self, deps: &D, origins: &Origins, call: &Call) -> Answered {
-        if let Self::OtherMethods { allow, .. } = self
+        if let Self::OtherMethods { allow } = self
             && is_preflight(call)
         {
             let page = origins.page_of(call).await;
@@ -257,7 +281,7 @@ impl<D> Found<'_, D> {
     async fn handle(&self, deps: &D, call: &Call) -> Result<Reply, Problem> {
         match self {
             Self::Route(route) => (route.handler)(deps, call).await,
-            Self::OtherMethods { allow, .. } => {
+            Self::OtherMethods { allow } => {
                 Err(Problem::new(ErrorCode::MethodNotAllowed).with_header(ALLOW, allow))
             }
             Self::Nothing => Err(Problem::new(ErrorCode::NotFound)),
@@ -277,10 +301,12 @@ fn find<'a, D>(routes: &'a [Route<D>], call: &mut Call) -> Found<'a, D> {
     let fitting = || routes.iter().filter_map(|route| Some((route, route.matches(&call.path)?)));
     let fewest = fitting().map(|(_, parameters)| parameters.len()).min();
     let meant: Vec<_> = fitting().filter(|(_, parameters)| Some(parameters.len()) == fewest).collect();
-    let Some(pattern) = meant.first().map(|(route, _)| route.pattern) else { return Found::Nothing };
+    if meant.is_empty() {
+        return Found::Nothing;
+    }
     let allow = meant.iter().map(|(route, _)| route.method.as_str()).collect::<Vec<_>>().join(", ");
     let Some((route, parameters)) = meant.into_iter().find(|(route, _)| route.method == call.method) else {
-        return Found::OtherMethods { pattern, allow };
+        return Found::OtherMethods { allow };
     };
     call.parameters = parameters;
     Found::Route(route)

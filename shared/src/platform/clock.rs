@@ -65,6 +65,11 @@ impl Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
+    /// The milliseconds from an earlier moment until this one; none if that is later.
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0 - earlier.0).unwrap_or(0)
+    }
+
     /// The seconds from `now` until this moment, rounded up, and at least one: the unit of `Retry-After`.
     pub fn seconds_from(self, now: Self) -> u64 {
         u64::try_from(self.0 - now.0).unwrap_or(0).div_ceil(1000).max(1)

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::platform::clock::{Ambient, NoRandomness};
 use crate::platform::ids::AccountId;
+use crate::platform::telemetry::measure;
 use crate::secrets::keyring::{KeyError, Keyring};
 
 mod imported;
@@ -370,7 +371,8 @@ impl Hasher {
         if memory.len() < blocks {
             memory.resize(blocks, Block::default());
         }
-        let done = argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..blocks]);
+        let hash = || argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..blocks]);
+        let done = measure("argon2", hash);
         // What a dear imported hash needed is given back: it is the exception.
         memory.truncate(self.params.block_count());
         memory.shrink_to_fit();

@@ -182,7 +182,7 @@ pub fn outbox_key(pk: &str) -> Option<Key> {
 }
 
 /// The id of the outbox item or the public request in a partition.
-pub(super) fn outbox_id(pk: &str) -> Option<OutboxId> {
+pub fn outbox_id(pk: &str) -> Option<OutboxId> {
     pk.split_once('#')?.1.parse().ok()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use crate::domain::limit::Subject;
+use crate::domain::limit::{Limit, Subject};
 use crate::domain::spray::{Guard, Shard};
 use crate::platform::clock::{Timestamp, days, hours};
 use crate::store::error::StoreError;
@@ -26,6 +26,16 @@ pub enum Full {
     Source,
     /// Too many sign-ins at the practice have failed.
     Practice,
+}
+
+impl Full {
+    /// The limit that was reached.
+    pub const fn limit(self) -> Limit {
+        match self {
+            Self::Source => Limit::Source,
+            Self::Practice => Limit::Practice,
+        }
+    }
 }
 
 /// What the counters say of an attempt.

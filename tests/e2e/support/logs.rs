@@ -7,7 +7,12 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::Once;
 
+use rekey::platform::telemetry::{Settings, subscriber};
+use serde_json::Value;
 use tracing::level_filters::LevelFilter;
+
+/// The namespace of the metrics.
+pub const NAMESPACE: &str = "Rekey/test";
 
 thread_local! {
     static PRINTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -30,12 +35,17 @@ impl Write for OwnThread {
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let subscriber = rekey::platform::telemetry::subscriber(|| OwnThread, LevelFilter::TRACE);
-        tracing::subscriber::set_global_default(subscriber).unwrap();
+        let settings = Settings { level: LevelFilter::TRACE, namespace: Some(NAMESPACE.to_owned()) };
+        tracing::subscriber::set_global_default(subscriber(|| OwnThread, settings)).unwrap();
     });
 }
 
 /// Everything that this thread has printed.
 pub fn printed() -> String {
     PRINTED.with_borrow(|printed| String::from_utf8(printed.clone()).unwrap())
+}
+
+/// The same, line by line.
+pub fn lines() -> Vec<Value> {
+    printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
