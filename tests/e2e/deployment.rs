@@ -1,4 +1,4 @@
-//! The template compared with the code: table, stream, alarms, routes and configuration.
+//! The template compared with the code: table, stream, alarms, traces, routes and configuration.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -384,6 +384,27 @@ fn evaluate(share: &str, failed: f64, all: f64) -> f64 {
         | "(parked - 1) / (parked + FILL(sent, 0))" => (failed - 1.0) / (failed + (all - failed)),
         other => panic!("{other} is no share"),
     }
+}
+
+/// Lambda refuses to trace a function whose role may not write traces.
+#[test]
+fn traces_are_a_parameter_and_every_role_may_write_them() {
+    let template = template();
+    let tracing = &template["Parameters"]["Tracing"];
+    assert_eq!(
+        (&tracing["Default"], &tracing["AllowedValues"]),
+        (&json!("PassThrough"), &json!(["PassThrough", "Active"]))
+    );
+    assert_eq!(template["Conditions"]["IsTraced"], json!(["Tracing", "Active"]));
+    assert_eq!(template["Globals"]["Function"]["Tracing"], "Tracing");
+    let policy = &template["Resources"]["TracePolicy"];
+    assert_eq!(policy["Condition"], "IsTraced");
+    let statements = &policy["Properties"]["PolicyDocument"]["Statement"];
+    assert_eq!(statements[0]["Action"], json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]));
+    assert_eq!(statements.as_array().unwrap().len(), 1);
+    let functions =
+        FUNCTIONS.iter().map(|(_, name)| &template["Resources"][format!("{name}Role")]["Properties"]);
+    assert!(functions.into_iter().all(|role| role["ManagedPolicyArns"][1] == json!(["TracePolicy"])));
 }
 
 /// What no share can tell calls somebody within minutes.
