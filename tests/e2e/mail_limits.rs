@@ -7,6 +7,7 @@ use rekey::platform::clock::hours;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
+use crate::support::logs;
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
 use crate::support::{PASSWORD, Reply, TestApp, password_hash};
 
@@ -117,6 +118,8 @@ async fn asking_for_each_account_of_a_mailbox_floods_nobody_and_is_answered_as_e
         (0, 1),
         "the last six went nowhere"
     );
+    let withheld = logs::lines().into_iter().filter(|line| line["event"] == "mail_withheld");
+    assert!(withheld.into_iter().map(|line| line["fate"].clone()).eq(["withheld"; 6]), "and are measured");
     assert_eq!(app.sign_in("kid7", PASSWORD).await.status, 201, "and nothing else changes");
     app.clock.advance(hours(1));
     app.mailbox.clear().unwrap();

@@ -107,7 +107,16 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
         }
         "outcome" => named(&["ok", "refused", "limited", "failed"]),
         "limit" => Limit::ALL.into_iter().map(|limit| limit.as_str().to_owned()).collect(),
-        "fate" => named(&["sent", "delayed", "parked", "delivered", "returned", "bounced", "complained"]),
+        "fate" => named(&[
+            "sent",
+            "delayed",
+            "parked",
+            "withheld",
+            "delivered",
+            "returned",
+            "bounced",
+            "complained",
+        ]),
         "kind" => named(&[
             "recovery",
             "link",

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::code::send_code;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, facts};
 use crate::issue::{self, Issued, Wanted};
 use crate::item::Outcome;
 
@@ -50,6 +50,8 @@ pub(crate) async fn recover(
     for mailbox in mailboxes(able) {
         // What staff have sent was counted when they asked. The public front door knows no mailbox, so it is counted here.
         if issuer == Issuer::SelfService && !may_send(delivery, &mailbox).await? {
+            let (outbox, kind, delay) = facts(delivery.deps, delivery.item);
+            tracing::info!(event = "mail_withheld", outbox, fate = "withheld", kind, delay);
             for account in &mailbox.accounts {
                 let event = delivery.event(Action::ExcessRateLimitExceeded, issue::actor_of(issuer))?;
                 outcome.events.push(event.of(account.id, account.portal));
