@@ -269,6 +269,47 @@ fn every_function_can_be_given_places_of_its_own() {
     }
 }
 
+/// Callers, streams and schedules call an alias, which a deployment moves to what it has published.
+#[test]
+fn every_function_is_rolled_out_by_its_alias_and_comes_back_when_its_alarms_go_off() {
+    let template = template();
+    let (parameters, resources) = (&template["Parameters"], &template["Resources"]);
+    let global = &template["Globals"]["Function"];
+    assert_eq!(global["AutoPublishAlias"], "live");
+    assert_eq!(global["DeploymentPreference"], json!({"Type": "Rollout", "Role": "RolloutRole.Arn"}));
+    assert_eq!(parameters["Rollout"]["Default"], "AllAtOnce");
+    assert!(
+        parameters["Release"]["Default"].is_null(),
+        "a deployment without a new name would publish nothing"
+    );
+    assert_eq!(resources["ApiFailuresAlarm"]["Properties"]["AlarmName"], "${AWS::StackName}-api-failures");
+    for (function, name) in FUNCTIONS {
+        let properties = &resources[format!("{name}Function")]["Properties"];
+        assert_eq!(properties["CodeUri"], format!("../target/lambda/{function}/bootstrap.zip"));
+        assert_eq!(properties["AutoPublishCodeSha256"], "Release", "{function}");
+        let alarms = properties["DeploymentPreference"]["Alarms"].as_array().unwrap();
+        assert_eq!(alarms[0], format!("{name}ErrorsAlarm"));
+        let mut events = properties["Events"].as_object().into_iter().flat_map(|events| events.values());
+        let has_routes = events.any(|event| event["Type"] == "HttpApi");
+        assert_eq!(alarms.contains(&json!("${AWS::StackName}-api-failures")), has_routes, "{function}");
+    }
+    for past in ["MailReportSubscription/Properties/Endpoint", "MailReportPermission/Properties/FunctionName"]
+    {
+        assert_eq!(resources.pointer(&format!("/{past}")), Some(&json!("MailEventsFunction.Alias")));
+    }
+    let role = &resources["RolloutRole"]["Properties"];
+    assert!(role["ManagedPolicyArns"].is_null(), "nothing that others manage");
+    let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+    let everywhere = statements.iter().filter(|statement| statement["Resource"] == "*");
+    assert_eq!(
+        everywhere.map(|one| &one["Action"]).collect::<Vec<_>>(),
+        [&json!(["cloudwatch:DescribeAlarms"])]
+    );
+    let samples = std::fs::read_to_string(root().join("samconfig.toml")).unwrap();
+    let named = samples.matches("parameter_overrides = [\n  \"file://target/lambda/release.yaml\",").count();
+    assert_eq!(named, samples.matches("parameter_overrides = [").count());
+}
+
 #[test]
 fn a_stack_that_would_be_useless_is_refused() {
     let template = template();

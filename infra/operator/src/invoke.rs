@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
+/// The alias of the version that is deployed; without it, Lambda runs what a deployment has not finished yet.
+const ALIAS: &str = "live";
+
 /// Where the functions are.
 #[derive(Debug)]
 pub(crate) enum Target {
@@ -77,6 +80,7 @@ impl Target {
             Self::Aws { stack, profile, region } => {
                 let mut command = aws(profile.as_ref(), region.as_ref());
                 command.args(["lambda", "invoke", "--function-name", &format!("{stack}-{function}")]);
+                command.args(["--qualifier", ALIAS]);
                 command.args(["--cli-binary-format", "raw-in-base64-out", "--payload", "file:///dev/stdin"]);
                 // A second attempt would be a second run beside the first.
                 command.args(["--cli-read-timeout", "0"]).env("AWS_MAX_ATTEMPTS", "1");
