@@ -62,6 +62,7 @@ mod question_changes;
 mod questions;
 mod races;
 mod relations;
+mod releases;
 mod reset;
 mod restored;
 mod roles;

@@ -1,6 +1,6 @@
 //! The set-up of the tests, behind [`TestApp`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,12 +33,14 @@ pub mod logs;
 pub mod mails;
 pub mod policy;
 pub mod questions;
+pub mod reader;
 pub mod routes;
 pub mod samples;
 pub mod seam;
 pub mod stack;
 pub mod staff;
 pub mod steps;
+pub mod stored;
 pub mod template;
 pub mod temporary;
 
@@ -103,8 +105,12 @@ impl TestApp {
 
     /// An empty deployment, with this configuration in addition to the default.
     pub async fn start_with(configuration: &[(&str, &str)]) -> Self {
+        Self::start_with_keys(keys::generate().unwrap(), configuration).await
+    }
+
+    async fn start_with_keys(values: BTreeMap<String, String>, configuration: &[(&str, &str)]) -> Self {
         logs::listen();
-        let (mailbox, values) = (Mailbox::new(), keys::generate().unwrap());
+        let mailbox = Mailbox::new();
         let secrets = Secrets::new(values.clone());
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         let services = services::start(any, mailbox.clone(), secrets.clone()).await.unwrap();
