@@ -67,6 +67,7 @@ mod reset;
 mod restored;
 mod roles;
 mod secrets;
+mod senders;
 mod sessions;
 mod settings;
 mod spraying;

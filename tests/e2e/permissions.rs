@@ -27,6 +27,14 @@ const HOUSEKEEPING: [&str; 10] = [
     "sqs:SendMessage",
 ];
 
+/// What may be done with SES's identities. Whatever changes one is bound to the tag of the stack.
+const IDENTITIES: [&str; 4] = [
+    "ses:CreateEmailIdentity",
+    "ses:GetEmailIdentity",
+    "ses:PutEmailIdentityMailFromAttributes",
+    "ses:TagResource",
+];
+
 /// What a role allows of the table, of secrets and of mail. Whatever it allows beyond, but housekeeping, is a failure.
 fn granted(template: &Value, name: &str) -> Permissions {
     let role = &template["Resources"][format!("{name}Role")]["Properties"];
@@ -47,6 +55,15 @@ fn granted(template: &Value, name: &str) -> Permissions {
                 // IAM knows no resource of the list: it is the account's.
                 "ses:DeleteSuppressedDestination" => vec!["suppression".to_owned()],
                 "ses:GetAccount" => vec!["quota".to_owned()],
+                action if IDENTITIES.contains(&action) => {
+                    assert!(
+                        statement["Resource"].as_str().unwrap().ends_with(":identity/*"),
+                        "{name}: {action}"
+                    );
+                    let is_bound = statement["Condition"]["StringEquals"].to_string().contains("rekey:stack");
+                    assert_eq!(is_bound, action != "ses:GetEmailIdentity", "{name}: {action}");
+                    vec!["identity".to_owned()]
+                }
                 action
                     if action.starts_with("dynamodb:")
                         && [
@@ -97,6 +114,14 @@ fn needed(said: &Said) -> Vec<(String, String)> {
     match operation(&said.target) {
         _ if said.target.contains("/suppression/addresses/") => {
             vec![("ses:DeleteSuppressedDestination".to_owned(), "suppression".to_owned())]
+        }
+        _ if said.target.starts_with("email/identities") => {
+            let actions: &[&str] = match said.target.as_str() {
+                "email/identities" => &["ses:CreateEmailIdentity", "ses:TagResource"],
+                path if path.ends_with("/mail-from") => &["ses:PutEmailIdentityMailFromAttributes"],
+                _ => &["ses:GetEmailIdentity"],
+            };
+            actions.iter().map(|action| ((*action).to_owned(), "identity".to_owned())).collect()
         }
         "account" => vec![("ses:GetAccount".to_owned(), "quota".to_owned())],
         "outbound-emails" => vec![("ses:SendEmail".to_owned(), "mail".to_owned())],

@@ -170,7 +170,8 @@ async fn the_operator_sets_the_domains_around_what_is_there() {
     assert_eq!(patch(&admin, &moved).await.status, 422);
     let answer =
         set("agency", json!(["Agency.test", "other.test"]), json!(["care@agency.test"])).await.unwrap();
-    assert_eq!(answer, json!({"domains": ["agency.test", "other.test"], "senders": ["care@agency.test"]}));
+    assert_eq!(answer["domains"], json!(["agency.test", "other.test"]));
+    assert_eq!(answer["senders"], json!(["care@agency.test"]));
     assert_eq!(patch(&admin, &moved).await.status, 200);
     let shown = admin.get("/v1/admin/practice").await.json();
     assert_eq!((&shown["domains"], &shown["senders"]), (&answer["domains"], &answer["senders"]));

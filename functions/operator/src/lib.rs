@@ -1,5 +1,6 @@
 //! The function `operator` does what only the operator of the deployment may do: it creates practices and their first
-//! administrators, imports accounts, looks after what follows from imports and releases, and ends what must end.
+//! administrators, has SES verify their senders, imports accounts, looks after what follows from imports and releases, and ends what
+//! must end.
 //!
 //! It is invoked directly and has no HTTP route. IAM decides who may invoke it. Imported accounts may keep the hashes of
 //! their former system. A line that cannot be imported is answered with the reason and does not hinder the other lines.
@@ -7,6 +8,7 @@
 use lambda_runtime::Diagnostic;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::practice::{PortalScheme, Practice, SettingError, Slug};
+use rekey::mail::identities::Identities;
 use rekey::platform::aws::Environment;
 use rekey::platform::clock::{Ambient, NoRandomness};
 use rekey::platform::config::{ConfigError, Lookup};
@@ -26,6 +28,7 @@ pub mod import;
 pub mod person;
 mod practice;
 pub mod revoke;
+pub mod senders;
 pub mod tenancy;
 pub mod undelivered;
 pub mod voiding;
@@ -38,6 +41,7 @@ pub struct Deps {
     peppers: LazyKeyring,
     hasher: Hasher,
     portal_scheme: PortalScheme,
+    identities: Identities,
 }
 
 impl Deps {
@@ -52,6 +56,7 @@ impl Deps {
             peppers: LazyKeyring::read(lookup, aws, "REKEY_PEPPER_SECRET")?,
             hasher: Hasher::default(),
             portal_scheme: PortalScheme::read(lookup)?,
+            identities: Identities::read(aws.ses_setup(), lookup)?,
         })
     }
 
@@ -114,6 +119,7 @@ enum Invoked {
     CreatePractice,
     ListPractices,
     SetDomains,
+    VerifySenders,
     DisablePractice,
     EnablePractice,
     ExportPractice,
@@ -156,6 +162,7 @@ pub async fn handler(deps: &Deps, mut invocation: Value) -> Result<Value, Operat
         Invoked::CreatePractice => answer(practice::create_practice(deps, &read(invocation)?).await),
         Invoked::ListPractices => answer(tenancy::list_practices(deps, &read(invocation)?).await),
         Invoked::SetDomains => answer(practice::set_domains(deps, &read(invocation)?).await),
+        Invoked::VerifySenders => answer(senders::verify_senders(deps, &read(invocation)?).await),
         Invoked::DisablePractice => answer(tenancy::disable_practice(deps, &read(invocation)?).await),
         Invoked::EnablePractice => answer(tenancy::enable_practice(deps, &read(invocation)?).await),
         Invoked::ExportPractice => answer(export::export_practice(deps, &read(invocation)?).await),

@@ -7,6 +7,7 @@ use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::senders::{Verified, verify};
 use crate::{Created, Deps, OperatorError};
 
 /// The practice to be created, with its settings.
@@ -20,6 +21,9 @@ pub(crate) struct CreatePractice {
 #[derive(Debug, Serialize)]
 pub(crate) struct PracticeCreated {
     status: Created,
+    /// What SES says of its senders, if it is new and has some.
+    #[serde(flatten)]
+    verified: Option<Verified>,
 }
 
 pub(crate) async fn create_practice(
@@ -29,7 +33,10 @@ pub(crate) async fn create_practice(
     let practice = Practice::parse(&asked.practice, deps.portal_scheme)?;
     let event = deps.event(&practice.slug, Action::PracticeCreated)?;
     let written = deps.store.create_practice(&practice, &event).await?.is_written();
-    Ok(PracticeCreated { status: if written { Created::Created } else { Created::Exists } })
+    if !written {
+        return Ok(PracticeCreated { status: Created::Exists, verified: None });
+    }
+    Ok(PracticeCreated { status: Created::Created, verified: verify(deps, &practice).await })
 }
 
 /// The bounds of a practice's settings.
@@ -49,6 +56,9 @@ pub(crate) struct SetDomains {
 pub(crate) struct Bounds {
     domains: Vec<Domain>,
     senders: Vec<Sender>,
+    /// What SES says of the senders, if there are some.
+    #[serde(flatten)]
+    verified: Option<Verified>,
 }
 
 /// Sets the bounds. What the practice's settings are now must lie within them.
@@ -56,7 +66,7 @@ pub(crate) async fn set_domains(deps: &Deps, asked: &SetDomains) -> Result<Bound
     if asked.domains.is_empty() {
         return Err(OperatorError::Invalid("domains: must have at least one".to_owned()));
     }
-    until_written("setting the domains of a practice", || async {
+    let becomes = until_written("setting the domains of a practice", || async {
         let was = deps.store.find_settings(&asked.practice).await?;
         let was = was.ok_or_else(|| OperatorError::UnknownPractice(asked.practice.clone()))?;
         let (domains, senders) = (asked.domains.clone(), asked.senders.clone());
@@ -71,10 +81,12 @@ pub(crate) async fn set_domains(deps: &Deps, asked: &SetDomains) -> Result<Bound
         let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &[] };
         let is_done =
             event.changes.is_empty() || deps.store.update_practice(None, &update).await?.is_written();
-        let Practice { domains, senders, .. } = becomes;
-        Ok(is_done.then_some(Bounds { domains, senders }))
+        Ok::<_, OperatorError>(is_done.then_some(becomes))
     })
-    .await
+    .await?;
+    let verified = verify(deps, &becomes).await;
+    let Practice { domains, senders, .. } = becomes;
+    Ok(Bounds { domains, senders, verified })
 }
 
 fn change<T: Clone + Into<String> + PartialEq>(member: &str, from: &[T], to: &[T]) -> Option<Change> {

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 mod address;
 mod file;
+pub(crate) mod identity;
 mod outcome;
 pub(crate) mod page;
 mod request;
@@ -111,6 +112,7 @@ struct State {
     suppressed: BTreeSet<String>,
     /// Whether the account may not send.
     is_paused: bool,
+    identities: BTreeMap<String, identity::Identity>,
 }
 
 impl Default for Mailbox {

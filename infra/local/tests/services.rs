@@ -9,8 +9,8 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::types::{
-    Body, ConfigurationOverrides, Content, Destination, EmailContent, FeatureStatus, Message, MessageHeader,
-    MessageTag, RawMessage, TrackingConfigurationOverrides,
+    BehaviorOnMxFailure, Body, ConfigurationOverrides, Content, Destination, EmailContent, FeatureStatus,
+    Message, MessageHeader, MessageTag, RawMessage, TrackingConfigurationOverrides,
 };
 use rekey_local::mailbox::{Failure, Mailbox};
 use rekey_local::secrets::Secrets;
@@ -307,4 +307,38 @@ async fn a_stopped_server_gives_its_port_back() {
     stack.server.stop().await;
     let again = services::start(address, Mailbox::new(), stack.secrets).await.expect("free");
     again.stop().await;
+}
+
+#[tokio::test]
+async fn an_identity_is_made_once_and_waits_for_its_records() {
+    let stack = stack().await;
+    let ses = client!(stack, aws_sdk_sesv2, 1);
+    let create = || ses.create_email_identity().email_identity("agency.test").send();
+    let created = create().await.expect("an identity");
+    let tokens = created.dkim_attributes().expect("keys").tokens().to_vec();
+    assert_eq!((tokens.len(), created.verified_for_sending_status()), (3, false));
+    let again = create().await.expect_err("it is there").into_service_error();
+    assert!(again.is_already_exists_exception(), "{again:?}");
+    let found = || ses.get_email_identity().email_identity("agency.test").send();
+    let shown = found().await.expect("an identity");
+    assert_eq!(shown.dkim_attributes().expect("keys").tokens(), tokens);
+    assert_eq!(shown.mail_from_attributes().expect("attributes").mail_from_domain(), "", "as SES answers it");
+    let mail_from = |identity: &str, domain: &str| {
+        ses.put_email_identity_mail_from_attributes()
+            .email_identity(identity)
+            .mail_from_domain(domain)
+            .behavior_on_mx_failure(BehaviorOnMxFailure::UseDefaultValue)
+            .send()
+    };
+    let elsewhere = mail_from("agency.test", "bounce.other.test").await.expect_err("elsewhere");
+    assert!(elsewhere.into_service_error().is_bad_request_exception());
+    let unknown = mail_from("other.test", "bounce.other.test").await.expect_err("unknown");
+    assert!(unknown.into_service_error().is_not_found_exception());
+    mail_from("agency.test", "bounce.agency.test").await.expect("a domain below");
+    stack.mailbox.publish("agency.test").expect("records");
+    let shown = found().await.expect("an identity");
+    assert!(shown.verified_for_sending_status());
+    assert_eq!(shown.mail_from_attributes().expect("attributes").mail_from_domain(), "bounce.agency.test");
+    let nonsense = ses.create_email_identity().email_identity("agency").send().await.expect_err("no domain");
+    assert!(nonsense.into_service_error().is_bad_request_exception());
 }

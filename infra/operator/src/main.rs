@@ -12,6 +12,7 @@ mod file;
 mod http;
 mod import;
 mod invoke;
+mod senders;
 mod smoke;
 mod tenancy;
 mod undelivered;
@@ -56,6 +57,8 @@ enum Command {
         #[arg(long = "sender", value_name = "ADDRESS")]
         senders: Vec<String>,
     },
+    /// Ask SES whether it sends from a practice's senders, and which records their DNS lacks
+    VerifySenders(senders::VerifySenders),
     /// Create the first administrator of a practice, who is mailed an invitation
     CreateAdministrator {
         practice: String,
@@ -137,6 +140,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::ListUndelivered(mails) => return mails.list(&target).await.map(|answer| print(&answer)),
         Command::Redrive(mails) => return mails.redrive(&target).await.map(|answer| print(&answer)),
         Command::Tenancy(tenancy) => return tenancy.run(&target).await.map(|answer| print(&answer)),
+        Command::VerifySenders(senders) => return senders.run(&target).await,
         Command::Smoke(smoke) => return smoke.run(&target).await.map(|answer| print(&answer)),
         Command::CreatePractice { file } => {
             ("operator", json!({"action": "create_practice", "practice": file::json(&file)?}))

@@ -27,7 +27,7 @@ pub struct Environment {
     /// Whether calls have timeouts; a test's client has its own.
     timeouts: bool,
     endpoint: Option<String>,
-    endpoints: [(Service, Option<String>); 3],
+    endpoints: [(Service, Option<String>); 4],
 }
 
 /// The services that functions talk to.
@@ -35,16 +35,18 @@ pub struct Environment {
 enum Service {
     DynamoDb,
     Ses,
+    /// SES too, where it is set up and no mail is sent.
+    SesSetup,
     SecretsManager,
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::DynamoDb, Self::Ses, Self::SecretsManager];
+    const ALL: [Self; 4] = [Self::DynamoDb, Self::Ses, Self::SesSetup, Self::SecretsManager];
 
     const fn endpoint_variable(self) -> &'static str {
         match self {
             Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
-            Self::Ses => "AWS_ENDPOINT_URL_SESV2",
+            Self::Ses | Self::SesSetup => "AWS_ENDPOINT_URL_SESV2",
             Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         }
     }
@@ -104,6 +106,7 @@ impl Environment {
         let (attempt, whole) = match service {
             _ if !self.timeouts => return TimeoutConfig::disabled(),
             Service::Ses => (10, 10),
+            Service::SesSetup => (10, 40),
             Service::DynamoDb | Service::SecretsManager => (2, 5),
         };
         TimeoutConfig::builder()
@@ -126,6 +129,10 @@ impl Environment {
         /// The client of SES, for mail. One call is one attempt: SES may have taken a mail whose reply was lost, and would send it as
         /// often as it is asked. The mailer decides when to ask again.
         ses, aws_sdk_sesv2, Service::Ses, 1
+    );
+    client!(
+        /// The client of SES, for identities. SES takes about one such call a second, so a throttled one is repeated.
+        ses_setup, aws_sdk_sesv2, Service::SesSetup, 5
     );
     client!(
         /// The client of Secrets Manager, for keys.
@@ -159,6 +166,8 @@ mod tests {
         let attempts = ses.config().retry_config().map(RetryConfig::max_attempts);
         let timeouts = ses.config().timeout_config().expect("timeouts");
         assert_eq!((attempts, timeouts.operation_timeout()), (Some(1), Some(Duration::from_secs(10))));
+        let setup = environment.ses_setup();
+        assert_eq!(setup.config().retry_config().map(RetryConfig::max_attempts), Some(5));
         let store = environment.dynamodb();
         assert_eq!(store.config().retry_config().map(RetryConfig::max_attempts), Some(3));
     }

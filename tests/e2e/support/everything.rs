@@ -32,6 +32,9 @@ pub async fn everything(app: &TestApp) {
     app.put_former_entry(&app.account_of("pediatrics", Portal::Client, "jane").await).await;
     app.operate(json!({"action": "rebuild_directory", "practice": "pediatrics"})).await.unwrap();
     app.operate(json!({"action": "review_hashes", "practice": "pediatrics"})).await.unwrap();
+    let senders = json!({"action": "set_domains", "practice": "pediatrics", "domains": ["pediatrics.test"], "senders": ["*@pediatrics.test"]});
+    app.operate(senders).await.unwrap();
+    app.operate(json!({"action": "verify_senders", "practice": "pediatrics"})).await.unwrap();
     app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
     for known in routes::all() {
         let preflight = HttpEvent::new("OPTIONS", &known.pattern.replace(['{', '}'], ""));

@@ -74,7 +74,7 @@ const fn describe(failure: Failure) -> (StatusCode, &'static str, &'static str) 
     }
 }
 
-fn error(status: StatusCode, kind: &str, message: &str) -> Response {
+pub(super) fn error(status: StatusCode, kind: &str, message: &str) -> Response {
     let kind = [(HeaderName::from_static("x-amzn-errortype"), kind.to_owned())];
     (status, kind, Json(json!({"message": message}))).into_response()
 }

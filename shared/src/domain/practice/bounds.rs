@@ -46,6 +46,18 @@ impl Sender {
         any.or_else(|| Some(Email::parse(text).ok()?.as_str().to_owned())).map(Self)
     }
 
+    /// The domain of the addresses, in its ASCII form.
+    pub fn domain(&self) -> String {
+        let domain =
+            |address: &str| address.rsplit_once('@').map_or("", |(_, domain)| domain).to_ascii_lowercase();
+        domain(&self.address().unwrap_or_else(|| self.0.clone()))
+    }
+
+    /// The address in the form that SES accepts, if it is one alone.
+    pub fn address(&self) -> Option<String> {
+        if self.0.starts_with("*@") { None } else { Email::parse(&self.0).ok().map(|email| email.mailbox()) }
+    }
+
     fn allows(&self, address: &Email) -> bool {
         match self.0.strip_prefix("*@") {
             Some(domain) => domain_of(address).eq_ignore_ascii_case(domain),
@@ -196,6 +208,10 @@ mod tests {
         );
         assert!(!allows("*@a.test", "care@b.a.test") && !allows("*@a.test", "care@ba.test"));
         assert!(!allows("care@a.test", "other@a.test") && !allows("care@a.test", "care@b.test"));
+        let parts = |text: &str| Sender::parse(text).map(|sender| (sender.domain(), sender.address()));
+        assert_eq!(parts("*@A.test"), Some(("a.test".to_owned(), None)));
+        let in_ascii = ("xn--bcher-kva.test".to_owned(), Some("care@xn--bcher-kva.test".to_owned()));
+        assert_eq!(parts("care@b\u{fc}cher.test"), Some(in_ascii));
         for text in ["", "*", "*@", "*@test", "a*@a.test@", "@a.test", "care", "*@*.test"] {
             assert_eq!(Sender::parse(text), None, "{text}");
         }
