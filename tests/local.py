@@ -3,7 +3,7 @@
 
     tests/local.py documents       every command of every document
     tests/local.py client          the program of the first generated client (after tests/contract/check)
-    tests/local.py smoke           the walk through a deployment, first and again
+    tests/local.py smoke           the walk through a deployment, first and again, and the canary
     tests/local.py browser         sign-in by cookie in an installed browser
     tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
 """
@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -177,17 +178,43 @@ def run_client() -> None:
         subprocess.run(["node", "built/clients/openapi-fetch.js"], cwd=ROOT / "target/contract", check=True)
 
 
+def run_canary(password: str) -> None:
+    """The canary, twice; with a wrong password; and where nobody answers."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(ROOT / "infra/canary"))
+    import canary
+
+    for _ in range(2):
+        canary.ask_as_nobody(API)
+        canary.sign_in_and_out(API, password)
+    for what, walk in [
+        ("a wrong password", lambda: canary.sign_in_and_out(API, "another password")),
+        ("an address where nobody answers", lambda: canary.ask_as_nobody("http://localhost:1")),
+    ]:
+        try:
+            walk()
+        except (canary.WrongAnswer, OSError) as error:
+            print("the canary fails:", error)
+            if password in str(error) or '"token"' in str(error):
+                raise Failed("the canary's log has a secret") from error
+        else:
+            raise Failed(f"the canary does not fail at {what}")
+
+
 def run_smoke() -> None:
-    """The walk, on a new deployment and on one that knows it, with mails that are read and without; and where nobody answers."""
+    """The walk, on a new deployment and on one that knows it, with mails that are read and without; and where nobody answers. Then the
+    canary, whose account the walk makes."""
     smoke = [str(ROOT / "infra/smoke")]
+    password = secrets.token_urlsafe(32)
     with stack():
-        for arguments in (["--mailbox", "http://localhost:8025"], []):
-            walked = subprocess.run([*smoke, *arguments], cwd=ROOT, capture_output=True, text=True)
+        for arguments in (["--mailbox", "http://localhost:8025", "--canary"], ["--canary"], []):
+            walked = subprocess.run([*smoke, *arguments], cwd=ROOT, input=password, capture_output=True, text=True)
             if walked.returncode != 0:
                 raise Failed(f"the walk ends with {walked.returncode}:\n{walked.stderr[-3000:]}")
             print(walked.stderr.count("\n"), "steps")
         if subprocess.run([*smoke, "--api", "http://localhost:1"], cwd=ROOT, capture_output=True).returncode == 0:
             raise Failed("the walk ends well where nobody answers")
+        run_canary(password)
 
 
 def run_browser(browser: str) -> None:

@@ -9,7 +9,7 @@ use rekey::platform::config::{ConfigError, Lookup};
 use rekey::platform::telemetry::Settings;
 use serde_json::{Value, json};
 
-use crate::support::template::{FUNCTIONS, root, template};
+use crate::support::template::{FUNCTIONS, list, root, template};
 use crate::support::{function_of, routes};
 
 #[test]
@@ -94,7 +94,7 @@ fn logs_and_undelivered_reports_are_kept_under_the_key() {
         assert!(log["Properties"]["KmsKeyId"].is_string(), "{name}");
         groups += 1;
     }
-    assert_eq!(groups, FUNCTIONS.len() + 1);
+    assert_eq!(groups, FUNCTIONS.len() + 2, "the functions, the gateway and the canary");
     assert_eq!(resources["MailEventQueue"]["Properties"]["KmsMasterKeyId"], "Key");
     let report = &resources["MailEventsFunction"]["Properties"]["Events"]["Report"]["Properties"];
     assert_eq!(report["DeadLetterConfig"]["Arn"], "MailEventQueue.Arn");
@@ -466,4 +466,46 @@ fn an_event_source_that_is_off_and_a_direct_invocation_call_somebody_at_once() {
         assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&json!("Sum"), &json!(1)));
         assert!(alarm["Period"].as_u64().unwrap() <= 300 && alarm["EvaluationPeriods"] == 1);
     }
+}
+
+/// Whoever has taken over the canary has the password of an account without anything, and nothing else.
+#[test]
+fn the_canary_is_a_parameter_reads_no_table_and_is_missed_when_it_does_not_walk() {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let canary: Vec<_> = resources.iter().filter(|(name, _)| name.starts_with("Canary")).collect();
+    assert_eq!(canary.len(), 5);
+    for (name, resource) in canary {
+        assert_eq!(resource["Condition"], "HasCanary", "{name}");
+    }
+    let parameter = &template["Parameters"]["CanaryMinutes"];
+    assert_eq!(parameter["Default"], 0);
+    for minutes in parameter["AllowedValues"].as_array().unwrap().iter().skip(1) {
+        let seconds = &template["Mappings"]["CanaryPeriod"][minutes.to_string()]["Seconds"];
+        assert_eq!(seconds.as_u64(), minutes.as_u64().map(|minutes| minutes * 60));
+    }
+    let role = &resources["CanaryRole"]["Properties"]["Policies"];
+    let statements = role.as_array().unwrap().iter();
+    let statements = statements.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let may: Vec<(String, String)> = statements
+        .flat_map(|statement| {
+            let resource = statement["Resource"].as_str().unwrap().to_owned();
+            list(&statement["Action"]).into_iter().map(move |action| (action, resource.clone()))
+        })
+        .collect();
+    let expected = [
+        ("secretsmanager:GetSecretValue", "CanarySecret"),
+        ("kms:Decrypt", "SecretsKey.Arn"),
+        ("logs:CreateLogStream", "CanaryLogGroup.Arn"),
+        ("logs:PutLogEvents", "CanaryLogGroup.Arn"),
+    ];
+    assert_eq!(may, expected.map(|(action, resource)| (action.to_owned(), resource.to_owned())));
+    let function = &resources["CanaryFunction"]["Properties"];
+    assert_eq!(function["EventInvokeConfig"]["MaximumRetryAttempts"], 0, "a failure counts once");
+    assert_eq!(function["Events"]["Walk"]["Properties"]["Schedule"], "rate(${CanaryMinutes} minutes)");
+    let code = root().join("infra").join(function["CodeUri"].as_str().unwrap()).join("canary.py");
+    assert!(std::fs::read_to_string(code).unwrap().contains("\ndef handler("));
+    let alarm = &resources["CanaryAlarm"]["Properties"];
+    assert_eq!((&alarm["MetricName"], &alarm["TreatMissingData"]), (&json!("Errors"), &json!("breaching")));
+    assert_eq!((&alarm["EvaluationPeriods"], &alarm["Period"][0]), (&json!(2), &json!("CanaryPeriod")));
 }

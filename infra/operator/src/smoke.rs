@@ -14,6 +14,8 @@ use crate::http::{self, Reply};
 use crate::invoke::{Failure, Target};
 use crate::{expiry, say};
 
+mod canary;
+
 /// The practice of the walk.
 const PRACTICE: &str = "smoke";
 /// The number of clients among whom the walks take turns: each may ask for few recoveries a day.
@@ -31,6 +33,9 @@ pub(crate) struct Smoke {
     /// The address of a mailbox of `cargo dev`, whose mails are read and followed
     #[arg(long, value_name = "URL")]
     mailbox: Option<String>,
+    /// Also make the account by which the canary signs in, with the password that the standard input has
+    #[arg(long)]
+    canary: bool,
 }
 
 /// One walk.
@@ -71,6 +76,7 @@ impl Smoke {
             Some(api) => api,
             None => target.api().await?,
         };
+        let canary = self.canary.then(canary::read_password).transpose()?;
         let now = expiry::now().as_second();
         let walk = Walk {
             target,
@@ -80,6 +86,10 @@ impl Smoke {
             mark: now.to_string(),
         };
         walk.practice().await?;
+        walk.import(&walk.client).await?;
+        if let Some(password) = canary {
+            walk.canary(&password).await?;
+        }
         let mut password = walk.recover("client", &walk.client).await?;
         walk.empty_mailbox().await?;
         let request = walk.front_door().await?;
@@ -153,8 +163,12 @@ impl Walk<'_> {
         self.operate("operator", json!({"action": "create_practice", "practice": practice})).await?;
         let administrator = json!({"action": "create_administrator", "practice": PRACTICE, "username": "admin",
             "email": Self::address("success", "admin"), "display_name": "Admin"});
-        self.operate("operator", administrator).await?;
-        let client = json!({"username": self.client, "email": Self::address("success", &self.client), "display_name": "Walker"});
+        self.operate("operator", administrator).await.map(drop)
+    }
+
+    /// Makes a client, where it is not there yet.
+    async fn import(&self, username: &str) -> Result<(), Failure> {
+        let client = json!({"username": username, "email": Self::address("success", username), "display_name": "Walker"});
         let import = json!({"action": "import_accounts", "practice": PRACTICE, "lines": client.to_string()});
         let imported = self.operate("operator", import).await?;
         match imported["failed"].as_u64() {
@@ -165,10 +179,7 @@ impl Walk<'_> {
 
     /// Recovers an account by a link of a direct invocation. Returns its new password.
     async fn recover(&self, portal: &str, username: &str) -> Result<String, Failure> {
-        let until = expiry::parse("1h").map_err(Failure::Argument)?;
-        let link = json!({"practice": PRACTICE, "portal": portal, "username": username, "expires_at": until, "deliver": "copy"});
-        let link = self.operate("admin-link", link).await?;
-        let token = after(link["url"].as_str().unwrap_or_default(), "#token=")?;
+        let token = self.link(portal, username).await?;
         self.reset(&token, self.new_password("first")).await
     }
 
