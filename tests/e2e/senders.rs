@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
-use crate::support::{TestApp, practice};
+use crate::support::staff::StaffMember;
+use crate::support::{TestApp, demo_accounts, practice};
+use crate::undelivered::{MINUTE, recipients, undelivered};
 
 /// Makes a practice with these senders, and returns the answer.
 async fn create(app: &TestApp, slug: &str, senders: &[&str]) -> Value {
@@ -135,4 +138,46 @@ async fn a_failure_of_ses_is_told_and_the_next_call_goes_on() {
         (&answer["identities"][0]["made_for"], &answer["identities"][0]["error"]),
         (&json!("therapy"), &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn a_paused_tenant_delays_the_mail_of_its_practice_alone() {
+    let app = TestApp::start().await;
+    app.create_practice("therapy", json!({})).await;
+    app.import("therapy", &demo_accounts("therapy")).await;
+    let set_tenant = async |tenant: Value| {
+        app.operate(json!({"action": "set_tenant", "practice": "agency", "tenant": tenant})).await
+    };
+    let error = set_tenant(json!("a tenant")).await.unwrap_err().to_string();
+    assert!(error.contains("tenant: must have 1 to 64"), "{error}");
+    assert_eq!(set_tenant(json!("harbor")).await.unwrap(), json!({"tenant": "harbor"}));
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let renamed = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"}));
+    assert_eq!(admin.send(renamed).await.status, 200);
+    app.mailbox.pause_tenant("harbor", true);
+    for name in ["jane", "sam"] {
+        app.forgot(name).await;
+    }
+    app.post("/v1/password/forgot", json!({"practice": "therapy", "identifier": "jane"})).await;
+    let before = app.mailbox.attempts();
+    app.deliver().await;
+    assert_eq!(recipients(&app), ["jane@therapy.test"]);
+    assert_eq!(app.mailbox.attempts() - before, 2, "the second of theirs is not tried in vain");
+    let waiting = undelivered(&app, json!({"practice": "agency", "queue": "waiting"})).await;
+    assert_eq!(waiting[0]["failure"], "SendingPausedException");
+    app.mailbox.pause_tenant("harbor", false);
+    app.clock.advance(MINUTE);
+    app.sweep().await;
+    assert_eq!(recipients(&app), ["jane@agency.test", "jane@therapy.test", "sam@agency.test"]);
+    let tenants = || -> Vec<Option<String>> {
+        let sent = app.mailbox.messages().into_iter().filter(|mail| mail.to[0].ends_with("@agency.test"));
+        sent.map(|mail| mail.headers.get("X-SES-TENANT").cloned()).collect()
+    };
+    assert_eq!(tenants(), [Some("harbor".to_owned()), Some("harbor".to_owned())]);
+    assert_eq!(set_tenant(Value::Null).await.unwrap(), json!({"tenant": null}));
+    app.clock.advance(MINUTE);
+    app.mailbox.clear().unwrap();
+    app.forgot("jane").await;
+    app.deliver().await;
+    assert_eq!(tenants(), [None]);
 }

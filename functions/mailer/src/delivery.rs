@@ -6,6 +6,7 @@ use rekey::domain::identifier::Email;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::practice::Practice;
 use rekey::mail::compose::{Kind, Language, Letter, Link, Support, compose};
+use rekey::mail::postbox::SentBy;
 use rekey::mail::tags::{Addressed, Tags};
 use rekey::platform::clock::NoRandomness;
 
@@ -75,8 +76,8 @@ impl Delivery<'_> {
         addressed: Vec<Addressed>,
     ) -> Result<(), Failure> {
         let tags = Tags { practice: self.practice.slug.clone(), outbox: self.item.id, addressed };
-        let sender = self.practice.sender.as_ref();
-        if let Err(cause) = self.deps.postbox.send(to, sender, &compose(letter)?, &tags).await {
+        let by = SentBy { sender: self.practice.sender.as_ref(), tenant: self.practice.tenant.as_ref() };
+        if let Err(cause) = self.deps.postbox.send(to, by, &compose(letter)?, &tags).await {
             return Err(Failure::NotTaken { to: to.clone(), addressed: tags.addressed, cause });
         }
         let (outbox, kind, delay) = facts(self.deps, self.item);

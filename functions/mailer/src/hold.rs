@@ -4,10 +4,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rekey::domain::identifier::Email;
-use rekey::domain::practice::Practice;
+use rekey::domain::practice::{Practice, Slug};
 use rekey::mail::postbox::{MailError, Scope};
 
-/// The senders for which SES takes nothing at present, each with the code of SES's error.
+/// The senders and practices for which SES takes nothing at present, each with the code of SES's error.
 #[derive(Default)]
 pub(crate) struct Hold(Mutex<Held>);
 
@@ -15,6 +15,7 @@ pub(crate) struct Hold(Mutex<Held>);
 struct Held {
     all: Option<String>,
     senders: Vec<(Option<Email>, String)>,
+    practices: Vec<(Slug, String)>,
 }
 
 impl Hold {
@@ -34,6 +35,7 @@ impl Hold {
         let mut held = self.lock();
         match scope {
             Scope::All => held.all = Some(code.clone()),
+            Scope::Practice => held.practices.push((practice.slug.clone(), code.clone())),
             Scope::Sender => held.senders.push((practice.sender.clone(), code.clone())),
             Scope::Rate | Scope::Mail => {}
         }
@@ -45,6 +47,9 @@ impl Hold {
         let unavailable = |code: &String, scope| MailError::Unavailable { code: code.clone(), scope };
         if let Some(code) = &held.all {
             return Some(unavailable(code, Scope::All));
+        }
+        if let Some((_, code)) = held.practices.iter().find(|(slug, _)| *slug == practice.slug) {
+            return Some(unavailable(code, Scope::Practice));
         }
         let (_, code) = held.senders.iter().find(|(sender, _)| *sender == practice.sender)?;
         Some(unavailable(code, Scope::Sender))

@@ -154,7 +154,10 @@ impl Failure {
     /// Whether it has nothing to do with this mail.
     const fn is_for_all(&self) -> bool {
         !self.is_final()
-            && !matches!(self.mail(), Some(MailError::Unavailable { scope: Scope::Sender | Scope::Mail, .. }))
+            && !matches!(
+                self.mail(),
+                Some(MailError::Unavailable { scope: Scope::Practice | Scope::Sender | Scope::Mail, .. })
+            )
     }
 
     /// A name for it, which an operator reads beside the item.

@@ -1,7 +1,7 @@
-//! This module creates a practice, and sets its bounds.
+//! This module creates a practice, and sets its bounds and its tenant.
 
 use rekey::domain::event::{Action, Change};
-use rekey::domain::practice::{Domain, Practice, Sender, Slug};
+use rekey::domain::practice::{Domain, Practice, Sender, Slug, Tenant};
 use rekey::store::practices::PracticeUpdate;
 use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,39 @@ pub(crate) async fn set_domains(deps: &Deps, asked: &SetDomains) -> Result<Bound
     let verified = verify(deps, &becomes).await;
     let Practice { domains, senders, .. } = becomes;
     Ok(Bounds { domains, senders, verified })
+}
+
+/// The tenant of SES that a practice's mails are sent by.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetTenant {
+    practice: Slug,
+    /// None sends without a tenant, as before.
+    tenant: Option<Tenant>,
+}
+
+/// The tenant, as it is now.
+#[derive(Debug, Serialize)]
+pub(crate) struct TenantSet {
+    tenant: Option<Tenant>,
+}
+
+/// Sets the tenant, which must be there and hold the senders and the configuration set.
+pub(crate) async fn set_tenant(deps: &Deps, asked: &SetTenant) -> Result<TenantSet, OperatorError> {
+    until_written("setting the tenant of a practice", || async {
+        let was = deps.store.find_settings(&asked.practice).await?;
+        let was = was.ok_or_else(|| OperatorError::UnknownPractice(asked.practice.clone()))?;
+        let becomes = Practice { tenant: asked.tenant.clone(), ..was.practice.clone() };
+        let list = |practice: &Practice| practice.tenant.iter().cloned().collect::<Vec<_>>();
+        let Some(change) = change("tenant", &list(&was.practice), &list(&becomes)) else {
+            return Ok(Some(TenantSet { tenant: becomes.tenant }));
+        };
+        let event = deps.event(&asked.practice, Action::PracticeUpdated)?.with_changes(vec![change]);
+        let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &[] };
+        let is_written = deps.store.update_practice(None, &update).await?.is_written();
+        Ok(is_written.then_some(TenantSet { tenant: becomes.tenant }))
+    })
+    .await
 }
 
 fn change<T: Clone + Into<String> + PartialEq>(member: &str, from: &[T], to: &[T]) -> Option<Change> {

@@ -78,7 +78,7 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         } else {
             let mails = mails(deps, call, &staff, &changes).await?;
             let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
-            let becomes = Practice { imported_work: was.practice.imported_work.clone(), ..new.clone() };
+            let becomes = was.practice.with_settings(&new);
             let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &mails };
             deps.store.update_practice(Some(&staff.account), &update).await?
         };

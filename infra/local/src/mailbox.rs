@@ -113,6 +113,7 @@ struct State {
     /// Whether the account may not send.
     is_paused: bool,
     identities: BTreeMap<String, identity::Identity>,
+    paused_tenants: BTreeSet<String>,
 }
 
 impl Default for Mailbox {
@@ -217,6 +218,16 @@ impl Mailbox {
         self.lock().is_paused = is_paused;
     }
 
+    /// Pauses a tenant's sending, or lets it go on.
+    pub fn pause_tenant(&self, tenant: &str, is_paused: bool) {
+        let mut state = self.lock();
+        if is_paused {
+            state.paused_tenants.insert(tenant.to_owned());
+        } else {
+            state.paused_tenants.remove(tenant);
+        }
+    }
+
     /// Whether the account's sending is paused.
     pub(crate) fn is_paused(&self) -> bool {
         self.lock().is_paused
@@ -247,7 +258,8 @@ impl Mailbox {
     fn receive(&self, message: Message) -> Result<(), NotReceived> {
         let mut state = self.lock();
         state.attempts += 1;
-        if state.is_paused {
+        let tenant = message.headers.get("X-SES-TENANT");
+        if state.is_paused || tenant.is_some_and(|tenant| state.paused_tenants.contains(tenant)) {
             return Err(NotReceived::Ordered(Failure::AccountPaused));
         }
         if let Some(failure) = state.next_failures.pop_front() {

@@ -59,6 +59,12 @@ enum Command {
     },
     /// Ask SES whether it sends from a practice's senders, and which records their DNS lacks
     VerifySenders(senders::VerifySenders),
+    /// Send a practice's mails by a tenant of SES, which is set up already
+    SetTenant {
+        practice: String,
+        /// The tenant's name. Without it, mails are sent by none
+        tenant: Option<String>,
+    },
     /// Create the first administrator of a practice, who is mailed an invitation
     CreateAdministrator {
         practice: String,
@@ -148,6 +154,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::SetDomains { practice, domains, senders } => {
             let payload = json!({"action": "set_domains", "practice": practice, "domains": domains, "senders": senders});
             ("operator", payload)
+        }
+        Command::SetTenant { practice, tenant } => {
+            ("operator", json!({"action": "set_tenant", "practice": practice, "tenant": tenant}))
         }
         Command::CreateAdministrator { practice, username, email, name, locale } => {
             let payload = json!({"action": "create_administrator", "practice": practice, "username": username,

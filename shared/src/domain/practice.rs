@@ -18,11 +18,13 @@ use crate::secrets::password::ImportedWork;
 mod bounds;
 mod policy;
 mod portals;
+mod tenant;
 
 pub use bounds::{Domain, Sender};
 pub use policy::Policy;
 use portals::check_url;
 pub use portals::{PortalOrigin, PortalScheme, PortalUrls, Portals};
+pub use tenant::Tenant;
 
 /// A value breaks a rule of the practice's settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -183,6 +185,10 @@ pub struct Practice {
     #[serde(default)]
     #[schema(required, read_only)]
     pub senders: Vec<Sender>,
+    /// The tenant of SES that mails are sent by, which the operator has set up. It is no setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub tenant: Option<Tenant>,
     /// The work of the password hashes that are left of imports. Every failed sign-in costs as much (F1). It is no setting.
     #[serde(default, skip_serializing_if = "ImportedWork::is_empty")]
     #[schema(ignore)]
@@ -281,7 +287,18 @@ impl Practice {
     /// The practice's settings: what staff see and change.
     #[must_use]
     pub fn settings(&self) -> Self {
-        Self { imported_work: ImportedWork::default(), disabled_at: None, ..self.clone() }
+        Self { imported_work: ImportedWork::default(), tenant: None, disabled_at: None, ..self.clone() }
+    }
+
+    /// The practice with other settings, and all that is no setting as it is.
+    #[must_use]
+    pub fn with_settings(&self, settings: &Self) -> Self {
+        Self {
+            imported_work: self.imported_work.clone(),
+            tenant: self.tenant.clone(),
+            disabled_at: self.disabled_at,
+            ..settings.clone()
+        }
     }
 
     /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,

@@ -10,6 +10,7 @@ use aws_sdk_sesv2::types::{
 };
 
 use crate::domain::identifier::Email;
+use crate::domain::practice::Tenant;
 use crate::mail::compose::Composed;
 use crate::mail::tags::Tags;
 use crate::platform::config::{ConfigError, Lookup, required};
@@ -45,6 +46,8 @@ pub enum Scope {
     All,
     /// None but this one, which came too soon after others.
     Rate,
+    /// All of one practice, whose tenant SES has paused or does not know.
+    Practice,
     /// All of one sender, which SES does not know or which the deployment may not use.
     Sender,
     /// This one. In the sandbox, SES mails only addresses that it has verified.
@@ -60,6 +63,15 @@ pub struct Sending {
     pub rate: f64,
     /// The part of the last 24 hours' quota that is used up; 0 when there is no quota.
     pub quota_used: f64,
+}
+
+/// Who mails come from.
+#[derive(Clone, Copy, Default)]
+pub struct SentBy<'a> {
+    /// The address. The deployment's own when there is none.
+    pub sender: Option<&'a Email>,
+    /// The tenant, if the practice has one.
+    pub tenant: Option<&'a Tenant>,
 }
 
 /// A client that sends mails through SES.
@@ -79,22 +91,21 @@ impl Postbox {
         Ok(Self { client, sender, configuration_set: required(lookup, "REKEY_CONFIGURATION_SET")? })
     }
 
-    /// Sends one mail to `to`. It comes from `sender`, or from the deployment's address when there is none. SES repeats
-    /// the tags in its events.
+    /// Sends one mail to `to`. SES repeats the tags in its events.
     ///
     /// # Errors
     /// [`MailError`] says whether another attempt can help.
     pub async fn send(
         &self,
         to: &Email,
-        sender: Option<&Email>,
+        by: SentBy<'_>,
         mail: &Composed,
         tags: &Tags,
     ) -> Result<(), MailError> {
         let call =
-            self.call(to, sender, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
-        let sender = sender.map_or(self.sender.as_str(), Email::as_str);
-        call.send().await.map(|_| ()).map_err(|error| classify(&error, sender))
+            self.call(to, by, mail, tags).map_err(|error| MailError::Unbuildable(error.to_string()))?;
+        let sender = by.sender.map_or(self.sender.as_str(), Email::as_str);
+        call.send().await.map(|_| ()).map_err(|error| classify(&error, sender, by.tenant.is_some()))
     }
 
     /// Asks SES what the account may send. One call.
@@ -144,7 +155,7 @@ impl Postbox {
     fn call(
         &self,
         to: &Email,
-        sender: Option<&Email>,
+        by: SentBy<'_>,
         mail: &Composed,
         tags: &Tags,
     ) -> Result<SendEmailFluentBuilder, aws_sdk_sesv2::error::BuildError> {
@@ -156,7 +167,8 @@ impl Postbox {
         let mut call = self
             .client
             .send_email()
-            .from_email_address(sender.map_or_else(|| self.sender.clone(), Email::mailbox))
+            .from_email_address(by.sender.map_or_else(|| self.sender.clone(), Email::mailbox))
+            .set_tenant_name(by.tenant.map(|tenant| tenant.as_str().to_owned()))
             .destination(Destination::builder().to_addresses(to.mailbox()).build())
             .content(EmailContent::builder().simple(message).build())
             .configuration_set_name(&self.configuration_set)
@@ -180,11 +192,23 @@ fn untracked() -> ConfigurationOverrides {
 /// The code of an error of which SES has said nothing.
 const NO_ANSWER: &str = "no answer";
 
-fn classify<R>(error: &SdkError<SendEmailError, R>, sender: &str) -> MailError {
+fn classify<R>(error: &SdkError<SendEmailError, R>, sender: &str, has_tenant: bool) -> MailError {
     match error.as_service_error() {
-        Some(error) => judge(error.code().unwrap_or_default(), error.message().unwrap_or_default(), sender),
+        Some(error) => {
+            let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+            of_tenant(code, message).filter(|_| has_tenant).unwrap_or_else(|| judge(code, message, sender))
+        }
         None => MailError::Unavailable { code: NO_ANSWER.to_owned(), scope: Scope::All },
     }
+}
+
+/// What SES says of a tenant: it is paused, it is not there, or the sender does not belong to it. All of that is mended one day,
+/// and is no other practice's matter. A pause of the whole account is known from the sweep.
+fn of_tenant(code: &str, message: &str) -> Option<MailError> {
+    let message = message.to_lowercase();
+    let is_its_own =
+        message.contains("tenant") || message.contains("paused") || code == "SendingPausedException";
+    is_its_own.then(|| MailError::Unavailable { code: code.to_owned(), scope: Scope::Practice })
 }
 
 /// Tells a refusal from what will pass. Only what is wrong with the address or with the text is final. A sender that is not verified, a
@@ -225,6 +249,7 @@ mod tests {
             MailError::Refused { address: false, .. } => "text",
             MailError::Unavailable { scope: Scope::All, .. } => "all",
             MailError::Unavailable { scope: Scope::Rate, .. } => "rate",
+            MailError::Unavailable { scope: Scope::Practice, .. } => "practice",
             MailError::Unavailable { scope: Scope::Sender, .. } => "sender",
             MailError::Unavailable { scope: Scope::Mail, .. } => "mail",
             MailError::Unbuildable(_) => "unbuildable",
@@ -257,6 +282,26 @@ mod tests {
             ("ANewException", "of next year", "all"),
         ] {
             assert_eq!(judged(code, message), expected, "{code}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_ses_says_of_a_tenant_is_waited_for_and_of_nobody_else() {
+        for (code, message) in [
+            ("SendingPausedException", "Email sending is disabled."),
+            ("MessageRejected", "Sending paused for this account."),
+            ("BadRequestException", "Tenant <harbor> does not exist."),
+            ("NotFoundException", "The identity is not associated with the tenant."),
+        ] {
+            let judged = of_tenant(code, message);
+            assert!(matches!(judged, Some(MailError::Unavailable { scope: Scope::Practice, .. })), "{code}");
+        }
+        for (code, message) in [
+            ("MessageRejected", "Email address is not verified."),
+            ("TooManyRequestsException", "Maximum sending rate exceeded."),
+            ("BadRequestException", "Missing final '@domain'"),
+        ] {
+            assert!(of_tenant(code, message).is_none(), "{code}");
         }
     }
 }

@@ -39,6 +39,7 @@ struct SendEmail {
     from_email_address: String,
     #[serde(default)]
     reply_to_addresses: Vec<String>,
+    tenant_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +123,9 @@ pub(super) fn read(body: &[u8]) -> Result<Message, String> {
     if !tags.is_empty() {
         let list: Vec<String> = tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
         headers.insert("X-SES-MESSAGE-TAGS".to_owned(), list.join(", "));
+    }
+    if let Some(tenant) = request.tenant_name {
+        headers.insert("X-SES-TENANT".to_owned(), tenant);
     }
     if !request.reply_to_addresses.is_empty() {
         headers.insert("Reply-To".to_owned(), request.reply_to_addresses.join(", "));
@@ -276,7 +280,10 @@ mod tests {
         assert!(refusal("/Content", json!({"Template": {}})).contains("`Template`"));
         assert!(refusal("/Destination/CcAddresses", json!(["a@b.test"])).contains("`CcAddresses`"));
         assert!(refusal("/Content/Simple/Attachments", json!([])).contains("`Attachments`"));
-        assert!(refusal("/TenantName", json!("x")).contains("`TenantName`"));
+        assert!(
+            refusal("/FeedbackForwardingEmailAddress", json!("x"))
+                .contains("`FeedbackForwardingEmailAddress`")
+        );
     }
 
     #[test]
