@@ -1,5 +1,8 @@
 //! R1: when something fails, callers get a 503 problem, and no change is half done.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use crate::support::seam::Fault;
@@ -103,6 +106,19 @@ async fn conflicts_and_throttles_are_waited_out() {
         assert_eq!(app.sign_in("jane", &password).await.status, 201, "{fault:?}");
         app.deliver().await;
     }
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_reached_at_first_is_asked_again() {
+    let app = TestApp::start().await;
+    let token = app.token_for("jane").await;
+    let asked = Mutex::new(HashSet::new());
+    app.seam.plan(move |said| {
+        let is_first = asked.lock().unwrap().insert(format!("{} {}", said.target, said.body));
+        (said.function == "reset-password" && is_first).then_some(Fault::Unreachable)
+    });
+    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
+    assert_eq!(app.sign_in("jane", NEW_PASSWORD).await.status, 201);
 }
 
 #[tokio::test]

@@ -161,12 +161,7 @@ impl TestApp {
 
     /// Sends an event that is JSON to the function that its path belongs to.
     pub async fn send_value(&self, event: Value) -> Reply {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (method, path) = (text(&event["requestContext"]["http"]["method"]), text(&event["rawPath"]));
-        let reply = read(&self.functions.answer(function_of(&path), event).await);
-        routes::assert_documented(&method, &path, &reply);
-        routes::assert_readable(&reply);
-        reply
+        self.functions.send(event).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
@@ -200,20 +195,24 @@ impl TestApp {
     pub async fn sweep_after_rotation(&self, secret: &str) {
         self.clock.advance(Duration::from_mins(1));
         let mut keys = self.keys.clone();
-        let mut ring: Value = serde_json::from_str(&keys[secret]).unwrap();
-        ring["k2"] = json!("a".repeat(43));
-        ring["current"] = json!("k2");
-        keys.insert(secret.to_owned(), ring.to_string());
+        keys.insert(secret.to_owned(), with_second_key(&keys[secret], "k2"));
+        let services = self.services_with(keys).await;
+        invoke_mailer(&self.functions_at(&services).mailer, json!({"sweep": "outbox"})).await.unwrap();
+    }
+
+    /// SES and Secrets Manager with the same mailbox, and with these keys.
+    pub async fn services_with(&self, keys: HashMap<String, String>) -> Server {
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let services = services::start(any, self.mailbox.clone(), Secrets::new(keys)).await.unwrap();
+        services::start(any, self.mailbox.clone(), Secrets::new(keys)).await.unwrap()
+    }
+
+    /// The functions, started anew, with the keys of these services.
+    pub fn functions_at(&self, services: &Server) -> Functions {
         let mut variables = self.variables.clone();
         for service in ["SESV2", "SECRETS_MANAGER"] {
             variables.insert(format!("AWS_ENDPOINT_URL_{service}"), services.url().to_owned());
         }
-        let lookup = |name: &str| variables.get(name).cloned();
-        let aws = Environment::with_http_client(&lookup, self.seam.client("mailer")).unwrap();
-        let deps = mailer::Deps::read(&lookup, &aws, self.ambient.clone()).unwrap();
-        invoke_mailer(&deps, json!({"sweep": "outbox"})).await.unwrap();
+        Functions::read(&variables, &self.seam, &self.ambient)
     }
 
     /// Delivers everything in the stream to the mailer, with retries.
@@ -269,6 +268,14 @@ impl TestApp {
             .unwrap();
         assert_eq!(answer["created"], accounts.len(), "{answer}");
     }
+}
+
+/// The value of a secret that has got a key `k2`, with the current key of this id.
+pub fn with_second_key(secret: &str, current: &str) -> String {
+    let mut ring: Value = serde_json::from_str(secret).unwrap();
+    ring["k2"] = json!("a".repeat(43));
+    ring["current"] = json!(current);
+    ring.to_string()
 }
 
 /// Reads an answer as the gateway does.

@@ -156,14 +156,22 @@ impl Mailbox {
     /// # Errors
     /// The mailbox has a file, which cannot be written. The mails are all there still.
     pub fn clear(&self) -> io::Result<()> {
+        self.take().map(drop)
+    }
+
+    /// Takes all mails out, oldest first. The failures that were ordered stay.
+    ///
+    /// # Errors
+    /// The mailbox has a file, which cannot be written. The mails are all there still.
+    pub fn take(&self) -> io::Result<Vec<Message>> {
         let mut state = self.lock();
         if let Some(file) = &mut state.file {
             file.empty()?;
         }
-        state.messages.clear();
+        let messages = std::mem::take(&mut state.messages);
         drop(state);
         self.0.changed.send_replace(());
-        Ok(())
+        Ok(messages)
     }
 
     /// Waits for a mail that fits `predicate`, or finds one that is there already; the newest if several fit. `None`

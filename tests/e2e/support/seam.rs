@@ -50,12 +50,14 @@ impl Said {
 pub enum Fault {
     /// DynamoDB answers that another transaction is in the way.
     Conflict,
-    /// DynamoDB answers that there are too many requests.
+    /// DynamoDB or SES answers that there are too many requests.
     Throttle,
     /// The service answers 500, and the call has no effect.
     Down,
     /// DynamoDB is too busy to read what a batch asks for, and says so.
     Unread,
+    /// The service cannot be reached, and the call has no effect.
+    Unreachable,
     /// IAM refuses the call.
     Denied,
     /// SES does not know the sender.
@@ -73,6 +75,9 @@ struct Rule {
     left: usize,
     fault: Fault,
 }
+
+/// Decides of a call whether it fails.
+type Plan = Arc<dyn Fn(&Said) -> Option<Fault> + Send + Sync>;
 
 /// A call that waits, so that another one can come first.
 #[derive(Clone)]
@@ -106,6 +111,7 @@ struct State {
     said: Vec<Said>,
     rules: Vec<Rule>,
     held: Vec<Held>,
+    plan: Option<Plan>,
 }
 
 impl Seam {
@@ -118,6 +124,11 @@ impl Seam {
     /// Makes the next calls of an operation by a function fail.
     pub fn inject(&self, function: &'static str, operation: &'static str, times: usize, fault: Fault) {
         self.0.lock().unwrap().rules.push(Rule { function, operation, left: times, fault });
+    }
+
+    /// Has a plan decide of each call from now on for which no failure is ordered.
+    pub fn plan(&self, plan: impl Fn(&Said) -> Option<Fault> + Send + Sync + 'static) {
+        self.0.lock().unwrap().plan = Some(Arc::new(plan));
     }
 
     /// Makes a call of an operation by a function wait until it is released. `passing` calls pass before it.
@@ -169,21 +180,22 @@ impl Seam {
             request.body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         let path = || request.uri().rsplit_once("/v2/").map_or("", |(_, path)| path).to_owned();
         let target = request.headers().get("x-amz-target").map_or_else(path, str::to_owned);
+        let said = Said { function, target, body };
         let mut state = self.0.lock().unwrap();
         let matching = |rule: &&mut Rule| {
-            rule.left > 0 && rule.function == function && rule.operation == operation(&target)
+            rule.left > 0 && rule.function == function && rule.operation == operation(&said.target)
         };
-        let fault = state.rules.iter_mut().find(matching).map(|rule| {
+        let ordered = state.rules.iter_mut().find(matching).map(|rule| {
             rule.left -= 1;
             rule.fault
         });
-        let fault = fault.map(|fault| (fault, Value::clone(&body)));
-        let said = Said { function, target, body };
+        let plan = state.plan.clone();
         state.said.push(said.clone());
         // A failed assertion must not poison the seam for those who wait on it.
         drop(state);
         policy::enforce(&said);
-        fault
+        let fault = ordered.or_else(|| plan?(&said))?;
+        Some((fault, said.body))
     }
 }
 
@@ -255,6 +267,14 @@ impl HttpConnector for Connector {
                 let mut refused = answer(400, &json!({"message": "Email address is not verified."}));
                 refused.headers_mut().insert("x-amzn-errortype", "MessageRejected");
                 HttpConnectorFuture::ready(Ok(refused))
+            }
+            Fault::Unreachable => {
+                HttpConnectorFuture::ready(Err(ConnectorError::io("connection refused".into())))
+            }
+            Fault::Throttle if !request.headers().contains_key("x-amz-target") => {
+                let mut busy = answer(429, &json!({"message": "Maximum sending rate exceeded."}));
+                busy.headers_mut().insert("x-amzn-errortype", "TooManyRequestsException");
+                HttpConnectorFuture::ready(Ok(busy))
             }
             Fault::Throttle => HttpConnectorFuture::ready(Ok(answer(400, &throttle(transaction)))),
             Fault::Conflict => HttpConnectorFuture::ready(Ok(answer(400, &conflict(transaction)))),

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::to_raw_value;
 
 use super::seam::Seam;
+use super::{Reply, function_of, read, routes};
 
 /// All functions, connected as their `main` does it.
 pub struct Functions {
@@ -71,6 +72,16 @@ impl Functions {
             _ => Box::pin(sessions::handler(&self.sessions, event)),
         };
         answer.await
+    }
+
+    /// The reply to an event, from the function that its path belongs to.
+    pub async fn send(&self, event: Value) -> Reply {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (method, path) = (text(&event["requestContext"]["http"]["method"]), text(&event["rawPath"]));
+        let reply = read(&self.answer(function_of(&path), event).await);
+        routes::assert_documented(&method, &path, &reply);
+        routes::assert_readable(&reply);
+        reply
     }
 }
 
