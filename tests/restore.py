@@ -68,8 +68,8 @@ TEMPLATE = yaml.load((ROOT / "infra/template.yaml").read_text(), Tagged)
 
 def table_stack() -> str:
     """The part of the template that is about the table, with every parameter, as moto can read it."""
-    resources = {name: TEMPLATE["Resources"][name] for name in ("Key", "Table", "TableArn", "TableStream")}
-    for name in ("TableArn", "TableStream"):
+    resources = {name: TEMPLATE["Resources"][name] for name in ("Key", "Table", "TableInUse", "TableArn", "TableStream")}
+    for name in ("TableInUse", "TableArn", "TableStream"):
         resources[name]["Properties"]["Name"] = name
     return json.dumps({
         "Parameters": TEMPLATE["Parameters"],
@@ -174,7 +174,9 @@ class Restore(unittest.TestCase):
         self.assertLess(abs(datetime.fromisoformat(said["VoidBefore"]) - datetime.now(UTC)), timedelta(minutes=1))
         self.assertEqual(self.outputs()["TableName"], self.old, "nothing is adopted without being told")
         for name, value in said.items():
-            self.assertRegex(value, TEMPLATE["Parameters"][name]["AllowedPattern"], name)
+            parameter = TEMPLATE["Parameters"][name]
+            self.assertIn(value, parameter.get("AllowedValues", [value]), name)
+            self.assertRegex(value, parameter.get("AllowedPattern", ""), name)
 
     def test_an_interrupted_restore_goes_on_where_it_was_and_the_stack_adopts_it(self) -> None:
         # It was stopped when the table was there, with nothing that AWS leaves out, and the old table has gone on.

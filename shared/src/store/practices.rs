@@ -123,7 +123,7 @@ impl Store {
             return Ok(PracticePage { practices: Vec::new(), next });
         }
         let found = self.get_batch(slugs.iter().map(keys::practice)).await?;
-        let practices = found.into_iter().map(|item| items::read("PRACTICE", item));
+        let practices = found.into_iter().map(|item| self.reader.value("PRACTICE", item));
         let mut practices: Vec<Practice> = practices.collect::<Result<_, StoreError>>()?;
         practices.sort_unstable_by(|one, other| one.slug.as_str().cmp(other.slug.as_str()));
         Ok(PracticePage { practices, next })
