@@ -104,9 +104,9 @@ async fn nobody_comes_in_at_a_disabled_practice_and_it_sends_no_mail() {
     let changes =
         member.send(HttpEvent::new("GET", "/v1/admin/changes").query("type=practice_updated")).await;
     let changes = changes.json()["events"].clone();
-    let changed: Vec<&Value> = changes.as_array().unwrap().iter().map(|event| &event["changes"]).collect();
+    let seen: Vec<&Value> = changes.as_array().unwrap().iter().map(|event| &event["changes"]).collect();
     let change = |from, to| json!([{"member": "disabled", "from": from, "to": to}]);
-    assert_eq!(changed, [&change("true", "false"), &change("false", "true")], "each once");
+    assert_eq!(seen, [&change("true", "false"), &change("false", "true")], "each once");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Log lines, which are the metrics too: JSON, one a line, with the request's id, and without a secret.
 //!
-//! Each line of this system has the member `event`. In such a line CloudWatch measures the members that [`METRICS`] names, kept apart
+//! Each line of this system has the member `event`. In such a line CloudWatch measures the members that `METRICS` names, kept apart
 //! by others: the member `_aws` tells it which, in CloudWatch's embedded metric format. So a fact is written once, and is a line to
 //! search and a metric to watch. What metrics are kept apart by has few values, and never tells who.
 //!
