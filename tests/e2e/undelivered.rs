@@ -109,13 +109,35 @@ async fn while_ses_takes_nothing_it_is_asked_once_a_batch_and_never_by_a_sweep()
     assert_eq!(app.mailbox.attempts(), 1, "one batch");
     assert_eq!(next_sweep(&app).await, json!({"due": 4, "tried": 0}), "the account says that it is paused");
     app.mailbox.pause(false);
-    // SES says that it sends, and takes nothing all the same: the rest is not tried in vain.
-    app.mailbox.fail_next(1, Failure::Unavailable);
-    assert_eq!(app.sweep().await, json!({"due": 4, "tried": 1}));
-    assert_eq!(app.sweep().await, json!({"due": 3, "tried": 3}));
+    // SES says that it sends, and fails all the same: after three in a row the rest is not tried in vain.
+    app.mailbox.fail_next(3, Failure::Unavailable);
+    assert_eq!(app.sweep().await, json!({"due": 4, "tried": 3}));
+    assert_eq!(app.sweep().await, json!({"due": 1, "tried": 1}));
     next_sweep(&app).await;
     let expected = ["family@agency.test", "ivan@agency.test", "jane@agency.test", "sam@agency.test"];
     assert_eq!(recipients(&app), expected);
+}
+
+/// A queue must not grow while SES fails now and then.
+#[tokio::test]
+async fn a_failure_of_ses_now_and_then_delays_no_other_mail() {
+    let app = TestApp::start().await;
+    app.mailbox.pause(true);
+    for name in ["jane", "sam", "lily", "ivan"] {
+        app.forgot(name).await;
+    }
+    app.deliver().await;
+    app.mailbox.pause(false);
+    app.clock.advance(2 * MINUTE);
+    app.mailbox.fail_next(2, Failure::Unavailable);
+    assert_eq!(app.sweep().await, json!({"due": 4, "tried": 4}));
+    assert_eq!(app.mailbox.messages().len(), 2);
+    for name in ["jane", "sam", "ivan"] {
+        app.forgot(name).await;
+    }
+    app.mailbox.fail_next(1, Failure::Unavailable);
+    app.deliver().await;
+    assert_eq!(app.mailbox.messages().len(), 4, "nor does it in a batch of the stream");
 }
 
 #[tokio::test]

@@ -7,6 +7,10 @@ use rekey::domain::identifier::Email;
 use rekey::domain::practice::{Practice, Slug};
 use rekey::mail::postbox::{MailError, Scope};
 
+/// The failures of SES in a row after which no other mail is tried. One alone is an accident: to stop at it would let a queue grow
+/// while SES takes nine mails of ten.
+const MISSES: u8 = 3;
+
 /// The senders and practices for which SES takes nothing at present, each with the code of SES's error.
 #[derive(Default)]
 pub(crate) struct Hold(Mutex<Held>);
@@ -14,6 +18,8 @@ pub(crate) struct Hold(Mutex<Held>);
 #[derive(Default)]
 struct Held {
     all: Option<String>,
+    /// The failures of SES since it has last taken a mail.
+    missed: u8,
     senders: Vec<(Option<Email>, String)>,
     practices: Vec<(Slug, String)>,
 }
@@ -35,10 +41,21 @@ impl Hold {
         let mut held = self.lock();
         match scope {
             Scope::All => held.all = Some(code.clone()),
+            Scope::Outage => {
+                held.missed = held.missed.saturating_add(1);
+                if held.missed >= MISSES {
+                    held.all = Some(code.clone());
+                }
+            }
             Scope::Practice => held.practices.push((practice.slug.clone(), code.clone())),
             Scope::Sender => held.senders.push((practice.sender.clone(), code.clone())),
             Scope::Rate | Scope::Mail => {}
         }
+    }
+
+    /// Learns that SES has taken a mail.
+    pub(crate) fn note_taken(&self) {
+        self.lock().missed = 0;
     }
 
     /// The reason why no mail of a practice would be taken, if it is known.

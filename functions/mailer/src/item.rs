@@ -206,6 +206,9 @@ async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) 
                 return Err(held.into());
             }
             let outcome = mail(delivery, accounts).await?;
+            if outcome.failures.is_empty() && !accounts.is_empty() {
+                hold.note_taken();
+            }
             outcome.failures.iter().filter_map(Failure::mail).for_each(|cause| hold.note(&practice, cause));
             Ok(outcome)
         }

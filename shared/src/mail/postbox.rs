@@ -42,8 +42,10 @@ pub enum MailError {
 /// The mails that SES does not accept for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All: SES is down, sending is paused, or a quota is used up.
+    /// All: sending is paused, or a quota is used up.
     All,
+    /// All, if it happens again: SES has failed, or has not answered.
+    Outage,
     /// None but this one, which came too soon after others.
     Rate,
     /// All of one practice, whose tenant SES has paused or does not know.
@@ -198,7 +200,7 @@ fn classify<R>(error: &SdkError<SendEmailError, R>, sender: &str, has_tenant: bo
             let (code, message) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
             of_tenant(code, message).filter(|_| has_tenant).unwrap_or_else(|| judge(code, message, sender))
         }
-        None => MailError::Unavailable { code: NO_ANSWER.to_owned(), scope: Scope::All },
+        None => MailError::Unavailable { code: NO_ANSWER.to_owned(), scope: Scope::Outage },
     }
 }
 
@@ -234,6 +236,7 @@ fn judge(code: &str, message: &str, sender: &str) -> MailError {
             address: says(&["address", "domain", "local name", "recipient"]),
         },
         "MailFromDomainNotVerifiedException" | "AccessDeniedException" => waits(Scope::Sender),
+        _ if code.starts_with("Internal") || code.starts_with("ServiceUnavailable") => waits(Scope::Outage),
         _ => waits(Scope::All),
     }
 }
@@ -248,6 +251,7 @@ mod tests {
             MailError::Refused { address: true, .. } => "address",
             MailError::Refused { address: false, .. } => "text",
             MailError::Unavailable { scope: Scope::All, .. } => "all",
+            MailError::Unavailable { scope: Scope::Outage, .. } => "outage",
             MailError::Unavailable { scope: Scope::Rate, .. } => "rate",
             MailError::Unavailable { scope: Scope::Practice, .. } => "practice",
             MailError::Unavailable { scope: Scope::Sender, .. } => "sender",
@@ -278,7 +282,8 @@ mod tests {
             ("MessageRejected", "Maximum sending rate exceeded.", "rate"),
             ("TooManyRequestsException", "Daily message quota exceeded.", "all"),
             ("NotFoundException", "Configuration set <rekey> does not exist.", "all"),
-            ("InternalServiceErrorException", "", "all"),
+            ("InternalServiceErrorException", "", "outage"),
+            ("ServiceUnavailable", "", "outage"),
             ("ANewException", "of next year", "all"),
         ] {
             assert_eq!(judged(code, message), expected, "{code}: {message}");
