@@ -40,8 +40,10 @@ FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | r
 REFUSED = re.compile(r"^\s*#.*\((?P<status>[45]\d\d)\)$", re.MULTILINE)
 # The statuses that bash's curl has seen.
 STATUS = re.compile(r"^status (?P<status>\d+)$", re.MULTILINE)
-PRELUDE = """set -eu -o pipefail
-curl() { command curl --no-progress-meter --write-out '%{stderr}\\nstatus %{http_code}\\n' "$@"; }
+# A document's commands run in an empty folder, where cargo does not know its alias.
+PRELUDE = f"""set -eu -o pipefail
+curl() {{ command curl --no-progress-meter --write-out '%{{stderr}}\\nstatus %{{http_code}}\\n' "$@"; }}
+cargo() {{ [ "$1" = operator ] && "{ROOT}/target/debug/rekey-operator" "${{@:2}}"; }}
 """
 
 
@@ -162,6 +164,7 @@ def run_document(document: Path, runnable: list[Block]) -> None:
 
 def run_documents() -> None:
     """Every command of every document: run, or its syntax checked."""
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--package", "rekey-operator"], cwd=ROOT, check=True)
     for document in documents():
         found = blocks(document)
         for block in found:
