@@ -75,6 +75,15 @@ async fn every_password_of_a_practice_ends_and_each_owner_is_mailed_a_link_in_tu
     // Whoever has chosen another password loses it when all is done again, and nobody else is asked twice.
     let again = whole(&app, "reset_passwords", json!({"portal": "client"}), &RESET).await;
     assert_eq!(again, [1, 1, 0]);
+    // Whoever never had one keeps no link of before.
+    let invited = app.invoke_admin_link(
+        json!({"practice": "agency", "username": "ivan", "expires_at": TOMORROW, "deliver": "copy"}),
+    );
+    let url = invited.await.unwrap()["url"].as_str().unwrap().to_owned();
+    let (_, token) = url.split_once("#token=").unwrap();
+    assert_eq!(app.preview(token).await.status, 200);
+    assert_eq!(whole(&app, "reset_passwords", json!({"mail": false}), &["others"]).await, [7]);
+    assert_eq!(app.preview(token).await.outcome(), (410, "revoked_token".to_owned()));
 }
 
 #[tokio::test]
@@ -126,7 +135,8 @@ async fn an_old_pepper_ends_when_nothing_needs_it() {
     assert_eq!(whole(&app, "reset_passwords", none, &RESET).await, [0, 0, 0]);
     let all = json!({"pepper": "k1", "mail": false});
     assert_eq!(whole(&app, "reset_passwords", all, &RESET).await, [8, 0, 0]);
-    assert_eq!(peppers().await, json!({"k1": {"passwords": 0, "answers": 1}}));
+    assert_eq!(peppers().await, json!({}), "an answer that nobody could compare is gone too");
+    assert!(app.account("jane").await.question.is_none());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{EXPIRED, OutboxItem, OutboxKind};
 use rekey::domain::practice::Practice;
 use rekey::domain::ticket::{MailFate, Purpose};
-use rekey::mail::postbox::MailError;
+use rekey::mail::postbox::{MailError, Scope};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::error::chain;
 use rekey::platform::ids::{AccountId, TicketId};
@@ -27,6 +27,8 @@ use crate::{Deps, Failure, notice, recovery, temporary};
 /// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
 /// be recovered by username.
 const MOST_SHARED: usize = 20;
+/// The `failure` of a mail whose practice is disabled.
+const DISABLED: &str = "practice_disabled";
 /// The pause of a lane that has sent faster than SES takes mails.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -179,7 +181,15 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
 async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) -> Result<Outcome, Failure> {
     let now = deps.ambient.now();
     let practice = deps.practices.find(&deps.store, &item.practice, now).await?;
-    let Some(practice) = practice else { return Ok(Outcome::default()) };
+    let Some(practice) = practice else {
+        return match deps.store.find_practice(&item.practice).await? {
+            None => Ok(Outcome::default()),
+            // It may be enabled again, and the mail is worth as much then.
+            Some(_) => {
+                Err(MailError::Unavailable { code: DISABLED.to_owned(), scope: Scope::Practice }.into())
+            }
+        };
+    };
     let delivery = Delivery { deps, item, practice: &practice };
     match &item.kind {
         OutboxKind::LimitHit { .. } => {

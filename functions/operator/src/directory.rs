@@ -1,4 +1,4 @@
-//! `rebuild_directory`: the entries by which staff find accounts, written again.
+//! `rebuild_directory`: the entries by which staff find accounts, written again, and the practice's own in the list of all.
 
 use std::collections::BTreeSet;
 
@@ -31,6 +31,7 @@ pub(crate) async fn rebuild_directory(
     asked: &RebuildDirectory,
 ) -> Result<Rebuilt, OperatorError> {
     let practice = find_practice(deps, &asked.practice).await?;
+    deps.store.list_practice(&practice).await?;
     let mut accounts = BTreeSet::new();
     each_account(deps, &practice.slug, async |account, listed| {
         deps.store.put_entries(account, listed.iter().map(String::as_str)).await?;

@@ -87,6 +87,8 @@ const fn yes() -> bool {
 pub struct Reset {
     /// The number of accounts whose password has ended.
     pub reset: usize,
+    /// The number of accounts without a password, whose open links and invitations have ended.
+    pub others: usize,
     /// The number of mails that are due.
     pub mailed: usize,
     /// The number of those who get no mail, because they have no address or their account is closed.
@@ -99,7 +101,8 @@ pub struct Reset {
 }
 
 /// Ends the passwords of a hundred accounts, with every session and every ticket, and has their owners mailed links to choose others,
-/// one after another. An account without a password is left alone, so that this can be repeated.
+/// one after another. An account without a password loses what was issued for it, and its owner gets no mail, so that this can be
+/// repeated. With a pepper, only those are meant whose password or answer needs it, and such an answer goes with its question.
 pub(crate) async fn reset_passwords(deps: &Deps, asked: &ResetPasswords) -> Result<Reset, OperatorError> {
     let practice = find_practice(deps, &asked.practice).await?;
     let now = deps.ambient.now();
@@ -116,35 +119,41 @@ pub(crate) async fn reset_passwords(deps: &Deps, asked: &ResetPasswords) -> Resu
         return Err(OperatorError::Invalid(rule.to_owned()));
     }
     let page = walk::page(deps, &practice.slug, asked.cursor.as_deref()).await?;
-    let (mut reset, mut mailed, mut unreachable) = (0, 0, 0);
+    let (mut reset, mut others, mut mailed, mut unreachable) = (0, 0, 0, 0);
+    let pepper = asked.pepper.as_deref();
     for account in page.accounts.iter().filter(|account| asked.portal.is_none_or(|of| account.portal == of)) {
-        let is_mailed = asked.mail && account.is_open() && account.email.is_some();
+        let has_password = account.password.is_some() || account.temporary.is_some();
+        let is_mailed = asked.mail && has_password && account.is_open() && account.email.is_some();
         let voided = void(deps, account, |account| {
-            let new = is_meant(account, asked.pepper.as_deref()).then(|| account.with_password_voided())?;
+            let new = is_meant(account, pepper).then(|| account.with_password_voided(pepper))?;
             let mail_at = Some(mail_at).filter(|_| is_mailed);
-            Some(Voided { new, action: Action::AuthnPasswordVoided, mail_at })
+            let action = if has_password { Action::AuthnPasswordVoided } else { Action::AuthnTokenRevoked };
+            Some(Voided { new, action, mail_at })
         });
-        if voided.await? {
+        if !voided.await? {
+            continue;
+        }
+        if has_password {
             reset += 1;
             mailed += usize::from(is_mailed);
             unreachable += usize::from(asked.mail && !is_mailed);
             mail_at = if is_mailed { mail_at + step } else { mail_at };
+        } else {
+            others += 1;
         }
     }
-    tracing::info!(event = "passwords_voided", reset, mailed, unreachable);
+    tracing::info!(event = "passwords_voided", reset, others, mailed, unreachable);
     // The text has whole seconds.
     let mail_at = (mail_at + Duration::from_millis(999)).to_string();
-    Ok(Reset { reset, mailed, unreachable, mail_at, cursor: page.next })
+    Ok(Reset { reset, others, mailed, unreachable, mail_at, cursor: page.next })
 }
 
-/// Whether an account has a password of those that end.
+/// Whether an account is one of those that are meant: all of them, or those with a hash that needs the pepper.
 fn is_meant(account: &Account, pepper: Option<&str>) -> bool {
-    let id = account.password.as_ref().map(PasswordHash::pepper_id);
-    match (pepper, id) {
-        (None, id) => id.is_some() || account.temporary.is_some(),
-        (Some(pepper), Some(Some(id))) => id == pepper,
-        (Some(_), _) => false,
-    }
+    let Some(pepper) = pepper else { return true };
+    let answer = account.question.as_ref().map(|question| &question.answer);
+    let hashes = [account.password.as_ref(), answer];
+    hashes.into_iter().flatten().filter_map(PasswordHash::pepper_id).any(|id| id == pepper)
 }
 
 /// What ends, and how it is recorded.

@@ -154,7 +154,8 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         }
     );
     let login = named_verbatim?.or(login?);
-    let practice = current?.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
+    let open = current?.filter(|practice| practice.disabled_at.is_none());
+    let practice = open.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
     let (counted, admission) = counted?;
     let attempt = Attempt {
         deps,

@@ -233,9 +233,9 @@ async fn export(target: &Target, person: &Person) -> Result<Value, Failure> {
 
 /// Ends passwords, and has the mails of each part follow those of the part before.
 async fn reset(target: &Target, payload: Map<String, Value>) -> Result<Value, Failure> {
-    let mut sums = json!({"reset": 0, "mailed": 0, "unreachable": 0});
+    let mut sums = json!({"reset": 0, "others": 0, "mailed": 0, "unreachable": 0});
     let take = |answer: &Value| {
-        for name in ["reset", "mailed", "unreachable"] {
+        for name in ["reset", "others", "mailed", "unreachable"] {
             sums[name] =
                 (sums[name].as_u64().unwrap_or_default() + answer[name].as_u64().unwrap_or_default()).into();
         }

@@ -100,14 +100,21 @@ impl Store {
     /// Creates a practice.
     ///
     /// One transaction: the practice and the event are put, its place in the list of all, and each origin of its portals. Condition:
-    /// neither practice nor event exists.
+    /// neither practice, nor place, nor event exists.
     ///
-    /// A refusal means that another practice has the slug; nothing is written. One round trip.
+    /// A refusal means that another practice has the slug, or had it; nothing is written. One round trip.
     pub async fn create_practice(&self, practice: &Practice, event: &Event) -> Result<Outcome, StoreError> {
         let put = Write::create(&keys::practice(&practice.slug), practice, None);
         let origins = origin_writes(None, practice);
-        let listed = Write::put(&keys::listed_practice(&practice.slug), &json!({}), None);
+        let listed = Write::create(&keys::listed_practice(&practice.slug), &json!({}), None);
         self.transact([put, put_event(event), listed].into_iter().chain(origins).collect()).await
+    }
+
+    /// Puts a practice into the list of all, if it is not there: one of an earlier release may be missing. One
+    /// transaction: its place is put. Condition: there is none. One round trip.
+    pub async fn list_practice(&self, practice: &Practice) -> Result<(), StoreError> {
+        let put = Write::create(&keys::listed_practice(&practice.slug), &json!({}), None);
+        self.transact(vec![put]).await.map(|_| ())
     }
 
     /// Lists every practice, open or not, in the order of their slugs: at most 100 after the given one, and how far the list goes. Two
@@ -134,7 +141,8 @@ impl Store {
     /// One transaction:
     ///
     /// - The practice is deleted. Condition: it is disabled, and its revision is the one that was read, or it has none.
-    /// - Its place in the list of all is deleted, and each origin of its portals, without a condition.
+    /// - Its place in the list of all stays, with the time, so that no other practice gets the slug, and with it the log. Each origin of
+    ///   its portals is deleted. Both have no condition.
     /// - The event is put. Condition: it does not exist.
     ///
     /// A refusal means that the practice has been enabled or replaced since it was read; nothing is written. One round trip.
@@ -142,7 +150,8 @@ impl Store {
         let Settings { practice, revision } = was;
         let as_read = equals("revision", revision).or(lacks("revision")).and(has("disabled_at"));
         let mut writes = vec![Write::delete(&keys::practice(&practice.slug)).only_if(as_read)];
-        writes.push(Write::delete(&keys::listed_practice(&practice.slug)));
+        let gone = json!({"deleted_at": event.at});
+        writes.push(Write::put(&keys::listed_practice(&practice.slug), &gone, None));
         let origins = practice.portals.origins();
         writes.extend(origins.iter().map(|of| Write::delete(&keys::origin(&practice.slug, of))));
         writes.push(put_event(event));

@@ -244,7 +244,9 @@ async fn ends(app: &TestApp) {
         let body = if path.contains("caseload") { json!({}) } else { json!({"relationship": "parent"}) };
         assert_eq!(member.put(&format!("/v1/admin/accounts/{path}"), body).await.status, 204);
     }
-    app.import("closing", &[json!({"username": "t0m", "display_name": "T"})]).await;
+    let question = json!({"question": "Pet?", "answer": "Biscuit"});
+    app.import("closing", &[json!({"username": "t0m", "display_name": "T", "security_question": question})])
+        .await;
     let temporary = format!("/v1/admin/accounts/{jane}/temporary-password");
     assert_eq!(member.send(HttpEvent::new("POST", &temporary).json(&json!({}))).await.status, 202);
     let link = json!({"practice": "closing", "username": "sam", "expires_at": super::help::TOMORROW, "deliver": "copy"});
@@ -270,6 +272,7 @@ async fn ends(app: &TestApp) {
     operate("merge_accounts", json!({"duplicate": {"username": "tom"}, "into": {"username": "sam"}})).await;
     operate("erase_person", json!({"portal": "staff", "who": {"username": "casey"}})).await;
     operate("end_sessions", json!({})).await;
+    operate("reset_passwords", json!({"pepper": "k1"})).await;
     operate("reset_passwords", json!({})).await;
     for cursor in [None, Some("log/")] {
         let members = cursor.map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));

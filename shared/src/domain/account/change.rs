@@ -156,11 +156,16 @@ impl Account {
     }
 
     /// Ends every way in, so that the owner has to recover: the password, a temporary one, all tickets and all sessions. The operator
-    /// does so when a password may be known to others, or when its hash is not to be kept.
+    /// does so when a password may be known to others, or when its hash is not to be kept. The security question goes when nobody
+    /// could compare its answer without the given pepper.
     #[must_use]
-    pub fn with_password_voided(&self) -> Self {
+    pub fn with_password_voided(&self, lost_pepper: Option<&str>) -> Self {
+        let needs_it = |question: &Question| {
+            lost_pepper.is_some() && question.answer.pepper_id().as_deref() == lost_pepper
+        };
         Self {
             password: None,
+            question: self.question.clone().filter(|question| !needs_it(question)),
             temporary: None,
             credential_version: self.credential_version + 1,
             session_epoch: self.session_epoch + 1,

@@ -155,7 +155,7 @@ fn credentials() -> Vec<Row> {
         row(
             "password voided",
             full(),
-            Account::with_password_voided,
+            |a| a.with_password_voided(None),
             ([1, 1, 1], &["password", "temporary"]),
         ),
         row("frozen", full(), |a| a.frozen(now), ([1, 1, 1], &["frozen_at", "password", "temporary"])),
