@@ -16,6 +16,7 @@ mod account_changes;
 mod accounts;
 mod activity;
 mod advisories;
+mod alarms;
 mod answers;
 mod change;
 mod change_log;

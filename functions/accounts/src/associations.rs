@@ -1,6 +1,6 @@
 //! This module serves `PUT` and `DELETE /v1/admin/accounts/{id}/associations/{account_id}`, which say who acts for a client.
 
-use rekey::domain::account::{Account, Association};
+use rekey::domain::account::{Account, Association, MOST_LINKS};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Portal;
@@ -16,9 +16,6 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::caseload::check_line;
-
-/// The largest number of associations of an account, because one item holds them all.
-const MOST: usize = 50;
 
 /// The relationship of a person who acts to the client.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -96,7 +93,7 @@ fn with_other(
     let entry = Association { account: other, relationship: relationship.to_owned(), acts };
     if let Some(known) = associations.iter_mut().find(|entry| entry.account == other) {
         *known = entry;
-    } else if associations.len() >= MOST {
+    } else if associations.len() >= MOST_LINKS {
         return Err(Problem::invalid("account_id", "an account has at most 50 associations"));
     } else {
         associations.push(entry);

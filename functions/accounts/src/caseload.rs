@@ -1,7 +1,7 @@
 //! This module serves `PUT` and `DELETE /v1/admin/accounts/{id}/caseload/{staff_id}`, which say which members of staff look after
 //! a client.
 
-use rekey::domain::account::{Account, Assignment};
+use rekey::domain::account::{Account, Assignment, MOST_LINKS};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Portal;
@@ -17,9 +17,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::Deps;
-
-/// The largest number of members of staff who look after one client, because one item holds them all.
-const MOST: usize = 50;
 
 /// The role in which a member of staff looks after a client.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -58,7 +55,7 @@ pub async fn assign(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let mut caseload = client.caseload.clone();
         if let Some(known) = caseload.iter_mut().find(|entry| entry.staff == colleague) {
             known.role = asked.role;
-        } else if caseload.len() >= MOST {
+        } else if caseload.len() >= MOST_LINKS {
             return Err(Problem::invalid("staff_id", "a client has at most 50 members of staff"));
         } else {
             let assigned_at = deps.ambient.now();

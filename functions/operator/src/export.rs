@@ -7,19 +7,19 @@ use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::domain::session::Session;
 use rekey::domain::ticket::Ticket;
 use rekey::platform::clock::Timestamp;
-use rekey::platform::ids::{AccountId, EventId, SessionId, TicketId};
+use rekey::platform::ids::{AccountId, EventId, SessionId};
 use rekey::store::events::LogPart;
 use rekey::store::keys::Log;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::person::{Person, event_of, find};
+use crate::person::{event_of, find};
 use crate::walk::{self, AccountPage};
 use crate::{Deps, OperatorError, find_practice, person};
 
 /// The most events of one answer. An answer of a function has six megabytes at most.
 const EVENTS: i32 = 1_000;
-/// The most tickets, and the most sessions, of one answer.
+/// The sessions that are read at a time.
 const MOST: usize = 1_000;
 
 /// An account without what opens it.
@@ -158,29 +158,17 @@ pub struct PersonData {
 /// exported is an event.
 pub(crate) async fn export_person(deps: &Deps, asked: &ExportPerson) -> Result<PersonData, OperatorError> {
     let ExportPerson { practice, portal, who, cursor } = asked;
-    let person = Person { practice: practice.clone(), portal: *portal, who: who.clone() };
-    let account = find(deps, practice, person.portal, &person.who).await?;
+    let account = find(deps, practice, *portal, who).await?;
     let (mut tickets, mut sessions) = (None, None);
     if cursor.is_none() {
         deps.store.record_event(&event_of(deps, Action::DataExported, &account)?).await?;
-        tickets = Some(all_tickets(deps, account.id).await?);
+        let listed = deps.store.list_tickets(account.id).await?.tickets;
+        tickets = Some(listed.iter().rev().map(ticket_data).collect());
         sessions = Some(all_sessions(deps, account.id).await?);
     }
     let EventPage { events, next } = events(deps, &Log::Account(account.id), *cursor).await?;
     let first = cursor.is_none().then(|| serde_json::to_value(AccountData::of(&account)).unwrap_or_default());
     Ok(PersonData { account: first, tickets, sessions, events, cursor: next })
-}
-
-async fn all_tickets(deps: &Deps, account: AccountId) -> Result<Vec<Value>, OperatorError> {
-    let (mut all, mut after): (_, Option<TicketId>) = (Vec::new(), None);
-    loop {
-        let page = deps.store.page_of_tickets(account, after, MOST).await?;
-        after = page.entries.last().map(|ticket| ticket.id);
-        all.extend(page.entries.iter().map(ticket_data));
-        if !page.more {
-            return Ok(all);
-        }
-    }
 }
 
 async fn all_sessions(deps: &Deps, account: AccountId) -> Result<Vec<Value>, OperatorError> {

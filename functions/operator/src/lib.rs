@@ -10,7 +10,7 @@ use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::practice::{PortalScheme, Practice, SettingError, Slug};
 use rekey::mail::identities::Identities;
 use rekey::platform::aws::Environment;
-use rekey::platform::clock::{Ambient, NoRandomness};
+use rekey::platform::clock::{Ambient, NoRandomness, Timestamp};
 use rekey::platform::config::{ConfigError, Lookup};
 use rekey::secrets::keyring::LazyKeyring;
 use rekey::secrets::password::Hasher;
@@ -199,4 +199,10 @@ fn read<T: DeserializeOwned>(members: Value) -> Result<T, OperatorError> {
 
 pub(crate) async fn find_practice(deps: &Deps, slug: &Slug) -> Result<Practice, OperatorError> {
     deps.store.find_practice(slug).await?.ok_or_else(|| OperatorError::UnknownPractice(slug.clone()))
+}
+
+/// Reads a time.
+pub(crate) fn time(member: &str, text: &str) -> Result<Timestamp, OperatorError> {
+    let rule = "must be a time such as 2026-12-01T18:00:00Z";
+    Timestamp::parse(text).ok_or_else(|| OperatorError::Invalid(format!("{member}: {rule}")))
 }

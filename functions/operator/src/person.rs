@@ -1,6 +1,6 @@
 //! One person's account: held, erased, or merged into the one that they go on with.
 
-use rekey::domain::account::Account;
+use rekey::domain::account::{Account, MOST_LINKS};
 use rekey::domain::event::{Action, Change, Event};
 use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Slug};
@@ -12,11 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Deps, OperatorError};
 
-/// The most associations, and the most members of staff, that one account has.
-const MOST: usize = 50;
-
 /// An account, by its username or by its id.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Who {
     /// The account's username, in the portal that is named.
@@ -26,7 +23,7 @@ pub(crate) enum Who {
 }
 
 /// The account that is meant.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Person {
     pub(crate) practice: Slug,
@@ -148,7 +145,7 @@ pub(crate) async fn erase(
         }
         let event = Event { other: merged_into, ..event_of(deps, Action::UserDeleted, &account)? };
         deps.store.delete_belongings(&account).await?;
-        let written = deps.store.delete_account(&account, &[event]).await?.is_written();
+        let written = deps.store.delete_account(&account, &event).await?.is_written();
         Ok::<_, OperatorError>(written.then_some(true))
     })
     .await
@@ -190,7 +187,7 @@ pub(crate) async fn merge_accounts(deps: &Deps, asked: &MergeAccounts) -> Result
             ));
         }
         let new = into.merged_with(&duplicate);
-        if new.associations.len() > MOST || new.caseload.len() > MOST {
+        if new.associations.len() > MOST_LINKS || new.caseload.len() > MOST_LINKS {
             let rule = "into: an account has at most 50 associations, and 50 members of staff";
             return Err(OperatorError::Invalid(rule.to_owned()));
         }

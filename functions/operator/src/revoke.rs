@@ -3,7 +3,6 @@
 use rekey::domain::event::{Action, Event};
 use rekey::domain::practice::Slug;
 use rekey::domain::ticket::{Standing, Ticket};
-use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, EventId, TicketId};
 use rekey::store::events::LogPart;
 use rekey::store::keys::Log;
@@ -11,7 +10,7 @@ use rekey::store::tickets::TicketOfAccount;
 use serde::{Deserialize, Serialize};
 
 use crate::person::event_of;
-use crate::{Deps, OperatorError, find_practice, walk};
+use crate::{Deps, OperatorError, find_practice, time, walk};
 
 /// The events that one invocation reads.
 const EVENTS: i32 = 200;
@@ -84,10 +83,4 @@ async fn revoke(deps: &Deps, account: AccountId, ticket: TicketId) -> Result<boo
     let Ticket { id, .. } = ticket;
     let event: Event = event_of(deps, Action::AuthnTokenRevoked, &account)?.with_ticket(id);
     Ok(deps.store.revoke_ticket(None, account.id, id, &event).await?.is_written())
-}
-
-/// Reads a time.
-pub(crate) fn time(member: &str, text: &str) -> Result<Timestamp, OperatorError> {
-    let rule = "must be a time such as 2026-12-01T18:00:00Z";
-    Timestamp::parse(text).ok_or_else(|| OperatorError::Invalid(format!("{member}: {rule}")))
 }

@@ -8,8 +8,7 @@ use rekey::store::keys;
 use rekey::store::queue::{Place, QueuePage};
 use serde::{Deserialize, Serialize};
 
-use crate::revoke::time;
-use crate::{Deps, OperatorError};
+use crate::{Deps, OperatorError, time};
 
 /// The most parts of the queues that one invocation reads. It answers a cursor for the rest.
 const PARTS: usize = 50;

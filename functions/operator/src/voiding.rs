@@ -14,9 +14,8 @@ use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
 
 use crate::person::event_of;
-use crate::revoke::time;
 use crate::walk::{self, AccountPage};
-use crate::{Deps, OperatorError, find_practice};
+use crate::{Deps, OperatorError, find_practice, time};
 
 /// The mails a second that are due, unless the operator says otherwise.
 const RATE: u32 = 5;

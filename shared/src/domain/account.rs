@@ -90,6 +90,9 @@ impl MailStatus {
     }
 }
 
+/// The most associations of an account, and the most members of staff who look after it, because one item holds them all.
+pub const MOST_LINKS: usize = 50;
+
 /// The assignment of a client to a member of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {

@@ -67,7 +67,7 @@ pub struct Sending {
     pub quota_used: f64,
 }
 
-/// Who mails come from.
+/// The sender of a mail, and the tenant of SES that sends it.
 #[derive(Clone, Copy, Default)]
 pub struct SentBy<'a> {
     /// The address. The deployment's own when there is none.

@@ -27,7 +27,7 @@ use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
-use crate::store::transact::{Outcome, Page, Store};
+use crate::store::transact::{MOST_WRITES, Outcome, Page, Store};
 use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
 
 /// An account that changes: as it was read, and as it becomes.
@@ -140,9 +140,6 @@ fn login_writes(Changed { old, new }: Changed<'_>, guard: Guard) -> Vec<Write> {
     }
     writes
 }
-
-/// The most writes of one transaction.
-const MOST_WRITES: usize = 100;
 
 /// The writes of a new account.
 fn creation(account: &Account, Records { event, invitation, .. }: Records<'_>, twin: bool) -> Vec<Write> {

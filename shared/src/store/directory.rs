@@ -100,10 +100,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let pk = keys::directory(practice, portal);
         let gone: Vec<Key> = gone.map(|place| Key { pk: pk.clone(), sk: place.entry.clone() }).collect();
-        for some in gone.chunks(BATCH) {
-            self.transact(some.iter().map(Write::delete).collect()).await?;
-        }
-        Ok(())
+        self.delete_all(&gone).await
     }
 
     /// Finds accounts by id, in the order given, without those that do not exist. One round trip for each 100 accounts.

@@ -19,9 +19,6 @@ use crate::store::names::looks_removal;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Range, Write};
 
-/// The most items that one transaction deletes.
-const BATCH: usize = 100;
-
 impl Store {
     /// Deletes the tickets, the sessions and the notices of an account. One round trip for each megabyte and each 100 items of the
     /// three.
@@ -29,9 +26,7 @@ impl Store {
         for partition in [keys::tickets(account.id), keys::sessions(account.id), keys::notices(account.id)] {
             let items = self.query_all(Range::of(&partition)).await?;
             let keys: Vec<Key> = items.iter().filter_map(key_of).collect();
-            for some in keys.chunks(BATCH) {
-                self.transact(some.iter().map(Write::delete).collect()).await?;
-            }
+            self.delete_all(&keys).await?;
         }
         Ok(())
     }
@@ -44,11 +39,11 @@ impl Store {
     /// - Its logins are deleted, its place among those that share its address, and its entries in the directory and on caseloads,
     ///   without a condition.
     /// - Its username is taken from those of its look. Condition: they are as read.
-    /// - The events are put. Condition: none of them exists.
+    /// - The event is put. Condition: it does not exist.
     ///
     /// A refusal means that the account, or the names that look like its own, have changed since they were read; nothing is written.
     /// Two round trips.
-    pub async fn delete_account(&self, account: &Account, events: &[Event]) -> Result<Outcome, StoreError> {
+    pub async fn delete_account(&self, account: &Account, event: &Event) -> Result<Outcome, StoreError> {
         let unchanged = Guard::Unchanged.on_account(account);
         let mut writes = vec![Write::delete(&keys::account(account.id)).only_if(unchanged)];
         let mut gone = Vec::new();
@@ -62,7 +57,7 @@ impl Store {
             let found = self.get_item(&keys::looks(account, &looks.skeleton)).await?.unwrap_or_default();
             writes.extend(looks_removal(account, &found));
         }
-        writes.extend(events.iter().map(put_event));
+        writes.push(put_event(event));
         self.transact(writes).await
     }
 }

@@ -36,6 +36,8 @@ use crate::store::reader::{Reader, Stored};
 use crate::store::refusals::Refusals;
 use crate::store::write::{Range, Within, Write};
 
+/// The most writes of one transaction.
+pub(super) const MOST_WRITES: usize = 100;
 /// The number of attempts at a transaction that meets others.
 const ATTEMPTS: u32 = 12;
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -161,6 +163,14 @@ impl Store {
             writes.push(Write::check(&own).only_if(good));
         }
         self.transact(writes).await
+    }
+
+    /// Deletes items, without a condition. One round trip for each hundred.
+    pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<(), StoreError> {
+        for some in keys.chunks(MOST_WRITES) {
+            self.transact(some.iter().map(Write::delete).collect()).await?;
+        }
+        Ok(())
     }
 
     /// Makes one update by itself. One round trip while no transaction is in the way. It is done again when its reply was lost,
