@@ -37,12 +37,18 @@ impl Search {
 
     /// Whether an account matches all words of the search.
     pub fn finds(&self, account: &Account) -> bool {
+        if self.is_empty() {
+            return true;
+        }
         let terms = terms(account);
         self.0.iter().all(|word| terms.iter().any(|term| term.starts_with(word)))
     }
 
     /// The entries of an account that the search reads, in their order. The first one stands for the account.
     pub fn entries_of(&self, account: &Account) -> Vec<String> {
+        if self.is_empty() {
+            return vec![listed(account)];
+        }
         let prefix = self.prefix();
         entries(account).into_iter().filter(|entry| entry.starts_with(&prefix)).collect()
     }
@@ -62,17 +68,20 @@ const LONGEST: usize = 64;
 
 /// The entries of an account, as sort keys, in their order.
 pub fn entries(account: &Account) -> BTreeSet<String> {
-    let listed = format!("{LISTED}{}", cut(&fold(&account.display_name)));
     let terms = terms(account);
     // A term that is the beginning of another term needs no entry, because the other term's entry is found by it.
     let alone =
         terms.iter().filter(|term| !terms.iter().any(|other| other != *term && other.starts_with(*term)));
-    let entries = alone.map(|term| format!("{TERM}{term}")).chain([listed]);
-    entries.map(|entry| with_account(&entry, account.id)).collect()
+    alone.map(|term| with_account(TERM, term, account.id)).chain([listed(account)]).collect()
 }
 
-fn with_account(entry: &str, account: AccountId) -> String {
-    format!("{entry}#{account}")
+/// The entry by name.
+fn listed(account: &Account) -> String {
+    with_account(LISTED, &cut(&fold(&account.display_name)), account.id)
+}
+
+fn with_account(kind: &str, text: &str, account: AccountId) -> String {
+    format!("{kind}{text}#{account}")
 }
 
 /// The terms by which an account is found: the words of its name and their parts, its username and its addresses.
@@ -131,6 +140,10 @@ fn cut(text: &str) -> String {
 /// have more than two forms, such as ß and SS.
 fn fold(text: &str) -> String {
     let plain: String = text.chars().filter(|&c| !is_invisible(c)).map(plain_mark).collect();
+    // What follows does nothing more to most names.
+    if plain.is_ascii() {
+        return plain.to_ascii_lowercase();
+    }
     let cased: String = plain
         .nfkc()
         .flat_map(char::to_lowercase)
@@ -158,6 +171,13 @@ mod tests {
         let entries: Vec<&str> =
             entries.iter().map(|entry| entry.split('#').next().expect("a part")).collect();
         assert_eq!(entries, ["=jane doe", "~doe", "~jane@agency.test"]);
+    }
+
+    #[test]
+    fn a_plain_text_is_folded_as_one_that_is_not() {
+        for c in (0_u8..128).map(char::from) {
+            assert_eq!(fold(&format!("{c}")) + "e", fold(&format!("{c}\u{e9}")), "{c:?}");
+        }
     }
 
     #[test]

@@ -218,7 +218,8 @@ impl Subject {
         let mut all = vec![b"rekey limit".as_slice(), kind.as_bytes()];
         all.extend(parts);
         let hash = keyed(key, &all);
-        Self(hash[..16].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+        let half = u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16]));
+        Self(format!("{half:032x}"))
     }
 
     /// The hash, as keys contain it.

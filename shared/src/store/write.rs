@@ -244,33 +244,34 @@ impl Write {
 }
 
 fn write_changes(changes: Vec<Change>, expressions: &mut Expressions) -> Result<String, StoreError> {
-    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    let (mut set, mut remove) = (String::new(), String::new());
     for Change { path, to } in changes {
         let name = expressions.name(&path);
-        let value = match to {
+        let change = match to {
             To::Nothing => {
-                remove.push(name);
+                remove += if remove.is_empty() { "REMOVE " } else { ", " };
+                remove += &name;
                 continue;
             }
-            To::Value(value) => expressions.value(value)?,
+            To::Value(value) => format!("{name} = {}", expressions.value(value)?),
             To::More(from, more) => {
-                let (from, more) = (expressions.number(from)?, expressions.number(more)?);
-                format!("if_not_exists({name}, {from}) + {more}")
+                let (from, more) = (expressions.number(from), expressions.number(more));
+                format!("{name} = if_not_exists({name}, {from}) + {more}")
             }
             To::CopyOf(from) => {
-                let (from, zero) = (expressions.name(&from), expressions.number(0)?);
-                format!("if_not_exists({from}, {zero})")
+                let (from, zero) = (expressions.name(&from), expressions.number(0));
+                format!("{name} = if_not_exists({from}, {zero})")
             }
-            To::SumWith(of, more) => format!("{} + {}", expressions.name(of), expressions.value(more)?),
-            To::Longer(entry) => format!("list_append({name}, {})", expressions.value(entry)?),
+            To::SumWith(of, more) => {
+                format!("{name} = {} + {}", expressions.name(of), expressions.value(more)?)
+            }
+            To::Longer(entry) => format!("{name} = list_append({name}, {})", expressions.value(entry)?),
         };
-        set.push(format!("{name} = {value}"));
+        set += if set.is_empty() { "SET " } else { ", " };
+        set += &change;
     }
-    let clause = |word: &str, parts: &[String]| {
-        if parts.is_empty() { String::new() } else { format!("{word} {}", parts.join(", ")) }
-    };
-    let clauses = [clause("SET", &set), clause("REMOVE", &remove)];
-    Ok(clauses.into_iter().filter(|clause| !clause.is_empty()).collect::<Vec<_>>().join(" "))
+    let between = if set.is_empty() || remove.is_empty() { "" } else { " " };
+    Ok(set + between + &remove)
 }
 
 /// Items of one partition, of the table or of an index, in the order of their sort keys.

@@ -153,19 +153,44 @@ pub(super) type Placeholders<T> = Option<HashMap<String, T>>;
 impl Expressions {
     /// A path, segment by segment. The table's own keys stand for themselves: no reserved word is called so.
     pub(super) fn name(&mut self, path: &str) -> String {
-        let segments = path.split('.').map(|segment| match segment {
-            "pk" | "sk" => segment.to_owned(),
-            _ => format!("#n{}", place_of(&mut self.names, segment.to_owned())),
-        });
-        segments.collect::<Vec<_>>().join(".")
+        let mut written = String::with_capacity(path.len() + 4);
+        for segment in path.split('.') {
+            if !written.is_empty() {
+                written.push('.');
+            }
+            match segment {
+                "pk" | "sk" => written.push_str(segment),
+                _ => {
+                    written.push_str("#n");
+                    written.push_str(&self.place_of(segment).to_string());
+                }
+            }
+        }
+        written
+    }
+
+    /// The place of a name. A window names each of its times twice.
+    fn place_of(&mut self, name: &str) -> usize {
+        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        })
     }
 
     pub(super) fn value(&mut self, value: Value) -> Result<String, StoreError> {
-        Ok(format!(":v{}", place_of(&mut self.values, value?)))
+        Ok(self.known_value(value?))
     }
 
-    pub(super) fn number(&mut self, number: i64) -> Result<String, StoreError> {
-        self.value(items::attribute(&number))
+    pub(super) fn number(&mut self, number: i64) -> String {
+        self.known_value(AttributeValue::N(number.to_string()))
+    }
+
+    fn known_value(&mut self, value: AttributeValue) -> String {
+        let place = self.values.iter().position(|known| *known == value).unwrap_or_else(|| {
+            self.values.push(value);
+            self.values.len() - 1
+        });
+        format!(":v{place}")
     }
 
     /// The names and the values, each with its placeholder. `None` where there are none, because DynamoDB refuses empty maps.
@@ -177,11 +202,4 @@ impl Expressions {
         }
         (named(self.names, "#n"), named(self.values, ":v"))
     }
-}
-
-fn place_of<T: PartialEq>(all: &mut Vec<T>, one: T) -> usize {
-    all.iter().position(|known| *known == one).unwrap_or_else(|| {
-        all.push(one);
-        all.len() - 1
-    })
 }
