@@ -4,7 +4,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::OutboxKind;
-use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, Ticket, id_for_code};
+use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, State, Ticket, id_for_code};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::derivation::Derivation;
@@ -66,7 +66,9 @@ pub(crate) enum Issued {
     Open(Box<Ticket>),
     /// It has expired before it could be mailed.
     Expired,
-    /// It was used or voided since.
+    /// The item's own was used since, so SES has taken a mail with its link, also when nobody has heard so.
+    Used(TicketId),
+    /// It was voided since, or somebody has used that of another request.
     Void,
 }
 
@@ -95,6 +97,7 @@ pub(crate) async fn ticket_for(
                 }
                 Standing::Open => Issued::Open(Box::new(ticket.clone())),
                 Standing::Expired => Issued::Expired,
+                Standing::Used if !wanted.is_code() => Issued::Used(ticket.id),
                 Standing::Used | Standing::Revoked => Issued::Void,
             }));
         }
@@ -154,6 +157,16 @@ fn issued_for<'a>(
     let own: Vec<&Ticket> = seen.tickets.iter().filter(is_own).collect();
     let lives_or_lived = own.iter().find(|ticket| standing(ticket) != Standing::Expired);
     lives_or_lived.or_else(|| own.iter().find(|ticket| ticket.id == id)).copied()
+}
+
+/// The ticket of the item, if its link was used.
+pub(crate) async fn used_ticket(
+    delivery: Delivery<'_>,
+    account: &Account,
+) -> Result<Option<TicketId>, Failure> {
+    let seen = delivery.deps.store.list_tickets(account.id).await?;
+    let is_used = |ticket: &&Ticket| ticket.id.is_of(delivery.item.id) && ticket.state == State::Used;
+    Ok(seen.tickets.iter().find(is_used).map(|ticket| ticket.id))
 }
 
 /// The newest ticket of the kind by self-service, when as many are open as are allowed. One more each time would let a flood of

@@ -22,7 +22,7 @@ use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, facts, item_event};
 use crate::hold::Hold;
-use crate::{Deps, Failure, notice, recovery, temporary};
+use crate::{Deps, Failure, issue, notice, recovery, temporary};
 
 /// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
 /// be recovered by username.
@@ -37,8 +37,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Outcome {
     /// The events that are to be recorded when the item is done.
     pub(crate) events: Vec<Event>,
-    /// The accounts whose mail SES has taken.
-    pub(crate) served: Vec<AccountId>,
+    /// The events of the accounts whose mail SES has taken. They are recorded even if the item has to wait for others.
+    pub(crate) sent: Vec<Event>,
     /// The mails that have failed.
     pub(crate) failures: Vec<Failure>,
     /// Whether what the item carries is over, so that nothing was sent.
@@ -99,12 +99,13 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
         // An account that can never be read must not hold up the records behind it.
         Err(error) => (Vec::new(), Outcome::from(Failure::from(error))),
     };
-    let Outcome { events, served, failures, is_over } = outcome;
-    let item = &OutboxItem { served: [item.served.clone(), served].concat(), ..item.clone() };
+    let Outcome { mut events, sent, failures, is_over } = outcome;
+    let served = item.served.iter().copied().chain(sent.iter().filter_map(|event| event.account));
+    let item = &OutboxItem { served: served.collect(), ..item.clone() };
     if let Some(place) = failures.iter().position(|failure| !failure.is_final()) {
-        return delay(deps, item, failures, place).await;
+        return delay(deps, item, &sent, failures, place).await;
     }
-    let mut events = events;
+    events.extend(sent);
     for failure in &failures {
         events.extend(refused(deps, item, &accounts, failure).await?);
     }
@@ -128,6 +129,7 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
 async fn delay(
     deps: &Deps,
     item: &OutboxItem,
+    sent: &[Event],
     mut failures: Vec<Failure>,
     place: usize,
 ) -> Result<(), Failure> {
@@ -136,7 +138,7 @@ async fn delay(
         return Err(failure);
     }
     let delayed = item.delayed(deps.ambient.now(), failure.code(), failure.is_for_all());
-    if let Err(error) = deps.store.record_delay(&delayed).await {
+    if let Err(error) = deps.store.record_delay(&delayed, sent).await {
         tracing::error!(event = "delay_not_recorded", outbox = item.id.to_string(), cause = chain(&error));
         return Err(failure);
     }
@@ -205,9 +207,14 @@ async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) 
         }
         OutboxKind::MailRestored { .. } => Ok(unsuppress(deps, accounts).await?.into()),
         _ if item.is_over(now) || has_outlived_its_link(item, &practice, accounts, now) => {
-            let late = |account: &Account| not_sent(deps, item, account, Reason::Expired);
-            let events = accounts.iter().filter(|account| !item.served.contains(&account.id)).map(late);
-            Ok(Outcome { is_over: true, ..events.collect::<Result<Vec<_>, _>>()?.into() })
+            let mut outcome = Outcome::default();
+            for account in accounts.iter().filter(|account| !item.served.contains(&account.id)) {
+                match issue::used_ticket(delivery, account).await? {
+                    Some(ticket) => outcome.sent.push(delivery.sent(account)?.with_ticket(ticket)),
+                    None => outcome.events.push(not_sent(deps, item, account, Reason::Expired)?),
+                }
+            }
+            Ok(Outcome { is_over: outcome.sent.is_empty() || !outcome.events.is_empty(), ..outcome })
         }
         _ => {
             // A code that is over asks for no mail, but for an event.

@@ -9,7 +9,7 @@ use rekey::domain::ticket::{Purpose, Ticket};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::platform::clock::Timestamp;
-use rekey::platform::ids::AccountId;
+use rekey::platform::ids::TicketId;
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -42,6 +42,11 @@ pub(crate) async fn recover(
     let mut challenge = delivery.item.challenge().cloned();
     let unserved = accounts.iter().filter(|account| !delivery.item.served.contains(&account.id));
     for account in unserved {
+        // Its code was entered, so SES has taken its mail, also when nobody has heard so.
+        if let Some(holder) = challenge.as_ref().and_then(|challenge| challenge.proven_holder(account.id)) {
+            outcome.sent.push(delivery.sent(account)?.with_ticket(holder.ticket));
+            continue;
+        }
         match obstacle(account, challenge.as_ref(), delivery.deps.ambient.now()) {
             Some(reason) => outcome.events.push(refusal(delivery, account, issuer, reason)?),
             None => able.push(account),
@@ -59,9 +64,9 @@ pub(crate) async fn recover(
             continue;
         }
         match mail_to(delivery, &mailbox, &mut challenge, issuer).await {
-            Ok(Mailed { served, late }) => {
-                outcome.is_over |= served.is_empty() && !late.is_empty();
-                outcome.served.extend(served);
+            Ok(Mailed { sent, late }) => {
+                outcome.is_over |= sent.is_empty() && !late.is_empty();
+                outcome.sent.extend(sent);
                 for account in late {
                     outcome.events.push(refusal(delivery, account, issuer, Reason::Expired)?);
                 }
@@ -87,28 +92,29 @@ fn refusal(
 
 /// What has come of a mail to a mailbox.
 struct Mailed<'a> {
-    /// The accounts that it was for.
-    served: Vec<AccountId>,
+    /// The events of the accounts whose mail SES has taken.
+    sent: Vec<Event>,
     /// The accounts that it was not for, because their tickets have expired.
     late: Vec<&'a Account>,
 }
 
-/// Mails the accounts of a mailbox, and records it with their tickets.
+/// Mails the accounts of a mailbox, and marks their tickets.
 async fn mail_to<'a>(
     delivery: Delivery<'_>,
     mailbox: &Mailbox<'a>,
     challenge: &mut Option<Challenge>,
     issuer: Issuer,
 ) -> Result<Mailed<'a>, Failure> {
-    let Tickets { ticketed, late } = match challenge {
+    let Tickets { ticketed, late, used } = match challenge {
         Some(challenge) if !all_new(&mailbox.accounts) => send_code(delivery, challenge, mailbox).await?,
         _ => send_links(delivery, mailbox, issuer).await?,
     };
-    for Ticketed { account, ticket } in &ticketed {
-        let event = delivery.sent(account)?.with_ticket(ticket.id);
-        delivery.deps.store.record_sent(ticket, &event).await?;
+    for Ticketed { ticket, .. } in &ticketed {
+        delivery.deps.store.record_sent(ticket).await?;
     }
-    Ok(Mailed { served: ticketed.iter().map(|ticketed| ticketed.account.id).collect(), late })
+    let sent = ticketed.iter().map(|ticketed| (ticketed.account, ticketed.ticket.id)).chain(used);
+    let sent = sent.map(|(account, ticket)| Ok(delivery.sent(account)?.with_ticket(ticket)));
+    Ok(Mailed { sent: sent.collect::<Result<_, Failure>>()?, late })
 }
 
 /// Whether another mail may go to a mailbox. The caller who asked for it is not told.
@@ -154,6 +160,8 @@ pub(crate) struct Tickets<'a> {
     pub(crate) ticketed: Vec<Ticketed<'a>>,
     /// The accounts whose ticket has expired.
     pub(crate) late: Vec<&'a Account>,
+    /// The accounts whose mail has led to a password, and their tickets.
+    pub(crate) used: Vec<(&'a Account, TicketId)>,
 }
 
 /// A ticket for each account of a mailbox that can get one.
@@ -162,11 +170,13 @@ pub(crate) async fn tickets_for<'a>(
     mailbox: &Mailbox<'a>,
     wanted: impl Fn(&Account) -> Wanted,
 ) -> Result<Tickets<'a>, Failure> {
-    let mut tickets = Tickets { ticketed: Vec::with_capacity(mailbox.accounts.len()), late: Vec::new() };
+    let ticketed = Vec::with_capacity(mailbox.accounts.len());
+    let mut tickets = Tickets { ticketed, late: Vec::new(), used: Vec::new() };
     for account in &mailbox.accounts {
         match issue::ticket_for(delivery, account, wanted(account)).await? {
             Issued::Open(ticket) => tickets.ticketed.push(Ticketed { account, ticket: *ticket }),
             Issued::Expired => tickets.late.push(account),
+            Issued::Used(ticket) => tickets.used.push((account, ticket)),
             Issued::Void => {}
         }
     }

@@ -37,7 +37,8 @@ pub(crate) async fn send_temporary(
         Standing::Expired => {
             return Ok(vec![refusal(delivery, account, Reason::Expired)?.with_ticket(ticket.id)]);
         }
-        Standing::Used | Standing::Revoked => return Ok(Vec::new()),
+        Standing::Used => return Ok(vec![delivery.sent(account)?.with_ticket(ticket.id)]),
+        Standing::Revoked => return Ok(Vec::new()),
     }
     let Mailable { password, ticket, account } = mailable(delivery, account, ticket).await?;
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(&account) }];
@@ -45,9 +46,8 @@ pub(crate) async fn send_temporary(
     let letter = delivery.letter(Kind::TemporaryPassword, &account, &links);
     let letter = Letter { code: Some(&code), valid_until, ..letter };
     delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: Some(ticket.id) }]).await?;
-    let event = delivery.sent(&account)?.with_ticket(ticket.id);
-    delivery.deps.store.record_sent(&ticket, &event).await?;
-    Ok(Vec::new())
+    delivery.deps.store.record_sent(&ticket).await?;
+    Ok(vec![delivery.sent(&account)?.with_ticket(ticket.id)])
 }
 
 /// The event that no temporary password was mailed, and why.

@@ -152,6 +152,12 @@ impl Challenge {
         Window { count: PER_DAY, span: days(1) + life.max(LEAST_LIFE) }
     }
 
+    /// An account whose code was entered. `None` also when several mailboxes have got one, because it is not kept which of them it was.
+    pub fn proven_holder(&self, account: AccountId) -> Option<&Holder> {
+        let [Mailed { holders, .. }] = self.mailed.as_slice() else { return None };
+        holders.iter().find(|holder| self.entered_at.is_some() && holder.account == account)
+    }
+
     /// The account that a wrong guess was aimed at, if the request has exactly one account.
     pub fn only_holder(&self) -> Option<&Holder> {
         match self.mailed.as_slice() {

@@ -5,6 +5,10 @@
 //! code. There is one exception, a record that was answered with an earlier link because two links were open. Its repetition is
 //! answered with the link that is then the newest, or with a new ticket if one has ended meanwhile. A ticket that was used or
 //! voided meanwhile is not sent.
+//!
+//! **Its event is there once.** The event that a mail was sent is put in the write that ends the item or its wait, however often the
+//! mail went. When SES has taken a mail and nobody has heard so, what the mail carried may be used before it goes again. That says
+//! that it has gone, and the event is put then.
 
 use std::time::Duration;
 
@@ -164,7 +168,7 @@ impl Store {
         self.get(key).await
     }
 
-    /// Marks an item as done, and records the events that belong to no ticket.
+    /// Marks an item as done, and records its events.
     ///
     /// One transaction, or one update by itself when there is no event:
     ///
@@ -181,11 +185,15 @@ impl Store {
         let mark = Write::update(&keys::outbox_item(item)).set("done_at", now);
         let mark =
             [keys::QUEUE_ATTRIBUTE, "queue", "due_at"].iter().fold(mark, |mark, left| mark.remove(left));
-        let mark = mark.only_if(present().and(lacks("done_at")));
+        self.write_with_events(mark.only_if(present().and(lacks("done_at"))), events).await
+    }
+
+    /// Writes an update with the events of what it records: all or nothing.
+    pub(super) async fn write_with_events(&self, update: Write, events: &[Event]) -> Result<(), StoreError> {
         if events.is_empty() {
-            return self.update_alone(mark).await.map(|_| ());
+            return self.update_alone(update).await.map(|_| ());
         }
-        let mut writes = vec![mark];
+        let mut writes = vec![update];
         writes.extend(events.iter().map(put_event));
         self.transact(writes).await.map(|_| ())
     }

@@ -171,19 +171,23 @@ impl Store {
 
     /// Records that an attempt has failed for now, and when the item is to be tried again.
     ///
-    /// One update by itself: the item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits. When the condition fails,
-    /// somebody else has dealt with the item, and that is no error. One round trip.
-    pub async fn record_delay(&self, delayed: &OutboxItem) -> Result<(), StoreError> {
+    /// One transaction, or one update by itself when there is no event:
+    ///
+    /// - The item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits.
+    /// - The events of the mails that SES has taken are put. Condition: none of them exists.
+    ///
+    /// A refusal means that somebody else has dealt with the item; nothing is written, and that is no error. One round trip.
+    pub async fn record_delay(&self, delayed: &OutboxItem, sent: &[Event]) -> Result<(), StoreError> {
         let now = self.ambient.now();
         let due_at = delayed.due_at.unwrap_or(now);
         let write = moved(&keys::outbox_item(delayed), delayed.id, Queue::Waiting, due_at, now)
             .set("attempts", delayed.attempts)
             .set("failure", &delayed.failure)
             .set("served", &delayed.served);
-        self.update_alone(write.only_if(waits())).await.map(|_| ())
+        self.write_with_events(write.only_if(waits()), sent).await
     }
 
-    /// Parks an item, and records the events that belong to no ticket. A parked item is kept for eight days more.
+    /// Parks an item, and records its events. A parked item is kept for eight days more.
     ///
     /// One transaction:
     ///

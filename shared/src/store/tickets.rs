@@ -291,21 +291,14 @@ impl Store {
         self.transact_by(staff, vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
     }
 
-    /// Records that the mail of a ticket is sent.
+    /// Records that the mail of a ticket is sent. The event of it is put with the outbox item, when that is done or waits for more.
     ///
-    /// One transaction:
+    /// One update by itself: the ticket becomes `sent`. Condition: it is `issued`.
     ///
-    /// - The ticket becomes `sent`. Condition: it is `issued`.
-    /// - The event is put. Condition: it does not exist.
-    ///
-    /// A refusal means that the ticket has been sent before, or has been used or revoked meanwhile, and it stays so. The event is
-    /// then put by itself, because the mail was sent all the same. One round trip, or two.
-    pub async fn record_sent(&self, ticket: &Ticket, event: &Event) -> Result<(), StoreError> {
-        let mark = move_ticket(ticket.account, ticket.id, State::Sent);
-        match self.transact(vec![mark, put_event(event)]).await? {
-            Outcome::Written => Ok(()),
-            Outcome::Refused(_) => self.record_event(event).await,
-        }
+    /// When the condition fails, the ticket has been sent before, or has been used or revoked meanwhile. It stays so, and that is no
+    /// error. One round trip.
+    pub async fn record_sent(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.update_alone(move_ticket(ticket.account, ticket.id, State::Sent)).await.map(|_| ())
     }
 
     /// Sets a password with a ticket: everything or nothing (T4).

@@ -71,7 +71,10 @@ pub fn table(world: &World, mailers: &Mailers, run: Run) -> String {
     );
     row("Confirmed, and set again by another person before the sign-in", figures.overtaken.to_string());
     row("Mails; the same mail again", format!("{}; {}", figures.mails, figures.doubled));
-    row("Links that went unheard of, and were used before they could go again", figures.unheard.to_string());
+    row(
+        "Mails that went unheard of, were not used, and were of no use when they were to go again",
+        figures.unheard.to_string(),
+    );
     row("Requests that were answered with an earlier link", figures.borrowed.to_string());
     row("Events", figures.events.to_string());
     row("Counters of sign-ins left under the former key, with an end", figures.counters_left.to_string());

@@ -24,9 +24,8 @@ const BATCH: usize = 10;
 const DELIVERIES: usize = 4;
 /// The batches that are delivered at once, as many as there are functions for them.
 const AT_ONCE: usize = 64;
-/// The sweeps at once. A deployment has one, which ends when SES has failed three times in a row. That leaves the rest of a queue to
-/// the next minute, and ten thousand recoveries have no time for that.
-const SWEEPS: usize = 16;
+/// The sweeps at once. A deployment begins one every minute, which may meet the one before.
+const SWEEPS: usize = 2;
 
 /// What has happened to the records.
 #[derive(Clone, Copy, Default)]
