@@ -116,6 +116,13 @@ pub async fn run(run: Run) -> Shown {
     }
     world.failures.set_calm(true);
     checks::check(&world, &holders).await;
+    let (in_vain, killed) = (world.failures.sent_in_vain(), world.fleet.fates().killed_mailers);
+    // A mailer that hears that a mail is taken writes so at once. Of ten that are killed, about one dies in between.
+    if in_vain > killed / 2 {
+        world.violated(format!(
+            "{in_vain} mails went again after they were taken, {killed} mailers were killed"
+        ));
+    }
     let table = figures::table(&world, &mailers, run);
     Shown { table, violations: world.violations.lock().unwrap().clone() }
 }

@@ -1,6 +1,6 @@
 //! What fails: one call to DynamoDB in ten, and one to SES in five.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use super::chance::Chance;
@@ -38,12 +38,14 @@ struct State {
     is_calm: bool,
     dynamodb: Calls,
     ses: Calls,
+    /// How often SES took the mail of each outbox item and said so, by mailbox.
+    taken: HashMap<String, usize>,
 }
 
 impl Failures {
     pub fn new(chance: Chance) -> Self {
-        let (dynamodb, ses) = (Calls::default(), Calls::default());
-        Self(Arc::new(Mutex::new(State { chance, is_calm: true, dynamodb, ses })))
+        let (dynamodb, ses, taken) = (Calls::default(), Calls::default(), HashMap::new());
+        Self(Arc::new(Mutex::new(State { chance, is_calm: true, dynamodb, ses, taken })))
     }
 
     /// Begins or ends the failures.
@@ -57,14 +59,24 @@ impl Failures {
         (state.dynamodb.clone(), state.ses.clone())
     }
 
+    /// How many mails went again although SES had said that it took them.
+    pub fn sent_in_vain(&self) -> usize {
+        self.0.lock().unwrap().taken.values().map(|times| times - 1).sum()
+    }
+
     /// Decides of a call of a function. What the tests themselves ask never fails.
     pub fn decide(&self, said: &Said) -> Option<Fault> {
-        let State { chance, is_calm, dynamodb, ses } = &mut *self.0.lock().unwrap();
+        let State { chance, is_calm, dynamodb, ses, taken } = &mut *self.0.lock().unwrap();
         if *is_calm || ["test", "operator"].contains(&said.function) {
             return None;
         }
         if !said.target.contains('.') {
-            return ses.draw(chance, &OF_SES);
+            let fault = ses.draw(chance, &OF_SES);
+            if fault.is_none() && operation(&said.target) == "outbound-emails" {
+                let mail = format!("{} {}", said.body["EmailTags"], said.body["Destination"]);
+                *taken.entry(mail).or_default() += 1;
+            }
+            return fault;
         }
         if said.target.starts_with("secretsmanager") {
             return None;

@@ -70,7 +70,10 @@ pub fn table(world: &World, mailers: &Mailers, run: Run) -> String {
         format!("{}; {}", figures.resets, figures.confirmed),
     );
     row("Confirmed, and set again by another person before the sign-in", figures.overtaken.to_string());
-    row("Mails; the same mail again", format!("{}; {}", figures.mails, figures.doubled));
+    row(
+        "Mails; the same mail again; of these after SES had said that it took it",
+        format!("{}; {}; {}", figures.mails, figures.doubled, world.failures.sent_in_vain()),
+    );
     row(
         "Mails that went unheard of, were not used, and were of no use when they were to go again",
         figures.unheard.to_string(),
