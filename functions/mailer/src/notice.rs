@@ -54,9 +54,9 @@ async fn noticed_token(delivery: Delivery<'_>, account: &Account, to: &Email) ->
         valid_until: item.at + notice::LIFE,
         used_at: None,
     };
-    // When another run of the mailer came first, this fails, and the record is delivered again and finds its notice.
-    let written = store.create_notice(&notice).await?.is_written();
-    if written { Ok(token) } else { Err(outrun("keeping a notice").into()) }
+    // When another run of the mailer came first, or the reply was lost, this fails, and the record is delivered again and finds its
+    // notice.
+    if store.create_notice(&notice).await? { Ok(token) } else { Err(outrun("keeping a notice").into()) }
 }
 
 /// Tells the practice's support that an account's owner has frozen the account.

@@ -13,7 +13,6 @@
 
 use std::cmp::Reverse;
 
-use aws_sdk_dynamodb::error::SdkError;
 use futures::future::try_join_all;
 
 use crate::domain::event::Event;
@@ -77,18 +76,8 @@ impl Store {
         if self.refusals.recall(&key, now).is_some() {
             return Ok(false);
         }
-        let put = put.into_item(&self.table)?;
-        let Some(put) = put.put() else { return Ok(false) };
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(put.item().clone()));
-        let call = call.set_condition_expression(put.condition_expression().map(str::to_owned));
-        let is_first = match call.send().await {
-            Ok(_) => true,
-            // It is there already: by an attempt whose reply was lost, or by another that met the same limit.
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                false
-            }
-            Err(error) => return Err(StoreError::failed("PutItem", &error)),
-        };
+        // If not, it is there already: by an attempt whose reply was lost, or by another that met the same limit.
+        let is_first = self.put_alone(put).await?;
         self.refusals.note_lasting(&key, now);
         Ok(is_first)
     }

@@ -36,12 +36,12 @@ impl Store {
 
     /// Keeps a notice before its mail is sent.
     ///
-    /// One transaction: the notice is put. Condition: it does not exist.
+    /// One put by itself. Condition: the notice does not exist.
     ///
-    /// A refusal means that another mailer has kept it; nothing is written. One round trip.
-    pub async fn create_notice(&self, notice: &Notice) -> Result<Outcome, StoreError> {
+    /// `false` means that it exists: another mailer has put it, or the reply to this put was lost. One round trip.
+    pub async fn create_notice(&self, notice: &Notice) -> Result<bool, StoreError> {
         let key = keys::notice(notice.account, notice.id);
-        self.transact(vec![Write::create(&key, notice, Some(notice.valid_until + AFTERLIFE))]).await
+        self.put_alone(Write::create(&key, notice, Some(notice.valid_until + AFTERLIFE))).await
     }
 
     /// Freezes an account by a notice.

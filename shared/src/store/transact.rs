@@ -8,13 +8,14 @@
 //! so a transaction whose reply was lost is not written twice. An update by itself (`Store::update_alone`) waits conflicts out
 //! too, but has no such token: when its reply is lost, it is done again. Each of these updates can be done again without harm:
 //! the use of a session sets the same members once more, the counts of a code and of a sign-in recognize their own mark, a count
-//! of a spray is one too high or too low for the rest of its hour, and the others change nothing more.
+//! of a spray is one too high or too low for the rest of its hour, and the others change nothing more. A put by itself
+//! (`Store::put_alone`) that is done again finds its item.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -171,6 +172,24 @@ impl Store {
             self.transact(some.iter().map(Write::delete).collect()).await?;
         }
         Ok(())
+    }
+
+    /// Makes one put by itself, of an item that must not be there. `false` means that it is there, perhaps by this put, whose reply
+    /// was lost. One round trip.
+    pub(super) async fn put_alone(&self, write: Write) -> Result<bool, StoreError> {
+        let item = write.into_item(&self.table)?;
+        let Some(put) = item.put() else {
+            return Err(StoreError::unavailable("building a write", "it is no put"));
+        };
+        let call = self.client.put_item().table_name(&self.table).set_item(Some(put.item().clone()));
+        let call = call.set_condition_expression(put.condition_expression().map(str::to_owned));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Ok(false)
+            }
+            Err(error) => Err(StoreError::failed("PutItem", &error)),
+        }
     }
 
     /// Makes one update by itself. One round trip while no transaction is in the way. It is done again when its reply was lost,
