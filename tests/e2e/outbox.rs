@@ -101,6 +101,21 @@ async fn a_mailer_killed_between_issue_and_send_loses_nothing_and_doubles_nothin
 }
 
 #[tokio::test]
+async fn a_mail_that_two_mailers_send_has_its_event_once() {
+    let app = Arc::new(TestApp::start().await);
+    let record = request(&app, "jane").await;
+    let held = app.seam.hold("mailer", "UpdateItem", 0);
+    let (slow, late) = (app.clone(), record.clone());
+    let slow = tokio::spawn(async move { slow.invoke_mailer(json!({"Records": [late]})).await });
+    held.reached().await;
+    app.invoke_mailer(batch(&[&record])).await;
+    held.release();
+    assert_eq!(failures(&slow.await.unwrap()), Vec::<&str>::new());
+    let sent = app.actions("jane").await.into_iter().filter(|action| action == "mail_sent").count();
+    assert_eq!((app.mailbox.messages().len(), sent), (2, 1));
+}
+
+#[tokio::test]
 async fn the_redelivered_token_is_the_same_after_a_key_rotation() {
     let app = TestApp::start().await;
     let record = request(&app, "jane").await;
