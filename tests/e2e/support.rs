@@ -31,6 +31,7 @@ pub mod hostile;
 pub mod items;
 pub mod logs;
 pub mod mails;
+pub mod meter;
 pub mod policy;
 pub mod questions;
 pub mod reader;

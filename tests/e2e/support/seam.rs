@@ -14,6 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::meter::Meter;
 use super::policy;
 
 /// A call of a function to AWS.
@@ -112,6 +113,7 @@ struct State {
     rules: Vec<Rule>,
     held: Vec<Held>,
     plan: Option<Plan>,
+    meter: Meter,
 }
 
 impl Seam {
@@ -129,6 +131,11 @@ impl Seam {
     /// Has a plan decide of each call from now on for which no failure is ordered.
     pub fn plan(&self, plan: impl Fn(&Said) -> Option<Fault> + Send + Sync + 'static) {
         self.0.lock().unwrap().plan = Some(Arc::new(plan));
+    }
+
+    /// What measures the calls.
+    pub fn meter(&self) -> Meter {
+        self.0.lock().unwrap().meter.clone()
     }
 
     /// Makes a call of an operation by a function wait until it is released. `passing` calls pass before it.
@@ -251,7 +258,7 @@ impl HttpConnector for Connector {
             });
         }
         let Some((fault, body)) = self.seam.hear(self.function, &request) else {
-            return self.inner.call(request);
+            return self.seam.meter().pass(self.function, request, &self.inner);
         };
         let transaction = body["TransactItems"].as_array().map(Vec::len);
         match fault {

@@ -1,6 +1,7 @@
 //! All functions, connected as their `main` does it, with one DynamoDB behind them and one gateway in front.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -124,23 +125,26 @@ pub async fn invoke_mailer(deps: &mailer::Deps, batch: Value) -> Result<Value, S
     serde_json::to_value(answer).map_err(|error| error.to_string())
 }
 
+/// The address of the embedded DynamoDB, once there is one.
+pub static EMBEDDED: OnceLock<String> = OnceLock::new();
+
 /// The DynamoDB of the whole run. It is the one that the environment names, or an embedded one in a thread of its own,
 /// because a test's runtime ends with the test.
 pub fn dynamodb_endpoint() -> String {
-    static EMBEDDED: OnceLock<String> = OnceLock::new();
     if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
         return endpoint;
     }
-    EMBEDDED.get_or_init(start_embedded).clone()
+    EMBEDDED.get_or_init(|| start_embedded(None)).clone()
 }
 
-fn start_embedded() -> String {
+/// Starts a DynamoDB that ends with the process, in memory or in a file. Returns its address.
+pub fn start_embedded(file: Option<PathBuf>) -> String {
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
-            let server = dynamodb::start(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+            let server = dynamodb::start(([127, 0, 0, 1], 0).into(), file.as_deref()).await.unwrap();
             sender.send(server.url().to_owned()).unwrap();
             std::future::pending::<()>().await;
         });
