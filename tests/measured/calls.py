@@ -2,7 +2,7 @@
 
 The functions answer real calls, against a DynamoDB, an SES and a Secrets Manager of this machine: people ask for links and codes, set
 passwords, sign in, and staff help them. Each call is recorded. The bare program makes the recorded calls again, right after the
-function, and gets the answers that the function got.
+function, and gets the answers that the function got, after as long a wait.
 """
 
 import contextlib

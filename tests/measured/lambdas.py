@@ -186,13 +186,14 @@ class Passing(Handler):
         port = self.recorder.ports[target.startswith("DynamoDB")]
         connection = self.connections.setdefault(port, http.client.HTTPConnection("127.0.0.1", port))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        began = time.perf_counter()
         connection.request(self.command, self.path, body, headers)
         response = connection.getresponse()
         answer, kind = response.read(), response.headers.get("content-type", "application/json")
         kept = {name: value for name, value in response.headers.items() if name.lower().startswith("x-amzn-error")}
         self.recorder.exchanges.append({
             "target": target or self.path, "body": json.loads(body or b"null"), "status": response.status,
-            "answer": answer, "headers": {"content-type": kind, **kept},
+            "answer": answer, "headers": {"content-type": kind, **kept}, "took": time.perf_counter() - began,
         })
         self.answer(response.status, answer, {"content-type": kind, **kept})
 
@@ -205,7 +206,7 @@ def key(target: str, body: Any) -> str:
 
 
 class Player:
-    """Answers calls that were recorded."""
+    """Answers calls that were recorded, each after the time that the service took: a program that waits longer finds its caches colder."""
 
     def __init__(self) -> None:
         self.exchanges: dict[str, Exchange] = {}
@@ -228,4 +229,5 @@ class Playing(Handler):
             self.player.unknown.append(asked)
             self.answer(400, b"{}")
         else:
+            time.sleep(exchange["took"])
             self.answer(exchange["status"], exchange["answer"], exchange["headers"])
