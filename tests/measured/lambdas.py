@@ -88,11 +88,16 @@ class Function:
         )
         self.said: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
-        self._wait()
+        try:
+            self._wait()
+        except Broken:
+            self.end()
+            raise
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        self.said.extend(self.process.stdout)
+        with self.process.stdout as lines:
+            self.said.extend(lines)
 
     def _wait(self) -> None:
         if not self.asked.acquire(timeout=PATIENCE):
@@ -124,9 +129,12 @@ class Function:
         return Called(json.loads(answer or b"null"), 1000 * (at - began), self._cpu() - before)
 
     def end(self) -> None:
+        """Ends the program, the thread that holds its question, and the server."""
         self.process.kill()
         self.process.wait()
+        self.events.put(b"")
         self.runtime.shutdown()
+        self.runtime.server_close()
 
     def __enter__(self) -> "Function":
         return self
@@ -144,6 +152,9 @@ class Runtime(Handler):
         self.function.asked_at = time.perf_counter()
         self.function.asked.release()
         event = self.function.events.get()
+        if not event:
+            self.close_connection = True
+            return
         deadline = str(int(1000 * (time.time() + PATIENCE)))
         self.answer(200, event, {
             "content-type": "application/json", "lambda-runtime-aws-request-id": "11111111-1111-4111-8111-111111111111",

@@ -5,7 +5,7 @@
 //! has `hashes` makes so many of Argon2id, with the parameters and the working memory of a function.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_credential_types::Credentials;
@@ -32,7 +32,7 @@ struct Recorded {
 }
 
 /// The members of the calls to DynamoDB that functions make. One that is not among them is an error.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 struct Input {
     table_name: Option<String>,
@@ -61,7 +61,7 @@ struct Input {
 type ReturnValueName = String;
 
 /// What a batch reads of a table.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Wanted {
     keys: Vec<Attributes>,
@@ -71,7 +71,7 @@ struct Wanted {
 }
 
 /// A write of a transaction.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 enum Write {
     Put(Input),
     Update(Input),
@@ -79,7 +79,7 @@ enum Write {
     ConditionCheck(Input),
 }
 
-/// A call that can be made again and again.
+/// A call to be made.
 enum Call {
     Dynamodb(&'static str, Box<Input>),
     Send(Box<Value>),
@@ -169,16 +169,14 @@ impl Call {
     }
 
     /// Makes the call. An answer that is an error is an answer too.
-    async fn make(&self, clients: &Clients) -> Result<(), Error> {
+    async fn make(self, clients: &Clients) -> Result<(), Error> {
         match self {
-            Self::Send(body) => send(&clients.ses, body).await,
+            Self::Send(body) => send(&clients.ses, &body).await,
             Self::Secret(id) => {
-                drop(clients.secrets.get_secret_value().set_secret_id(id.clone()).send().await);
+                drop(clients.secrets.get_secret_value().set_secret_id(id).send().await);
                 Ok(())
             }
-            Self::Dynamodb(operation, input) => {
-                dynamodb(&clients.dynamodb, operation, Input::clone(input)).await
-            }
+            Self::Dynamodb(operation, input) => dynamodb(&clients.dynamodb, operation, *input).await,
         }
     }
 }
@@ -346,7 +344,7 @@ impl Hasher {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let (clients, remembered) = (clients(), Mutex::new(Arc::new(Vec::new())));
+    let (clients, remembered) = (clients(), Mutex::new(Vec::new()));
     let hasher = Mutex::new(None);
     run(service_fn(async |event: LambdaEvent<Value>| {
         let mut event = event.payload;
@@ -360,10 +358,10 @@ async fn main() -> Result<(), Error> {
         } else if event["calls"].is_array() {
             let recorded: Vec<Recorded> = serde_json::from_value(event["calls"].take())?;
             let calls = recorded.into_iter().map(Call::read).collect::<Result<Vec<_>, _>>()?;
-            *remembered.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(calls);
+            *remembered.lock().unwrap_or_else(PoisonError::into_inner) = calls;
         } else {
-            let calls = remembered.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            for call in calls.iter() {
+            let calls = std::mem::take(&mut *remembered.lock().unwrap_or_else(PoisonError::into_inner));
+            for call in calls {
                 call.make(&clients).await?;
             }
         }
