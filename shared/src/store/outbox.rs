@@ -9,6 +9,8 @@
 //! **Its event is there once.** The event that a mail was sent is put in the write that ends the item or its wait, however often the
 //! mail went. When SES has taken a mail and nobody has heard so, what the mail carried may be used before it goes again. That says
 //! that it has gone, and the event is put then.
+//! What that does not cover: two mailers that try an item of several mailboxes at once, a ticket that another item's mail carried, and
+//! one that ends between the mark that it was sent and the event.
 
 use std::time::Duration;
 
