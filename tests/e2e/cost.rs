@@ -9,7 +9,7 @@ use futures::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::support::event::{HttpEvent, source};
-use crate::support::meter::Call;
+use crate::support::meter::{Call, short};
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, logs, password_hash, token_in};
 
 pub mod bill;
@@ -254,10 +254,4 @@ pub fn units(journeys: &[Journey]) -> String {
         rows.push(figures(format!("**{}**", journey.name), indexes, &sum));
     }
     rows.join("\n")
-}
-
-/// A figure with two decimals at the most.
-fn short(figure: f64) -> String {
-    let text = format!("{figure:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

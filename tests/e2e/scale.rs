@@ -14,6 +14,7 @@ use rekey::platform::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::support::event::{HttpEvent, source};
+use crate::support::meter::short;
 use crate::support::staff::{ACCOUNTS, StaffMember};
 use crate::support::{
     NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, demo_accounts, password_hash, token_in,
@@ -292,10 +293,4 @@ fn table(sides: &[Side; 2]) -> String {
 /// Both figures, or one if they are the same.
 fn both(one: String, other: String) -> String {
     if one == other { one } else { format!("{one}; {other}") }
-}
-
-/// A figure with two decimals at the most.
-fn short(figure: f64) -> String {
-    let text = format!("{figure:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

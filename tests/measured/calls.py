@@ -49,7 +49,6 @@ class Costs:
     """What the calls of one kind cost a function, and the bare program."""
 
     function: str
-    name: str
     hashes: int
     ours: list[Called] = field(default_factory=list)
     bare: list[Called] = field(default_factory=list)
@@ -68,17 +67,13 @@ class Costs:
         return statistics.median(called.cpu - hashes for called, hashes in zip(self.ours, self.argon2, strict=True))
 
     @property
-    def bare_cpu(self) -> float:
-        return statistics.median(called.cpu for called in self.bare)
-
-    @property
     def ratio(self) -> float:
         """The median of the ratios of neighbours: what slows the machine for a while slows both."""
         pairs = zip(self.ours, self.argon2, self.bare, strict=True)
         return statistics.median((ours.cpu - hashes) / bare.cpu for ours, hashes, bare in pairs)
 
 
-def http(method: str, path: str, body: Any = None, token: str | None = None, query: str = "", who: int = 0) -> Any:
+def http(method: str, path: str, body: Any = None, token: str | None = None, who: int = 0) -> Any:
     """An event of the gateway."""
     headers = {"host": "api.rekey.test", "user-agent": "Mozilla/5.0 (sample)", "content-type": "application/json"}
     if token:
@@ -90,7 +85,7 @@ def http(method: str, path: str, body: Any = None, token: str | None = None, que
         "timeEpoch": 1795286130000,
     }
     return {
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers,
         "requestContext": context, "body": None if body is None else json.dumps(body), "isBase64Encoded": False,
     }
 
@@ -189,7 +184,7 @@ class Bench:
 
     def measure(self, function: str, name: str, events: list[Any], hashes: int = 0) -> list[tuple[Any, list[Exchange]]]:
         """Has a function answer events, and the bare program repeat the calls of each. Returns the answers, and the calls."""
-        costs = self.costs[name] = Costs(function, name, hashes)
+        costs = self.costs[name] = Costs(function, hashes)
         done = []
         for event in events[:FIRST]:
             self.recorder.take()
@@ -291,8 +286,8 @@ def people(bench: Bench, staff: str) -> None:
 def help_(bench: Bench, staff: str, accounts: list[str]) -> None:
     """The calls of staff."""
 
-    def gets(path: Callable[[str], str], query: str = "") -> list[Any]:
-        return [http("GET", path(account), token=staff, query=query) for account in accounts]
+    def gets(path: Callable[[str], str]) -> list[Any]:
+        return [http("GET", path(account), token=staff) for account in accounts]
 
     own = "/v1/admin/accounts/{}".format
     bench.measure("accounts", "list of accounts", gets(lambda _: "/v1/admin/accounts"))

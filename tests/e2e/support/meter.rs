@@ -137,3 +137,9 @@ impl Call {
         self
     }
 }
+
+/// A figure with two decimals at the most.
+pub fn short(figure: f64) -> String {
+    let text = format!("{figure:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{
@@ -18,6 +17,7 @@ use aws_sdk_sesv2::types::{
     Body, ConfigurationOverrides, Content, Destination, EmailContent, FeatureStatus, Message, MessageHeader,
     MessageTag, TrackingConfigurationOverrides,
 };
+use bare::Hasher;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
@@ -100,53 +100,42 @@ fn when_refused(name: Option<&str>) -> Option<ReturnValuesOnConditionCheckFailur
     name.map(ReturnValuesOnConditionCheckFailure::from)
 }
 
+/// Gives a builder what all writes have: the table, a condition, and the placeholders.
+macro_rules! written {
+    ($builder:expr, $input:expr) => {
+        $builder
+            .set_table_name($input.table_name)
+            .set_condition_expression($input.condition_expression)
+            .set_expression_attribute_names($input.expression_attribute_names)
+            .set_expression_attribute_values(sdk($input.expression_attribute_values))
+    };
+}
+
 impl Write {
     fn build(self) -> Result<TransactWriteItem, Error> {
         let write = TransactWriteItem::builder();
         Ok(match self {
-            Self::Put(input) => write.put(
-                Put::builder()
-                    .set_table_name(input.table_name)
-                    .set_item(sdk(input.item))
-                    .set_condition_expression(input.condition_expression)
-                    .set_expression_attribute_names(input.expression_attribute_names)
-                    .set_expression_attribute_values(sdk(input.expression_attribute_values))
-                    .set_return_values_on_condition_check_failure(when_refused(
-                        input.return_values_on_condition_check_failure.as_deref(),
-                    ))
-                    .build()?,
-            ),
-            Self::Update(input) => write.update(
-                Update::builder()
-                    .set_table_name(input.table_name)
-                    .set_key(sdk(input.key))
-                    .set_update_expression(input.update_expression)
-                    .set_condition_expression(input.condition_expression)
-                    .set_expression_attribute_names(input.expression_attribute_names)
-                    .set_expression_attribute_values(sdk(input.expression_attribute_values))
-                    .set_return_values_on_condition_check_failure(when_refused(
-                        input.return_values_on_condition_check_failure.as_deref(),
-                    ))
-                    .build()?,
-            ),
-            Self::Delete(input) => write.delete(
-                Delete::builder()
-                    .set_table_name(input.table_name)
-                    .set_key(sdk(input.key))
-                    .set_condition_expression(input.condition_expression)
-                    .set_expression_attribute_names(input.expression_attribute_names)
-                    .set_expression_attribute_values(sdk(input.expression_attribute_values))
-                    .build()?,
-            ),
-            Self::ConditionCheck(input) => write.condition_check(
-                ConditionCheck::builder()
-                    .set_table_name(input.table_name)
-                    .set_key(sdk(input.key))
-                    .set_condition_expression(input.condition_expression)
-                    .set_expression_attribute_names(input.expression_attribute_names)
-                    .set_expression_attribute_values(sdk(input.expression_attribute_values))
-                    .build()?,
-            ),
+            Self::Put(input) => {
+                let old = when_refused(input.return_values_on_condition_check_failure.as_deref());
+                let put = Put::builder().set_item(sdk(input.item));
+                let put = put.set_return_values_on_condition_check_failure(old);
+                write.put(written!(put, input).build()?)
+            }
+            Self::Update(input) => {
+                let old = when_refused(input.return_values_on_condition_check_failure.as_deref());
+                let update = Update::builder().set_key(sdk(input.key));
+                let update = update.set_update_expression(input.update_expression);
+                let update = update.set_return_values_on_condition_check_failure(old);
+                write.update(written!(update, input).build()?)
+            }
+            Self::Delete(input) => {
+                let delete = Delete::builder().set_key(sdk(input.key));
+                write.delete(written!(delete, input).build()?)
+            }
+            Self::ConditionCheck(input) => {
+                let check = ConditionCheck::builder().set_key(sdk(input.key));
+                write.condition_check(written!(check, input).build()?)
+            }
         }
         .build())
     }
@@ -223,29 +212,18 @@ async fn dynamodb(client: &aws_sdk_dynamodb::Client, operation: &str, input: Inp
             drop(call.send().await);
         }
         "PutItem" => {
-            let call = client
-                .put_item()
-                .set_table_name(input.table_name)
-                .set_item(sdk(input.item))
-                .set_condition_expression(input.condition_expression)
-                .set_expression_attribute_names(input.expression_attribute_names)
-                .set_expression_attribute_values(sdk(input.expression_attribute_values));
-            drop(call.send().await);
+            let call = client.put_item().set_item(sdk(input.item));
+            drop(written!(call, input).send().await);
         }
         "UpdateItem" => {
+            let old = when_refused(input.return_values_on_condition_check_failure.as_deref());
             let call = client
                 .update_item()
-                .set_table_name(input.table_name)
                 .set_key(sdk(input.key))
                 .set_update_expression(input.update_expression)
-                .set_condition_expression(input.condition_expression)
-                .set_expression_attribute_names(input.expression_attribute_names)
-                .set_expression_attribute_values(sdk(input.expression_attribute_values))
                 .set_return_values(input.return_values.as_deref().map(ReturnValue::from))
-                .set_return_values_on_condition_check_failure(when_refused(
-                    input.return_values_on_condition_check_failure.as_deref(),
-                ));
-            drop(call.send().await);
+                .set_return_values_on_condition_check_failure(old);
+            drop(written!(call, input).send().await);
         }
         _ => {
             let writes = input.transact_items.unwrap_or_default().into_iter().map(Write::build);
@@ -323,22 +301,6 @@ fn clients() -> Clients {
         dynamodb: client!(aws_sdk_dynamodb),
         ses: client!(aws_sdk_sesv2),
         secrets: client!(aws_sdk_secretsmanager),
-    }
-}
-
-/// Argon2id with its memory.
-struct Hasher(Argon2<'static>, Vec<Block>);
-
-impl Hasher {
-    fn new() -> Result<Self, argon2::Error> {
-        let params = Params::new(19_456, 2, 1, Some(32))?;
-        let memory = vec![Block::default(); params.block_count()];
-        Ok(Self(Argon2::new(Algorithm::Argon2id, Version::V0x13, params), memory))
-    }
-
-    fn hash(&mut self) -> Result<(), argon2::Error> {
-        let Self(argon2, memory) = self;
-        argon2.hash_password_into_with_memory(b"walk the green river", &[7; 16], &mut [0; 32], memory)
     }
 }
 
