@@ -30,6 +30,8 @@ async fn a_large_log_is_read_a_page_at_a_time() {
         ("limit=100&from=2026-11-01T00:00:00Z&to=2026-11-02T00:00:00Z".to_owned(), 32 * 16),
         (format!("limit=10&actor={staff}"), 11),
         ("limit=25&type=user_updated".to_owned(), 32 * 7),
+        // Nine twentieths are the system's, and what is not asked for is read with it.
+        ("limit=25&actor=system".to_owned(), 300),
         // Casey has done half of it all, and a tenth of what is done are updates.
         (format!("limit=10&actor={staff}&type=user_updated"), 300),
     ] {
@@ -85,7 +87,6 @@ async fn fill(app: &TestApp, accounts: u32, each: u32, staff: &str) {
         let who = if n % 20 < 11 && n % 20 != 9 { staff } else { "system" };
         let actor = if who == "system" { "system" } else { "staff" };
         let shard = format!("{:02}", id.parse::<EventId>().unwrap().random() % 32);
-        let acts = if who == "system" { format!("system#{shard}") } else { who.to_owned() };
         let mut item: HashMap<String, AttributeValue> = [
             ("pk", format!("EVENT#{account}")),
             ("sk", id.clone()),
@@ -96,13 +97,13 @@ async fn fill(app: &TestApp, accounts: u32, each: u32, staff: &str) {
             ("account", account),
             ("portal", "client".to_owned()),
             ("practice_log", format!("LOG#agency#{shard}")),
-            ("actor_log", format!("ACTOR#agency#{acts}")),
             ("action_log", format!("ACTION#agency#{action}#{shard}")),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), text(&value)))
         .collect();
         if actor == "staff" {
+            item.insert("actor_log".to_owned(), text(&format!("ACTOR#agency#{staff}")));
             item.insert("by".to_owned(), text(staff));
         }
         item.insert("at".to_owned(), AttributeValue::N(at.to_string()));

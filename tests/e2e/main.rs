@@ -51,6 +51,7 @@ mod limits;
 mod mail_events;
 mod mail_limits;
 mod mail_marks;
+mod mail_sent;
 mod metrics;
 mod names;
 mod open_tickets;

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use rekey::domain::event::Action;
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
 use crate::support::seam::Fault;
-use crate::support::staff::at_work;
-use crate::support::temporary::mailed;
 use crate::support::{NEW_PASSWORD, TestApp, token_in};
 
 pub const MINUTE: Duration = Duration::from_mins(1);
 pub const DAY: Duration = Duration::from_hours(24);
 
 /// A minute passes, and the schedule comes.
-async fn next_sweep(app: &TestApp) -> Value {
+pub async fn next_sweep(app: &TestApp) -> Value {
     app.clock.advance(MINUTE);
     app.sweep().await
 }
@@ -253,59 +250,6 @@ async fn of_two_mailboxes_the_one_that_was_served_gets_no_second_mail() {
     assert_eq!(recipients(&app), ["Pat@agency.test", "pat@agency.test"]);
     next_sweep(&app).await;
     assert_eq!(app.mailbox.messages().len(), 2);
-}
-
-/// SES takes a mail, and its answer is lost. Before the mail goes again its reader has used what it carried.
-#[tokio::test]
-async fn a_mail_that_was_not_heard_of_is_recorded_once_when_it_was_used() {
-    let app = TestApp::start().await;
-    let member = at_work(&app).await;
-    let lose = || app.seam.inject("mailer", "outbound-emails", 1, Fault::AnswerLost);
-    lose();
-    let link = app.token_for("jane").await;
-    lose();
-    let (request, code) = app.code_for("sam").await;
-    lose();
-    let temporary = mailed(&app, &member, "tom").await;
-    let mails = app.mailbox.messages().len();
-    assert_eq!(app.reset(&link, NEW_PASSWORD).await.status, 204);
-    assert_eq!(app.verify(&request, &code).await.status, 200);
-    assert_eq!(app.sign_in("tom", &temporary).await.status, 201);
-    let sent = async |name: &str| {
-        let events = app.events(app.account(name).await.id).await;
-        let sent = events.iter().filter(|event| event.action == Action::MailSent);
-        sent.filter(|event| event.ticket.is_some()).count()
-    };
-    for name in ["jane", "sam", "tom"] {
-        assert_eq!(sent(name).await, 0, "{name}");
-    }
-    // The code has ended by then, and the temporary password too.
-    for span in [2 * MINUTE, DAY] {
-        app.clock.advance(span);
-        app.sweep().await;
-        for name in ["jane", "sam", "tom"] {
-            assert_eq!(sent(name).await, 1, "{name}");
-        }
-    }
-    assert_eq!(app.mailbox.messages().len(), mails + 1, "only jane's confirmation has followed");
-    let refused = app.actions("sam").await.contains(&"recovery_refused".to_owned());
-    assert!(!refused && undelivered(&app, json!({})).await.is_empty());
-}
-
-/// The reader of a mail that was not heard of may use that of another request: nothing says then that SES has taken the first.
-#[tokio::test]
-async fn a_mail_that_was_not_heard_of_and_not_used_is_not_recorded() {
-    let app = TestApp::start().await;
-    app.seam.inject("mailer", "outbound-emails", 1, Fault::Unreachable);
-    app.forgot("jane").await;
-    app.deliver().await;
-    let token = app.token_for("jane").await;
-    assert_eq!(app.reset(&token, NEW_PASSWORD).await.status, 204);
-    app.deliver().await;
-    next_sweep(&app).await;
-    let sent = app.actions("jane").await.into_iter().filter(|action| action == "mail_sent").count();
-    assert_eq!((sent, app.mailbox.messages().len()), (2, 2), "a link and a confirmation");
-    assert!(undelivered(&app, json!({})).await.is_empty());
 }
 
 #[tokio::test]

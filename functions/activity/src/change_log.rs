@@ -173,8 +173,10 @@ pub async fn list_changes(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let page = Page::parse((Size { usual, most }, asked.limit.as_deref()), asked.cursor.as_deref(), &span)?;
     let filter = Filter::parse(deps, &staff, &asked).await?;
     let fits = |event: &Event| filter.fits(event);
-    let fits: Option<&(dyn Fn(&Event) -> bool + Sync)> = if filter.is_log() { None } else { Some(&fits) };
-    let found = page.read(&deps.store, &filter.log(&staff), fits).await?;
+    let log = filter.log(&staff);
+    let fits: Option<&(dyn Fn(&Event) -> bool + Sync)> =
+        if filter.is_all_of(&log) { None } else { Some(&fits) };
+    let found = page.read(&deps.store, &log, fits).await?;
     if as_table {
         table_reply(deps, call, &staff, found).await
     } else {
@@ -222,19 +224,18 @@ impl Filter {
 
     /// The narrowest log that contains every such event.
     fn log(&self, staff: &Staff) -> Log {
-        let practice = || staff.practice.slug.clone();
-        match (self.account, &self.actor, self.action) {
-            (Some(account), _, _) => Log::Account(account),
-            (None, Some(who), _) => Log::Actor(practice(), who.clone()),
-            (None, None, Some(action)) => Log::Action(practice(), action),
-            (None, None, None) => Log::Practice(practice()),
-        }
+        let practice = &staff.practice.slug;
+        let of_actor = || Log::of_actor(practice, self.actor.as_ref()?);
+        let of_action = || self.action.map(|action| Log::Action(practice.clone(), action));
+        let narrowest = self.account.map(Log::Account).or_else(of_actor).or_else(of_action);
+        narrowest.unwrap_or_else(|| Log::Practice(practice.clone()))
     }
 
-    /// Whether that log contains only such events.
-    fn is_log(&self) -> bool {
+    /// Whether a log contains only such events.
+    fn is_all_of(&self, log: &Log) -> bool {
         let parts = [self.account.is_some(), self.actor.is_some(), self.action.is_some()];
-        parts.into_iter().filter(|part| *part).count() <= 1
+        let asked = parts.into_iter().filter(|part| *part).count();
+        asked == usize::from(!matches!(log, Log::Practice(_)))
     }
 
     fn fits(&self, event: &Event) -> bool {

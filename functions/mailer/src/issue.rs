@@ -4,7 +4,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::OutboxKind;
-use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, State, Ticket, id_for_code};
+use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, Ticket, id_for_code};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::derivation::Derivation;
@@ -66,8 +66,8 @@ pub(crate) enum Issued {
     Open(Box<Ticket>),
     /// It has expired before it could be mailed.
     Expired,
-    /// The item's own was used since, so SES has taken a mail with its link, also when nobody has heard so.
-    Used(TicketId),
+    /// A mail of the item has carried it, so none goes again.
+    Carried(TicketId),
     /// It was voided since, or somebody has used that of another request.
     Void,
 }
@@ -83,6 +83,9 @@ pub(crate) async fn ticket_for(
     until_written("issuing a ticket", || async {
         let now = delivery.deps.ambient.now();
         let seen = store.list_tickets(account.id).await?;
+        if let Some(carried) = carried(&seen, delivery) {
+            return Ok(Some(Issued::Carried(carried)));
+        }
         let standing = |ticket: &Ticket| match ticket.standing(account, now) {
             // Its owner has chosen a password since, by whichever way.
             Standing::Expired if ticket.credential_version != account.credential_version => Standing::Revoked,
@@ -97,7 +100,6 @@ pub(crate) async fn ticket_for(
                 }
                 Standing::Open => Issued::Open(Box::new(ticket.clone())),
                 Standing::Expired => Issued::Expired,
-                Standing::Used if !wanted.is_code() => Issued::Used(ticket.id),
                 Standing::Used | Standing::Revoked => Issued::Void,
             }));
         }
@@ -159,14 +161,17 @@ fn issued_for<'a>(
     lives_or_lived.or_else(|| own.iter().find(|ticket| ticket.id == id)).copied()
 }
 
-/// The ticket of the item, if its link was used.
-pub(crate) async fn used_ticket(
+/// The ticket that a mail of the item to the account has carried.
+pub(crate) async fn carried_ticket(
     delivery: Delivery<'_>,
     account: &Account,
 ) -> Result<Option<TicketId>, Failure> {
-    let seen = delivery.deps.store.list_tickets(account.id).await?;
-    let is_used = |ticket: &&Ticket| ticket.id.is_of(delivery.item.id) && ticket.state == State::Used;
-    Ok(seen.tickets.iter().find(is_used).map(|ticket| ticket.id))
+    Ok(carried(&delivery.deps.store.list_tickets(account.id).await?, delivery))
+}
+
+fn carried(seen: &TicketList, delivery: Delivery<'_>) -> Option<TicketId> {
+    let carried = seen.tickets.iter().find(|ticket| ticket.was_carried_by(delivery.item.id));
+    carried.map(|ticket| ticket.id)
 }
 
 /// The newest ticket of the kind by self-service, when as many are open as are allowed. One more each time would let a flood of

@@ -45,6 +45,22 @@ pub(crate) struct Outcome {
     pub(crate) is_over: bool,
 }
 
+impl Outcome {
+    /// Notes why no mail goes to an account, or that one has gone: a mailer that died before it was recorded has sent it.
+    pub(crate) async fn note_no_mail(
+        &mut self,
+        delivery: Delivery<'_>,
+        account: &Account,
+        event: Event,
+    ) -> Result<(), Failure> {
+        match issue::carried_ticket(delivery, account).await? {
+            Some(ticket) => self.sent.push(delivery.sent(account)?.with_ticket(ticket)),
+            None => self.events.push(event),
+        }
+        Ok(())
+    }
+}
+
 impl From<Vec<Event>> for Outcome {
     fn from(events: Vec<Event>) -> Self {
         Self { events, ..Self::default() }
@@ -90,7 +106,6 @@ pub(crate) async fn park_unread(deps: &Deps, key: &Key, error: &StoreError) -> R
 /// # Errors
 /// Nothing could be recorded, or another change came first.
 pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Result<(), Failure> {
-    let now = deps.ambient.now();
     let (accounts, outcome) = match addressees(deps, item).await {
         Ok(accounts) => {
             let outcome = Box::pin(run(deps, hold, item, &accounts)).await;
@@ -101,25 +116,33 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
     };
     let Outcome { mut events, sent, failures, is_over } = outcome;
     let served = item.served.iter().copied().chain(sent.iter().filter_map(|event| event.account));
-    let item = &OutboxItem { served: served.collect(), ..item.clone() };
+    let served: Vec<AccountId> = served.collect();
     if let Some(place) = failures.iter().position(|failure| !failure.is_final()) {
-        return delay(deps, item, &sent, failures, place).await;
+        return delay(deps, item, Sent { served, events: sent }, failures, place).await;
     }
     events.extend(sent);
     for failure in &failures {
-        events.extend(refused(deps, item, &accounts, failure).await?);
+        let unserved = accounts.iter().filter(|account| !served.contains(&account.id));
+        events.extend(refused(deps, item, unserved, failure).await?);
     }
     let (outbox, kind, delay) = facts(deps, item);
     if let Some(failure) = failures.first() {
-        deps.store.park(item, failure.code(), &events, now).await?;
+        deps.store.park(item, &served, failure.code(), &events).await?;
     } else if is_over {
         tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = EXPIRED);
-        deps.store.park(item, EXPIRED, &events, now).await?;
-    } else {
-        deps.store.record_done(item, &events, now).await?;
+        deps.store.park(item, &served, EXPIRED, &events).await?;
+    } else if deps.store.record_done(item, &events).await? {
         tracing::info!(event = "outbox_item_done", outbox);
     }
     Ok(())
+}
+
+/// The mails of an item that SES has taken.
+struct Sent {
+    /// The accounts that have got one, those of earlier attempts included.
+    served: Vec<AccountId>,
+    /// The events of this attempt's.
+    events: Vec<Event>,
 }
 
 /// Records when an item is tried again.
@@ -129,16 +152,18 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
 async fn delay(
     deps: &Deps,
     item: &OutboxItem,
-    sent: &[Event],
+    sent: Sent,
     mut failures: Vec<Failure>,
     place: usize,
 ) -> Result<(), Failure> {
     let failure = failures.swap_remove(place);
     if failure.is_outrun() {
+        // It is tried at once, and finds with the tickets what has gone.
         return Err(failure);
     }
     let delayed = item.delayed(deps.ambient.now(), failure.code(), failure.is_for_all());
-    if let Err(error) = deps.store.record_delay(&delayed, sent).await {
+    let delayed = OutboxItem { served: sent.served, ..delayed };
+    if let Err(error) = deps.store.record_delay(item, &delayed, &sent.events).await {
         tracing::error!(event = "delay_not_recorded", outbox = item.id.to_string(), cause = chain(&error));
         return Err(failure);
     }
@@ -209,10 +234,8 @@ async fn run(deps: &Deps, hold: &Hold, item: &OutboxItem, accounts: &[Account]) 
         _ if item.is_over(now) || has_outlived_its_link(item, &practice, accounts, now) => {
             let mut outcome = Outcome::default();
             for account in accounts.iter().filter(|account| !item.served.contains(&account.id)) {
-                match issue::used_ticket(delivery, account).await? {
-                    Some(ticket) => outcome.sent.push(delivery.sent(account)?.with_ticket(ticket)),
-                    None => outcome.events.push(not_sent(deps, item, account, Reason::Expired)?),
-                }
+                let event = not_sent(deps, item, account, Reason::Expired)?;
+                outcome.note_no_mail(delivery, account, event).await?;
             }
             Ok(Outcome { is_over: outcome.sent.is_empty() || !outcome.events.is_empty(), ..outcome })
         }
@@ -271,18 +294,17 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
 async fn refused(
     deps: &Deps,
     item: &OutboxItem,
-    accounts: &[Account],
+    unserved: impl Iterator<Item = &Account>,
     failure: &Failure,
 ) -> Result<Vec<Event>, Failure> {
     let (outbox, kind, delay) = facts(deps, item);
     tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = chain(failure));
     let Failure::NotTaken { to, addressed, cause } = failure else {
-        let unserved = accounts.iter().filter(|account| !item.served.contains(&account.id));
         return unserved.map(|account| not_sent(deps, item, account, Reason::MailRejected)).collect();
     };
     let address = matches!(cause, MailError::Refused { address: true, .. });
     let mut events = Vec::new();
-    for account in accounts.iter().filter(|account| !item.served.contains(&account.id)) {
+    for account in unserved {
         let own = addressed.iter().find(|addressed| addressed.account == account.id);
         let ticket = own.and_then(|own| own.ticket);
         let at_fault = Some(to).filter(|to| address && account.email.as_ref() == Some(*to));

@@ -48,7 +48,10 @@ pub(crate) async fn recover(
             continue;
         }
         match obstacle(account, challenge.as_ref(), delivery.deps.ambient.now()) {
-            Some(reason) => outcome.events.push(refusal(delivery, account, issuer, reason)?),
+            Some(reason) => {
+                let event = refusal(delivery, account, issuer, reason)?;
+                outcome.note_no_mail(delivery, account, event).await?;
+            }
             None => able.push(account),
         }
     }
@@ -59,7 +62,8 @@ pub(crate) async fn recover(
             tracing::info!(event = "mail_withheld", outbox, fate = "withheld", kind, delay);
             for account in &mailbox.accounts {
                 let event = delivery.event(Action::ExcessRateLimitExceeded, issue::actor_of(issuer))?;
-                outcome.events.push(event.of(account.id, account.portal));
+                let event = event.of(account.id, account.portal);
+                outcome.note_no_mail(delivery, account, event).await?;
             }
             continue;
         }
@@ -105,14 +109,14 @@ async fn mail_to<'a>(
     challenge: &mut Option<Challenge>,
     issuer: Issuer,
 ) -> Result<Mailed<'a>, Failure> {
-    let Tickets { ticketed, late, used } = match challenge {
+    let Tickets { ticketed, late, carried } = match challenge {
         Some(challenge) if !all_new(&mailbox.accounts) => send_code(delivery, challenge, mailbox).await?,
         _ => send_links(delivery, mailbox, issuer).await?,
     };
     for Ticketed { ticket, .. } in &ticketed {
-        delivery.deps.store.record_sent(ticket).await?;
+        delivery.deps.store.record_sent(ticket, delivery.item.id).await?;
     }
-    let sent = ticketed.iter().map(|ticketed| (ticketed.account, ticketed.ticket.id)).chain(used);
+    let sent = ticketed.iter().map(|ticketed| (ticketed.account, ticketed.ticket.id)).chain(carried);
     let sent = sent.map(|(account, ticket)| Ok(delivery.sent(account)?.with_ticket(ticket)));
     Ok(Mailed { sent: sent.collect::<Result<_, Failure>>()?, late })
 }
@@ -160,8 +164,8 @@ pub(crate) struct Tickets<'a> {
     pub(crate) ticketed: Vec<Ticketed<'a>>,
     /// The accounts whose ticket has expired.
     pub(crate) late: Vec<&'a Account>,
-    /// The accounts whose mail has led to a password, and their tickets.
-    pub(crate) used: Vec<(&'a Account, TicketId)>,
+    /// The accounts that have got a mail of the item, and the tickets that it carried.
+    pub(crate) carried: Vec<(&'a Account, TicketId)>,
 }
 
 /// A ticket for each account of a mailbox that can get one.
@@ -171,12 +175,12 @@ pub(crate) async fn tickets_for<'a>(
     wanted: impl Fn(&Account) -> Wanted,
 ) -> Result<Tickets<'a>, Failure> {
     let ticketed = Vec::with_capacity(mailbox.accounts.len());
-    let mut tickets = Tickets { ticketed, late: Vec::new(), used: Vec::new() };
+    let mut tickets = Tickets { ticketed, late: Vec::new(), carried: Vec::new() };
     for account in &mailbox.accounts {
         match issue::ticket_for(delivery, account, wanted(account)).await? {
             Issued::Open(ticket) => tickets.ticketed.push(Ticketed { account, ticket: *ticket }),
             Issued::Expired => tickets.late.push(account),
-            Issued::Used(ticket) => tickets.used.push((account, ticket)),
+            Issued::Carried(ticket) => tickets.carried.push((account, ticket)),
             Issued::Void => {}
         }
     }

@@ -27,18 +27,20 @@ pub(crate) async fn send_temporary(
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(Vec::new()) };
+    if ticket.was_carried_by(delivery.item.id) {
+        return Ok(vec![delivery.sent(account)?.with_ticket(ticket.id)]);
+    }
     let Some(to) = &account.email else {
         return Ok(vec![refusal(delivery, account, Reason::NoAddress)?]);
     };
-    let Some(ticket) = find_ticket(delivery, account).await? else { return Ok(Vec::new()) };
     match ticket.standing(account, delivery.deps.ambient.now()) {
         Standing::Open => {}
         // Staff issue another: one that works from now on without their asking would be a surprise.
         Standing::Expired => {
             return Ok(vec![refusal(delivery, account, Reason::Expired)?.with_ticket(ticket.id)]);
         }
-        Standing::Used => return Ok(vec![delivery.sent(account)?.with_ticket(ticket.id)]),
-        Standing::Revoked => return Ok(Vec::new()),
+        Standing::Used | Standing::Revoked => return Ok(Vec::new()),
     }
     let Mailable { password, ticket, account } = mailable(delivery, account, ticket).await?;
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(&account) }];
@@ -46,7 +48,7 @@ pub(crate) async fn send_temporary(
     let letter = delivery.letter(Kind::TemporaryPassword, &account, &links);
     let letter = Letter { code: Some(&code), valid_until, ..letter };
     delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: Some(ticket.id) }]).await?;
-    delivery.deps.store.record_sent(&ticket).await?;
+    delivery.deps.store.record_sent(&ticket, delivery.item.id).await?;
     Ok(vec![delivery.sent(&account)?.with_ticket(ticket.id)])
 }
 

@@ -1,6 +1,7 @@
 //! The conditions that have a meaning of their own, by name.
 
 use crate::domain::account::Account;
+use crate::domain::outbox::OutboxItem;
 use crate::domain::question;
 use crate::domain::ticket::State;
 use crate::platform::clock::Timestamp;
@@ -42,4 +43,14 @@ pub(super) fn same_account(credential_version: u64, session_epoch: u64) -> Condi
 /// are the same.
 pub(super) fn actor(staff: &Account) -> Condition {
     equals("role", staff.role).and(equals("session_epoch", staff.session_epoch)).and(open_account())
+}
+
+/// The condition that an item's mail has gone to nobody since the item was read. Of two mailers that try an item of several mailboxes
+/// at once, the first one's events of who got a mail are there; the other's would double them.
+pub(super) fn as_served(read: &OutboxItem) -> Condition {
+    if read.served.is_empty() {
+        lacks("served").or(equals("served", &read.served))
+    } else {
+        equals("served", &read.served)
+    }
 }

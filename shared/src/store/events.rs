@@ -3,8 +3,7 @@
 //! An account's log is a partition of the table. The logs of a practice, of an actor and of an action are indexes, which DynamoDB
 //! keeps by itself, after the write and outside the transaction.
 //!
-//! **Partitions.** Events of many people come together in the logs of a practice, of an action and of those who are nobody yet. No
-//! flood may make such a log wait, because an index that cannot follow makes the writes of its table wait. So each is in several
+//! **Partitions.** Events of many people come together in the logs of a practice, of an action and of the operator. No flood may make such a log wait, because an index that cannot follow makes the writes of its table wait. So each is in several
 //! partitions, of which an event's id chooses one, and a page is put together from all of them.
 //!
 //! **Why indexes and no copies.** Three more items beside each event would be three more writes in every transaction that records
@@ -65,7 +64,7 @@ impl Store {
     pub async fn record_nobody(&self, nobody: AccountId, event: &Event) -> Result<(), StoreError> {
         let event = Event { account: Some(nobody), portal: Some(Portal::Client), ..event.clone() };
         let put = Write::create(&keys::event_of_nobody(nobody, &event), &event, Some(event.at + days(1)));
-        let places = keys::logs(&event).into_iter();
+        let places = keys::logs(&event);
         // The names are as long as those of the indexes, which must not have the item.
         let put = places.fold(put, |put, place| put.with(&place.name.replace("log", "not"), place.partition));
         self.record(put, event.at).await.map(|_| ())
@@ -136,5 +135,5 @@ impl Store {
 /// The write that puts an event with its places in the logs.
 pub(super) fn put_event(event: &Event) -> Write {
     let put = Write::create(&keys::event(event), event, None);
-    keys::logs(event).into_iter().fold(put, |put, place| put.with(place.name, place.partition))
+    keys::logs(event).fold(put, |put, place| put.with(place.name, place.partition))
 }

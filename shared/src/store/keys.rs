@@ -17,7 +17,7 @@
 //! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`] | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
 //! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password, and each function that checks one (last use) |
-//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`], and its places in three indexes: `practice_log`, `actor_log`, `action_log` | all but forgot-password and activity; only ever put |
+//! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`], and its places in two or three indexes: `practice_log`, `action_log`, `actor_log` | all but forgot-password and activity; only ever put |
 //! | Limit | `LIMIT#FORGOT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
 //! | Limit | `LIMIT#FORGOT#keyed hash` | `CODE` | the same, of requests for a code | forgot-password |
 //! | Limit | `LIMIT#ANSWER#keyed hash` | `ANSWER` | the same, of answers to an account's question | reset-password |
@@ -37,7 +37,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::domain::account::Account;
-use crate::domain::event::{Action, Event};
+use crate::domain::event::{Action, Actor, Event};
 use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
 use crate::domain::origin::Origin;
@@ -271,7 +271,7 @@ pub enum Log {
     Account(AccountId),
     /// Every event of a practice.
     Practice(Slug),
-    /// Every event of one actor in a practice. The actor is an account's id, or the kind of an actor that has no account.
+    /// Every event of one actor in a practice: of an account by its id, or of the operator.
     Actor(Slug, String),
     /// Every event of one action in a practice.
     Action(Slug, Action),
@@ -292,6 +292,13 @@ impl Log {
     pub(super) fn places(&self) -> Vec<LogPlace> {
         let shards = if self.is_sharded() { SHARDS } else { 1 };
         (0..shards).map(|shard| self.place(shard)).collect()
+    }
+
+    /// The log of an actor, if that has one. Nobody who is not signed in has, nor Rekey itself, since a good part of every practice's
+    /// log is theirs: they are picked out of that.
+    pub fn of_actor(practice: &Slug, who: &str) -> Option<Self> {
+        let is_of_all = [Actor::Anonymous, Actor::System].iter().any(|actor| actor.as_str() == who);
+        (!is_of_all).then(|| Self::Actor(practice.clone(), who.to_owned()))
     }
 
     /// Whether many people write to the log at once. The log of an account is its own, and so is that of an actor who has one.
@@ -318,16 +325,12 @@ impl Log {
 }
 
 /// The attributes that put an event into its practice's logs. Only events have them, so the indexes hold nothing else.
-pub(super) fn logs(event: &Event) -> [LogPlace; 3] {
-    let practice = || event.practice.clone();
-    let logs = [
-        Log::Practice(practice()),
-        Log::Actor(practice(), event.who()),
-        Log::Action(practice(), event.action),
-    ];
+pub(super) fn logs(event: &Event) -> impl Iterator<Item = LogPlace> {
+    let practice = &event.practice;
+    let logs = [Log::Practice(practice.clone()), Log::Action(practice.clone(), event.action)];
     // The end of an id is random, or a hash.
     let shard = event.id.random() % SHARDS;
-    logs.map(|log| log.place(shard))
+    logs.into_iter().chain(Log::of_actor(practice, &event.who())).map(move |log| log.place(shard))
 }
 
 /// The key of a counter of recoveries.

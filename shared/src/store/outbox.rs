@@ -1,16 +1,15 @@
 //! Public requests and outbox items: put once, marked as done once.
 //!
 //! **Sending is at least once.** SES has no idempotency. When a mailer dies, or the store fails, after SES has taken the mail and
-//! before `done_at` is written, the record comes again, and the mail is sent twice: the very same mail, with the same token or
-//! code. There is one exception, a record that was answered with an earlier link because two links were open. Its repetition is
-//! answered with the link that is then the newest, or with a new ticket if one has ended meanwhile. A ticket that was used or
-//! voided meanwhile is not sent.
+//! before that is recorded, the record comes again, and the mail is sent twice: the very same mail, with the same token or code.
+//! There is one exception, a record that was answered with an earlier link because two links were open. Its repetition is answered
+//! with the link that is then the newest, or with a new ticket if one has ended meanwhile. A ticket that was used or voided meanwhile
+//! is not sent. What SES has taken is recorded with the ticket first, and its mail does not go again.
 //!
 //! **Its event is there once.** The event that a mail was sent is put in the write that ends the item or its wait, however often the
-//! mail went. When SES has taken a mail and nobody has heard so, what the mail carried may be used before it goes again. That says
-//! that it has gone, and the event is put then.
-//! What that does not cover: two mailers that try an item of several mailboxes at once, a ticket that another item's mail carried, and
-//! one that ends between the mark that it was sent and the event.
+//! mail went, and only if nobody else's mail of the item was recorded meanwhile. When a mailer has died before, the ticket says
+//! whether a mail of the item has carried it. When nobody has heard that SES has taken a mail, what it carried may be used before it
+//! goes again. That says that it has gone, and the event is put then.
 
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::domain::limit::{ForgotLimits, Subject, Window};
 use crate::domain::outbox::OutboxItem;
 use crate::domain::spray::Shard;
 use crate::platform::clock::{Timestamp, days};
+use crate::store::conditions::as_served;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::Item;
@@ -174,29 +174,30 @@ impl Store {
     ///
     /// One transaction, or one update by itself when there is no event:
     ///
-    /// - The item gets `done_at`, and leaves its queue. Condition: it exists, and is not done.
+    /// - The item gets `done_at`, and leaves its queue. Condition: it exists, is not done, and its `served` is as read.
     /// - The events are put. Condition: none of them exists.
     ///
-    /// A refusal means that the item was marked before; nothing is written, and no harm is done. One round trip.
-    pub async fn record_done(
-        &self,
-        item: &OutboxItem,
-        events: &[Event],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mark = Write::update(&keys::outbox_item(item)).set("done_at", now);
+    /// `false` means that somebody else has dealt with the item since it was read; nothing is written. If that has left it in its
+    /// queue, it is tried once more. One round trip.
+    pub async fn record_done(&self, read: &OutboxItem, events: &[Event]) -> Result<bool, StoreError> {
+        let mark = Write::update(&keys::outbox_item(read)).set("done_at", self.ambient.now());
         let mark =
             [keys::QUEUE_ATTRIBUTE, "queue", "due_at"].iter().fold(mark, |mark, left| mark.remove(left));
-        self.write_with_events(mark.only_if(present().and(lacks("done_at"))), events).await
+        let as_read = present().and(lacks("done_at")).and(as_served(read));
+        self.write_with_events(mark.only_if(as_read), events).await
     }
 
-    /// Writes an update with the events of what it records: all or nothing.
-    pub(super) async fn write_with_events(&self, update: Write, events: &[Event]) -> Result<(), StoreError> {
+    /// Writes an update with the events of what it records: all or nothing. Returns whether it was written.
+    pub(super) async fn write_with_events(
+        &self,
+        update: Write,
+        events: &[Event],
+    ) -> Result<bool, StoreError> {
         if events.is_empty() {
-            return self.update_alone(update).await.map(|_| ());
+            return Ok(self.update_alone(update).await?.is_written());
         }
         let mut writes = vec![update];
         writes.extend(events.iter().map(put_event));
-        self.transact(writes).await.map(|_| ())
+        Ok(self.transact(writes).await?.is_written())
     }
 }

@@ -14,13 +14,13 @@ use futures::future::try_join_all;
 use crate::domain::event::Event;
 use crate::domain::outbox::{OutboxItem, Queue};
 use crate::platform::clock::Timestamp;
-use crate::platform::ids::OutboxId;
+use crate::platform::ids::{AccountId, OutboxId};
+use crate::store::conditions::as_served;
 use crate::store::error::StoreError;
-use crate::store::events::put_event;
 use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key, OUTBOX_QUEUE, QUEUE_ATTRIBUTE, QUEUE_SHARDS};
 use crate::store::outbox::KEPT;
-use crate::store::transact::{Outcome, Store, Updated};
+use crate::store::transact::{Store, Updated};
 use crate::store::write::{Condition, Range, Within, Write, equals, lacks, present};
 
 /// The most items of a partition that one look at a queue finds.
@@ -173,39 +173,44 @@ impl Store {
     ///
     /// One transaction, or one update by itself when there is no event:
     ///
-    /// - The item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits.
+    /// - The item gets `due_at`, `attempts`, `failure` and `served`. Condition: it waits, and its `served` is as read.
     /// - The events of the mails that SES has taken are put. Condition: none of them exists.
     ///
     /// A refusal means that somebody else has dealt with the item; nothing is written, and that is no error. One round trip.
-    pub async fn record_delay(&self, delayed: &OutboxItem, sent: &[Event]) -> Result<(), StoreError> {
+    pub async fn record_delay(
+        &self,
+        read: &OutboxItem,
+        delayed: &OutboxItem,
+        sent: &[Event],
+    ) -> Result<(), StoreError> {
         let now = self.ambient.now();
         let due_at = delayed.due_at.unwrap_or(now);
         let write = moved(&keys::outbox_item(delayed), delayed.id, Queue::Waiting, due_at, now)
             .set("attempts", delayed.attempts)
             .set("failure", &delayed.failure)
             .set("served", &delayed.served);
-        self.write_with_events(write.only_if(waits()), sent).await
+        self.write_with_events(write.only_if(waits().and(as_served(read))), sent).await.map(|_| ())
     }
 
     /// Parks an item, and records its events. A parked item is kept for eight days more.
     ///
     /// One transaction:
     ///
-    /// - The item's queue becomes `parked`, its `failure` the given one. Condition: it waits.
+    /// - The item's queue becomes `parked`, its `failure` the given one, and it gets `served`. Condition: it waits, and its `served`
+    ///   is as read.
     /// - The events are put. Condition: none of them exists.
     ///
     /// A refusal means that somebody else has dealt with the item; nothing is written, and no harm is done. One round trip.
     pub async fn park(
         &self,
-        item: &OutboxItem,
+        read: &OutboxItem,
+        served: &[AccountId],
         failure: &str,
         events: &[Event],
-        now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
-        let park = parked(&keys::outbox_item(item), item.id, failure, now);
-        let mut writes = vec![park.set("served", &item.served).only_if(waits())];
-        writes.extend(events.iter().map(put_event));
-        self.transact(writes).await
+    ) -> Result<(), StoreError> {
+        let park = parked(&keys::outbox_item(read), read.id, failure, self.ambient.now());
+        let park = park.set("served", served).only_if(waits().and(as_served(read)));
+        self.write_with_events(park, events).await.map(|_| ())
     }
 
     /// Parks an item that cannot be read. One update by itself. Condition: it is there, and not done. One round trip.

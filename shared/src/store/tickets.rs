@@ -15,7 +15,7 @@ use crate::domain::limit::Subject;
 use crate::domain::outbox::OutboxItem;
 use crate::domain::ticket::{Kind, State, Ticket};
 use crate::platform::clock::Timestamp;
-use crate::platform::ids::{AccountId, TicketId};
+use crate::platform::ids::{AccountId, OutboxId, TicketId};
 use crate::secrets::token::Token;
 use crate::store::accounts::{Changed, Guard, account_writes, check_open};
 use crate::store::conditions::{may_become, open_ticket};
@@ -26,8 +26,8 @@ use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
 use crate::store::spray::remember_place;
-use crate::store::transact::{Newest, Outcome, Store};
-use crate::store::write::{Range, Write, equals, lacks};
+use crate::store::transact::{Newest, Outcome, Store, Updated};
+use crate::store::write::{Range, Write, equals, lacks, present};
 
 /// The tickets of an account, and the guard that the next issue must find unchanged.
 pub struct TicketList {
@@ -291,14 +291,23 @@ impl Store {
         self.transact_by(staff, vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
     }
 
-    /// Records that the mail of a ticket is sent. The event of it is put with the outbox item, when that is done or waits for more.
+    /// Records that SES has taken a mail of the item that carries the ticket. The event of it is put with the item, when that is done
+    /// or waits for more.
     ///
-    /// One update by itself: the ticket becomes `sent`. Condition: it is `issued`.
+    /// One update by itself: the ticket becomes `sent`, and gets `sent_for`. Condition: it is `issued`.
     ///
     /// When the condition fails, the ticket has been sent before, or has been used or revoked meanwhile. It stays so, and that is no
-    /// error. One round trip.
-    pub async fn record_sent(&self, ticket: &Ticket) -> Result<(), StoreError> {
-        self.update_alone(move_ticket(ticket.account, ticket.id, State::Sent)).await.map(|_| ())
+    /// error. One that no mail is known to have carried gets `sent_for` by another update. Up to two round trips.
+    pub async fn record_sent(&self, ticket: &Ticket, item: OutboxId) -> Result<(), StoreError> {
+        let sent = |write: Write| write.set("sent_for", item);
+        let moved = self.update_alone(sent(move_ticket(ticket.account, ticket.id, State::Sent))).await?;
+        if let Updated::Refused(Some(old)) = moved
+            && !old.contains_key("sent_for")
+        {
+            let first = sent(Write::update(&keys::ticket(ticket.account, ticket.id)));
+            self.update_alone(first.only_if(present().and(lacks("sent_for")))).await?;
+        }
+        Ok(())
     }
 
     /// Sets a password with a ticket: everything or nothing (T4).

@@ -131,16 +131,21 @@ impl Table {
         tickets.filter(|ticket| ticket.state == State::Used)
     }
 
+    fn ticket(&self, account: Option<AccountId>, id: TicketId) -> Option<&Ticket> {
+        self.tickets.get(&account?)?.iter().find(|ticket| ticket.id == id)
+    }
+
     /// Whether a password of the account was set at a time or later.
     fn has_set_since(&self, account: AccountId, at: Timestamp) -> bool {
         self.used_of(account).filter_map(|ticket| ticket.used_at).any(|used_at| used_at >= at)
     }
 
-    /// Whether somebody has used what the item's mail to an account carried, before the item was done.
-    fn is_proven(&self, item: &OutboxItem, account: AccountId) -> bool {
+    /// Whether it is known that the item's mail to an account went: SES has said so, or somebody has used what it carried before the
+    /// item was done.
+    fn is_known(&self, item: &OutboxItem, account: AccountId) -> bool {
         let entered_at = item.challenge().and_then(|challenge| challenge.entered_at);
         entered_at.is_some_and(|at| item.done_at.is_none_or(|done_at| at < done_at))
-            || self.used_of(account).any(|ticket| ticket.id.is_of(item.id))
+            || self.tickets.get(&account).into_iter().flatten().any(|ticket| ticket.was_carried_by(item.id))
     }
 
     /// The ticket with which the password of an account was set last.
@@ -317,7 +322,7 @@ fn once(world: &World, table: &Table, mails: &Mails) {
             let sent = count(Action::MailSent, Some(account));
             // Nobody has heard that SES took the mail, nobody has used it, and it was of no use when it was to go again.
             let is_unheard = sent == 0
-                && !table.is_proven(item, account)
+                && !table.is_known(item, account)
                 && is_explained(table, item, &BTreeSet::from([account]));
             figures.unheard += usize::from(is_unheard);
             if !is_unheard && sent != 1 {
@@ -325,8 +330,13 @@ fn once(world: &World, table: &Table, mails: &Mails) {
             }
         }
         let is_sent = |event: &&Event| event.action == Action::MailSent;
+        // A used ticket of the item's own says that a mail has carried it. If SES was not heard of any, it may be another item's.
         let is_lie = |event: &Event| {
-            own.is_empty() && !event.ticket.is_some_and(|ticket| mails.have_link_of(event.account, ticket))
+            let is_unheard = |ticket: TicketId| {
+                table.ticket(event.account, ticket).is_none_or(|ticket| ticket.sent_for.is_none())
+            };
+            let explains = |ticket: TicketId| is_unheard(ticket) && mails.have_link_of(event.account, ticket);
+            own.is_empty() && !event.ticket.is_some_and(explains)
         };
         if table.events_of_item(item.id).iter().filter(is_sent).any(is_lie) {
             world.violated(format!("an event of a mail that nobody has got: {item:?}"));

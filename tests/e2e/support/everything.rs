@@ -136,7 +136,7 @@ async fn staff_work(app: &TestApp) {
     for (path, query) in [
         ("/v1/activity", ""),
         ("/v1/admin/changes", ""),
-        ("/v1/admin/changes", "actor=system"),
+        ("/v1/admin/changes", "actor=operator"),
         ("/v1/admin/changes", "type=user_created"),
         (path(&format!("/{jane}/activity")).as_str(), ""),
     ] {

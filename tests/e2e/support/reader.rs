@@ -131,7 +131,7 @@ impl Form {
             let mut without = item.clone();
             if let Some(Value::Object(members)) = without.pointer_mut(parent) {
                 members.remove(name);
-                if read(&without).is_err() || name.ends_with("_log") {
+                if read(&without).is_err() || ["practice_log", "action_log"].contains(&name) {
                     self.required.insert(path.clone());
                 }
             }

@@ -35,8 +35,7 @@ fn of_ten_thousand_events_at_one_practice_no_partition_of_an_index_gets_five_hun
     let ambient = crate::platform::clock::Ambient::system();
     let mut writes: HashMap<String, u32> = HashMap::new();
     for n in 0..10_000 {
-        let action = crate::domain::event::Action::AuthnLoginFail;
-        let event = Event::new(&ambient, &slug, action, crate::domain::event::Actor::Anonymous);
+        let event = Event::new(&ambient, &slug, Action::AuthnLoginFail, Actor::Operator);
         let event = event.expect("an event");
         // Half of them have an id of their hour, which is a hash.
         let event =
