@@ -8,30 +8,26 @@ use rekey::store::race::outrun;
 
 use crate::Failure;
 use crate::delivery::Delivery;
-use crate::issue::Wanted;
-use crate::recovery::{Mailbox, Ticketed, Tickets, addressed, tickets_for};
+use crate::recovery::{Mailbox, Ticketed, addressed};
 
 /// Mails one code that serves every account of a mailbox. Its digest is stored before it is mailed, so that it works when it
 /// arrives.
-pub(crate) async fn send_code<'a>(
+pub(crate) async fn send_code(
     delivery: Delivery<'_>,
     challenge: &mut Challenge,
-    mailbox: &Mailbox<'a>,
-) -> Result<Tickets<'a>, Failure> {
-    let until = challenge.valid_until;
-    let tickets = tickets_for(delivery, mailbox, |_| Wanted::code(until)).await?;
-    let ticketed = &tickets.ticketed;
-    let Some(first) = ticketed.first() else { return Ok(tickets) };
+    mailbox: &Mailbox<'_>,
+    ticketed: &[Ticketed<'_>],
+) -> Result<(), Failure> {
+    let Some(first) = ticketed.first() else { return Ok(()) };
     let code = remembered_code(delivery, challenge, mailbox, ticketed).await?.grouped();
     let url = delivery.portal_url(first.account);
     let links: Vec<Link<'_>> =
         ticketed.iter().map(|ticketed| Link { username: ticketed.account.username.as_str(), url }).collect();
     let letter = delivery.letter(Kind::VerificationCode, first.account, &links);
     let label = label_of(delivery.item.id);
-    let until = Some(until.to_jiff());
+    let until = Some(challenge.valid_until.to_jiff());
     let letter = Letter { code: Some(&code), label: Some(&label), valid_until: until, ..letter };
-    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await?;
-    Ok(tickets)
+    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await
 }
 
 /// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another run of the mailer

@@ -127,10 +127,23 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
     }
     let (outbox, kind, delay) = facts(deps, item);
     if let Some(failure) = failures.first() {
-        deps.store.park(item, &served, failure.code(), &events).await?;
+        if deps.store.park(item, &served, failure.code(), &events).await? {
+            failures.iter().for_each(|failure| {
+                let (outbox, kind, delay) = facts(deps, item);
+                tracing::error!(
+                    event = "mail_parked",
+                    outbox,
+                    fate = "parked",
+                    kind,
+                    delay,
+                    cause = chain(failure)
+                );
+            });
+        }
     } else if is_over {
-        tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = EXPIRED);
-        deps.store.park(item, &served, EXPIRED, &events).await?;
+        if deps.store.park(item, &served, EXPIRED, &events).await? {
+            tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = EXPIRED);
+        }
     } else if deps.store.record_done(item, &events).await? {
         tracing::info!(event = "outbox_item_done", outbox);
     }
@@ -158,7 +171,7 @@ async fn delay(
 ) -> Result<(), Failure> {
     let failure = failures.swap_remove(place);
     if failure.is_outrun() {
-        // It is tried at once, and finds with the tickets what has gone.
+        // It is tried again, and finds with the tickets what has gone.
         return Err(failure);
     }
     let delayed = item.delayed(deps.ambient.now(), failure.code(), failure.is_for_all());
@@ -290,15 +303,13 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
     Ok(sent.map_or_else(Outcome::from, Outcome::from))
 }
 
-/// What is to be known of a mail that can never be sent. Returns the events that are to be recorded with the item.
+/// Records what is to be known of a mail that can never be sent. Returns the events that are to be recorded with the item.
 async fn refused(
     deps: &Deps,
     item: &OutboxItem,
     unserved: impl Iterator<Item = &Account>,
     failure: &Failure,
 ) -> Result<Vec<Event>, Failure> {
-    let (outbox, kind, delay) = facts(deps, item);
-    tracing::error!(event = "mail_parked", outbox, fate = "parked", kind, delay, cause = chain(failure));
     let Failure::NotTaken { to, addressed, cause } = failure else {
         return unserved.map(|account| not_sent(deps, item, account, Reason::MailRejected)).collect();
     };

@@ -9,7 +9,6 @@ use rekey::domain::ticket::{Purpose, Ticket};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::platform::clock::Timestamp;
-use rekey::platform::ids::TicketId;
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -67,15 +66,8 @@ pub(crate) async fn recover(
             }
             continue;
         }
-        match mail_to(delivery, &mailbox, &mut challenge, issuer).await {
-            Ok(Mailed { sent, late }) => {
-                outcome.is_over |= sent.is_empty() && !late.is_empty();
-                outcome.sent.extend(sent);
-                for account in late {
-                    outcome.events.push(refusal(delivery, account, issuer, Reason::Expired)?);
-                }
-            }
-            Err(failure) => outcome.failures.push(failure),
+        if let Err(failure) = mail_to(delivery, &mailbox, &mut challenge, issuer, &mut outcome).await {
+            outcome.failures.push(failure);
         }
     }
     Ok(outcome)
@@ -94,31 +86,41 @@ fn refusal(
     Ok(event)
 }
 
-/// What has come of a mail to a mailbox.
-struct Mailed<'a> {
-    /// The events of the accounts whose mail SES has taken.
-    sent: Vec<Event>,
-    /// The accounts that it was not for, because their tickets have expired.
-    late: Vec<&'a Account>,
-}
-
-/// Mails the accounts of a mailbox, and marks their tickets.
-async fn mail_to<'a>(
+/// Mails the accounts of a mailbox that have not got the item's mail, and marks their tickets.
+async fn mail_to(
     delivery: Delivery<'_>,
-    mailbox: &Mailbox<'a>,
+    mailbox: &Mailbox<'_>,
     challenge: &mut Option<Challenge>,
     issuer: Issuer,
-) -> Result<Mailed<'a>, Failure> {
-    let Tickets { ticketed, late, carried } = match challenge {
-        Some(challenge) if !all_new(&mailbox.accounts) => send_code(delivery, challenge, mailbox).await?,
-        _ => send_links(delivery, mailbox, issuer).await?,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let code = challenge.as_mut().filter(|_| !all_new(&mailbox.accounts));
+    let Tickets { ticketed, late } = match &code {
+        Some(challenge) => {
+            let until = challenge.valid_until;
+            tickets_for(delivery, mailbox, |_| Wanted::code(until), outcome).await?
+        }
+        None => {
+            let link = |account: &Account| Wanted::link(delivery, account, issuer);
+            tickets_for(delivery, mailbox, link, outcome).await?
+        }
     };
-    for Ticketed { ticket, .. } in &ticketed {
-        delivery.deps.store.record_sent(ticket, delivery.item.id).await?;
+    if ticketed.is_empty() {
+        outcome.is_over |= !late.is_empty();
+    } else {
+        match code {
+            Some(challenge) => send_code(delivery, challenge, mailbox, &ticketed).await?,
+            None => send_links(delivery, mailbox, &ticketed).await?,
+        }
     }
-    let sent = ticketed.iter().map(|ticketed| (ticketed.account, ticketed.ticket.id)).chain(carried);
-    let sent = sent.map(|(account, ticket)| Ok(delivery.sent(account)?.with_ticket(ticket)));
-    Ok(Mailed { sent: sent.collect::<Result<_, Failure>>()?, late })
+    for Ticketed { account, ticket } in ticketed {
+        delivery.deps.store.record_sent(&ticket, delivery.item.id).await?;
+        outcome.sent.push(delivery.sent(account)?.with_ticket(ticket.id));
+    }
+    for account in late {
+        outcome.events.push(refusal(delivery, account, issuer, Reason::Expired)?);
+    }
+    Ok(())
 }
 
 /// Whether another mail may go to a mailbox. The caller who asked for it is not told.
@@ -159,42 +161,39 @@ fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) ->
 }
 
 /// The tickets of a mailbox.
-pub(crate) struct Tickets<'a> {
+struct Tickets<'a> {
     /// The accounts that have an open one.
-    pub(crate) ticketed: Vec<Ticketed<'a>>,
+    ticketed: Vec<Ticketed<'a>>,
     /// The accounts whose ticket has expired.
-    pub(crate) late: Vec<&'a Account>,
-    /// The accounts that have got a mail of the item, and the tickets that it carried.
-    pub(crate) carried: Vec<(&'a Account, TicketId)>,
+    late: Vec<&'a Account>,
 }
 
-/// A ticket for each account of a mailbox that can get one.
-pub(crate) async fn tickets_for<'a>(
+/// A ticket for each account of a mailbox that can get one. That a mail of the item has gone to an account before is noted first:
+/// whatever becomes of the mail to the others, it has.
+async fn tickets_for<'a>(
     delivery: Delivery<'_>,
     mailbox: &Mailbox<'a>,
     wanted: impl Fn(&Account) -> Wanted,
+    outcome: &mut Outcome,
 ) -> Result<Tickets<'a>, Failure> {
-    let ticketed = Vec::with_capacity(mailbox.accounts.len());
-    let mut tickets = Tickets { ticketed, late: Vec::new(), carried: Vec::new() };
+    let mut tickets = Tickets { ticketed: Vec::with_capacity(mailbox.accounts.len()), late: Vec::new() };
     for account in &mailbox.accounts {
         match issue::ticket_for(delivery, account, wanted(account)).await? {
             Issued::Open(ticket) => tickets.ticketed.push(Ticketed { account, ticket: *ticket }),
             Issued::Expired => tickets.late.push(account),
-            Issued::Carried(ticket) => tickets.carried.push((account, ticket)),
+            Issued::Carried(ticket) => outcome.sent.push(delivery.sent(account)?.with_ticket(ticket)),
             Issued::Void => {}
         }
     }
     Ok(tickets)
 }
 
-async fn send_links<'a>(
+async fn send_links(
     delivery: Delivery<'_>,
-    mailbox: &Mailbox<'a>,
-    issuer: Issuer,
-) -> Result<Tickets<'a>, Failure> {
-    let tickets = tickets_for(delivery, mailbox, |account| Wanted::link(delivery, account, issuer)).await?;
-    let ticketed = &tickets.ticketed;
-    let Some(first) = ticketed.first() else { return Ok(tickets) };
+    mailbox: &Mailbox<'_>,
+    ticketed: &[Ticketed<'_>],
+) -> Result<(), Failure> {
+    let Some(first) = ticketed.first() else { return Ok(()) };
     let keys = delivery.deps.derivation.get().await?;
     let mut urls = Vec::with_capacity(ticketed.len());
     for Ticketed { account, ticket } in ticketed {
@@ -208,8 +207,7 @@ async fn send_links<'a>(
     let kind = if all_new(&mailbox.accounts) { Kind::Invitation } else { Kind::ResetLink };
     let valid_until = ticketed.iter().map(|ticketed| ticketed.ticket.valid_until.to_jiff()).min();
     let letter = Letter { valid_until, ..delivery.letter(kind, first.account, &links) };
-    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await?;
-    Ok(tickets)
+    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await
 }
 
 /// The accounts and tickets that the tags of the mail name.

@@ -181,10 +181,10 @@ pub struct Ticket {
     /// The reason for the ticket, in the words of the issuer; absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The outbox item whose mail was the first to carry the ticket, as far as SES has said that it has taken one. That may be the
-    /// item of a later request. Absent until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sent_for: Option<OutboxId>,
+    /// The outbox items whose mails have carried the ticket, as far as SES has said that it has taken them: those of later requests
+    /// too, which the ticket has answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent_for: Vec<OutboxId>,
     /// The time at which the ticket was used; absent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used_at: Option<Timestamp>,
@@ -233,7 +233,7 @@ impl Ticket {
             opened_at: None,
             by: None,
             reason: None,
-            sent_for: None,
+            sent_for: Vec::new(),
             used_at: None,
             used_with: None,
         }
@@ -289,10 +289,8 @@ impl Ticket {
     /// Whether a mail of the item has carried the ticket: SES has said so, or nobody has heard what it said of any, and somebody
     /// has used the ticket that was made for the item.
     pub fn was_carried_by(&self, item: OutboxId) -> bool {
-        match self.sent_for {
-            Some(sent_for) => sent_for == item,
-            None => self.state == State::Used && self.id.is_of(item),
-        }
+        let is_unheard = self.sent_for.is_empty() && self.state == State::Used;
+        self.sent_for.contains(&item) || is_unheard && self.id.is_of(item)
     }
 
     /// Whether at least half of its time is left.

@@ -3,8 +3,9 @@
 //! An account's log is a partition of the table. The logs of a practice, of an actor and of an action are indexes, which DynamoDB
 //! keeps by itself, after the write and outside the transaction.
 //!
-//! **Partitions.** Events of many people come together in the logs of a practice, of an action and of the operator. No flood may make such a log wait, because an index that cannot follow makes the writes of its table wait. So each is in several
-//! partitions, of which an event's id chooses one, and a page is put together from all of them.
+//! **Partitions.** Events of many people come together in the logs of a practice, of an action and of the operator. No flood may
+//! make such a log wait, because an index that cannot follow makes the writes of its table wait. So each is in several partitions, of
+//! which an event's id chooses one, and a page is put together from all of them.
 //!
 //! **Why indexes and no copies.** Three more items beside each event would be three more writes in every transaction that records
 //! one, at twice the price, and these could conflict; and each role would have three more kinds to put. An index is a moment

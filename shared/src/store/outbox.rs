@@ -4,12 +4,14 @@
 //! before that is recorded, the record comes again, and the mail is sent twice: the very same mail, with the same token or code.
 //! There is one exception, a record that was answered with an earlier link because two links were open. Its repetition is answered
 //! with the link that is then the newest, or with a new ticket if one has ended meanwhile. A ticket that was used or voided meanwhile
-//! is not sent. What SES has taken is recorded with the ticket first, and its mail does not go again.
+//! is not sent. That SES has taken a ticket's mail is recorded with the ticket first, and that mail does not go again.
 //!
 //! **Its event is there once.** The event that a mail was sent is put in the write that ends the item or its wait, however often the
 //! mail went, and only if nobody else's mail of the item was recorded meanwhile. When a mailer has died before, the ticket says
 //! whether a mail of the item has carried it. When nobody has heard that SES has taken a mail, what it carried may be used before it
 //! goes again. That says that it has gone, and the event is put then.
+//! What that does not cover: a name that no longer leads to the account when a mailer has died and the record comes again; and a link
+//! of two requests whose mails nobody has heard of, which is recorded for the one that it was made for.
 
 use std::time::Duration;
 

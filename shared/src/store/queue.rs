@@ -194,23 +194,23 @@ impl Store {
 
     /// Parks an item, and records its events. A parked item is kept for eight days more.
     ///
-    /// One transaction:
+    /// One transaction, or one update by itself when there is no event:
     ///
     /// - The item's queue becomes `parked`, its `failure` the given one, and it gets `served`. Condition: it waits, and its `served`
     ///   is as read.
     /// - The events are put. Condition: none of them exists.
     ///
-    /// A refusal means that somebody else has dealt with the item; nothing is written, and no harm is done. One round trip.
+    /// `false` means that somebody else has dealt with the item since it was read; nothing is written. One round trip.
     pub async fn park(
         &self,
         read: &OutboxItem,
         served: &[AccountId],
         failure: &str,
         events: &[Event],
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let park = parked(&keys::outbox_item(read), read.id, failure, self.ambient.now());
         let park = park.set("served", served).only_if(waits().and(as_served(read)));
-        self.write_with_events(park, events).await.map(|_| ())
+        self.write_with_events(park, events).await
     }
 
     /// Parks an item that cannot be read. One update by itself. Condition: it is there, and not done. One round trip.

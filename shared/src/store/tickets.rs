@@ -26,7 +26,7 @@ use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
 use crate::store::spray::remember_place;
-use crate::store::transact::{Newest, Outcome, Store, Updated};
+use crate::store::transact::{Newest, Outcome, Store};
 use crate::store::write::{Range, Write, equals, lacks, present};
 
 /// The tickets of an account, and the guard that the next issue must find unchanged.
@@ -294,18 +294,15 @@ impl Store {
     /// Records that SES has taken a mail of the item that carries the ticket. The event of it is put with the item, when that is done
     /// or waits for more.
     ///
-    /// One update by itself: the ticket becomes `sent`, and gets `sent_for`. Condition: it is `issued`.
+    /// One update by itself: the ticket becomes `sent`, and gets the item among its `sent_for`. Condition: it is `issued`.
     ///
-    /// When the condition fails, the ticket has been sent before, or has been used or revoked meanwhile. It stays so, and that is no
-    /// error. One that no mail is known to have carried gets `sent_for` by another update. Up to two round trips.
+    /// When the condition fails, the ticket has been sent before, or has been used or revoked meanwhile. It stays so, and gets the item
+    /// among its `sent_for` by another update. Up to two round trips.
     pub async fn record_sent(&self, ticket: &Ticket, item: OutboxId) -> Result<(), StoreError> {
-        let sent = |write: Write| write.set("sent_for", item);
-        let moved = self.update_alone(sent(move_ticket(ticket.account, ticket.id, State::Sent))).await?;
-        if let Updated::Refused(Some(old)) = moved
-            && !old.contains_key("sent_for")
-        {
-            let first = sent(Write::update(&keys::ticket(ticket.account, ticket.id)));
-            self.update_alone(first.only_if(present().and(lacks("sent_for")))).await?;
+        let moved = move_ticket(ticket.account, ticket.id, State::Sent).append("sent_for", item);
+        if !self.update_alone(moved).await?.is_written() {
+            let key = keys::ticket(ticket.account, ticket.id);
+            self.update_alone(Write::update(&key).append("sent_for", item).only_if(present())).await?;
         }
         Ok(())
     }

@@ -177,7 +177,7 @@ impl Write {
         self.change(path, To::SumWith(of, items::attribute(&and)))
     }
 
-    /// Appends an entry to a list.
+    /// Appends an entry to a list, which may not be there yet.
     pub(super) fn append(self, path: &str, entry: impl Serialize) -> Self {
         self.change(path, To::Longer(items::attribute(&[entry])))
     }
@@ -265,7 +265,10 @@ fn write_changes(changes: Vec<Change>, expressions: &mut Expressions) -> Result<
             To::SumWith(of, more) => {
                 format!("{name} = {} + {}", expressions.name(of), expressions.value(more)?)
             }
-            To::Longer(entry) => format!("{name} = list_append({name}, {})", expressions.value(entry)?),
+            To::Longer(entry) => {
+                let none = expressions.value(items::attribute(&[(); 0]))?;
+                format!("{name} = list_append(if_not_exists({name}, {none}), {})", expressions.value(entry)?)
+            }
         };
         set += if set.is_empty() { "SET " } else { ", " };
         set += &change;

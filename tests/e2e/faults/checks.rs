@@ -143,9 +143,13 @@ impl Table {
     /// Whether it is known that the item's mail to an account went: SES has said so, or somebody has used what it carried before the
     /// item was done.
     fn is_known(&self, item: &OutboxItem, account: AccountId) -> bool {
+        let is_known = |ticket: &Ticket| {
+            ticket.sent_for.contains(&item.id)
+                || (ticket.sent_for.is_empty() && ticket.state == State::Used && ticket.id.is_of(item.id))
+        };
         let entered_at = item.challenge().and_then(|challenge| challenge.entered_at);
         entered_at.is_some_and(|at| item.done_at.is_none_or(|done_at| at < done_at))
-            || self.tickets.get(&account).into_iter().flatten().any(|ticket| ticket.was_carried_by(item.id))
+            || self.tickets.get(&account).into_iter().flatten().any(is_known)
     }
 
     /// The ticket with which the password of an account was set last.
@@ -333,7 +337,7 @@ fn once(world: &World, table: &Table, mails: &Mails) {
         // A used ticket of the item's own says that a mail has carried it. If SES was not heard of any, it may be another item's.
         let is_lie = |event: &Event| {
             let is_unheard = |ticket: TicketId| {
-                table.ticket(event.account, ticket).is_none_or(|ticket| ticket.sent_for.is_none())
+                table.ticket(event.account, ticket).is_none_or(|ticket| ticket.sent_for.is_empty())
             };
             let explains = |ticket: TicketId| is_unheard(ticket) && mails.have_link_of(event.account, ticket);
             own.is_empty() && !event.ticket.is_some_and(explains)
