@@ -13,6 +13,7 @@ pub mod origin;
 pub mod outbox;
 pub mod permission;
 pub mod practice;
+pub mod proof;
 pub mod question;
 pub mod session;
 pub mod spray;

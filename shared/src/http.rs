@@ -12,5 +12,6 @@ pub mod gateway;
 mod headers;
 pub mod page;
 pub mod problem;
+pub mod proof;
 pub mod reply;
 pub mod route;

@@ -199,7 +199,7 @@ fn every_function_gets_exactly_the_variables_that_it_reads() {
         );
         assert_eq!(
             given.contains("REKEY_CODE_SECRET"),
-            ["mailer", "verify-code"].contains(&function),
+            ["mailer", "verify-code", "admin-link"].contains(&function),
             "who makes codes and who compares them"
         );
     }

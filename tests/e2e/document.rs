@@ -313,6 +313,11 @@ async fn staffs_help(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str) {
         json!({"expires_at": "2026-11-25T18:00:00Z", "deliver": "email", "reason": "Away until Wednesday"});
     recorder.send("by_email", at("POST", "links").json(&link)).await;
     recorder.send("temporary_password", at("POST", "temporary-password").json(&json!({"hours": 2}))).await;
+    let check = recorder.send("caller_check", at("POST", "caller-check")).await.json();
+    app.deliver().await;
+    let code = json!({"code": code_in(&app.mailbox.messages()[0]).replace(' ', "")});
+    let path = format!("caller-check/{}", text(&check["check_id"]));
+    recorder.send("read_out", at("POST", &path).json(&code)).await;
     let invitation = format!("/v1/admin/accounts/{noor}/invitation");
     recorder.send("invitation", HttpEvent::new("POST", &invitation).bearer(staff)).await;
     recorder.send("ticket", at("DELETE", &format!("tickets/{}", text(&copied["ticket_id"])))).await;

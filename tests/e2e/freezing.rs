@@ -220,7 +220,8 @@ async fn a_question_that_the_thief_has_set_does_not_keep_the_practice_from_helpi
     assert_eq!(app.preview(&own).await.json()["question"], "Whose?", "a mailbox alone is not enough");
     let member = StaffMember::of(&app, "agency", "staff", "admin").await;
     let id = app.account("jane").await.id;
-    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let link =
+        json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy", "proof": {"method": "in_person"}});
     let reply =
         member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{id}/links")).json(&link)).await.json();
     let link = reply["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();

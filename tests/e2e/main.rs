@@ -19,6 +19,7 @@ mod advisories;
 mod alarms;
 mod answers;
 mod budget;
+mod caller_proof;
 mod change;
 mod change_log;
 mod code_alike;

@@ -100,6 +100,7 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
     let (none, name, ticket) = (Value::Null, json!({"display_name": "Same"}), format!("/tickets/{UNKNOWN}"));
     let copy = json!({"expires_at": TOMORROW, "deliver": "copy"});
     let parent = json!({"relationship": "parent"});
+    let (check, read_out) = (format!("/caller-check/{UNKNOWN}"), json!({"code": "123456"}));
     let settings = json!({"policy": {"link_ttl": 3600}});
     // 412: the right to, with a stale tag. 409: the right to, of an account that has its password.
     let mut matrix = holders();
@@ -137,6 +138,11 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
         ("POST", at(casey, "/links"), copy.clone(), [401, 403, 403, 403, 201, 404]),
         ("POST", at(boss, "/links"), copy, [401, 403, 403, 404, 403, 404]),
         ("POST", at(jane, "/temporary-password"), none.clone(), [401, 403, 403, 202, 202, 404]),
+        ("POST", at(jane, "/caller-check"), none.clone(), [401, 403, 403, 202, 202, 404]),
+        ("POST", at(sam, "/caller-check"), none.clone(), [401, 403, 403, 404, 202, 404]),
+        ("POST", at(boss, "/caller-check"), none.clone(), [401, 403, 403, 404, 403, 404]),
+        ("POST", at(jane, &check), read_out.clone(), [401, 403, 403, 410, 410, 404]),
+        ("POST", at(sam, &check), read_out, [401, 403, 403, 404, 410, 404]),
         ("POST", at(sam, "/temporary-password"), none.clone(), [401, 403, 403, 404, 202, 404]),
         ("POST", at(robin, "/temporary-password"), none.clone(), [401, 403, 403, 404, 202, 404]),
         ("POST", at(boss, "/temporary-password"), none.clone(), [401, 403, 403, 404, 403, 404]),

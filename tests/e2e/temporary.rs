@@ -223,7 +223,12 @@ async fn a_temporary_password_that_was_planted_with_the_ticket_of_a_link_signs_n
     let ticket = app.store.list_tickets(jane.id).await.unwrap().tickets.remove(0);
     let typed = "0000-1111-2222-3333-4444";
     let digest = TemporaryPassword::parse(typed).unwrap().digest(jane.id, ticket.id);
-    let planted = Temporary { ticket: ticket.id, valid_until: ticket.valid_until, digest: Some(digest) };
+    let planted = Temporary {
+        ticket: ticket.id,
+        valid_until: ticket.valid_until,
+        owner_seen: false,
+        digest: Some(digest),
+    };
     let username = rekey::domain::identifier::Identifier::parse("jane").unwrap();
     for key in [
         rekey::store::keys::account(jane.id),

@@ -108,7 +108,7 @@ async fn expiry_is_a_condition_of_the_write_and_not_of_the_read_before_it() {
             used: &ticket.used(ticket.issued_at, None).unwrap(),
             changed: rekey::store::accounts::Changed {
                 old: &account,
-                new: &account.with_password(hash, None, ticket.issuer),
+                new: &account.with_password(hash, None, ticket.owner_was_seen()),
             },
             now,
             event: &event,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember};
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, other_than, token_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, other_than, token_in};
 
 /// Runs operations and holds what each has recorded.
 struct Recorder<'a> {
@@ -121,6 +121,17 @@ async fn every_operation_leaves_its_events() {
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let issue = HttpEvent::new("POST", &of("links")).json(&link);
     recorder.expect("copied link", member.send(issue), &["authn_token_created"]).await;
+    let check = HttpEvent::new("POST", &of("caller-check"));
+    let begun = ["caller_check_created", "mail_sent"];
+    let mut id = String::new();
+    let ask =
+        Box::pin(async { id = member.send(check).await.json()["check_id"].as_str().unwrap().to_owned() });
+    recorder.expect("caller check", ask, &begun).await;
+    let code = code_in(&app.mailbox.messages()[0]);
+    let read =
+        |code: &str| HttpEvent::new("POST", &of(&format!("caller-check/{id}"))).json(&json!({"code": code}));
+    recorder.expect("wrong one read out", member.send(read(&other_than(&code))), &["authn_code_fail"]).await;
+    recorder.expect("right one read out", member.send(read(&code)), &["authn_code_success"]).await;
     let ticket = member.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
     let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
     recorder.expect("revocation", member.send(revoke), &["authn_token_revoked"]).await;

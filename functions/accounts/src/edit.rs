@@ -53,6 +53,7 @@ impl Operation for UpdateAccount {
             ErrorCode::PreconditionFailed,
             ErrorCode::PreconditionRequired,
             ErrorCode::UsernameTaken,
+            ErrorCode::ProofRequired,
             ErrorCode::TooManyRequests,
         ],
     ];
@@ -61,7 +62,8 @@ impl Operation for UpdateAccount {
 /// Changes an account
 ///
 /// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
-/// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active` false or
+/// without the header. Another email address or username voids links, codes and a temporary password. By the
+/// practice's `caller_proof`, another address needs a `proof`. Closing the account (`active` false or
 /// `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or `refused`.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
@@ -80,14 +82,21 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             return Err(Problem::new(ErrorCode::PreconditionFailed));
         }
         let is_addressed = patch.email.is_some() || patch.username.is_some();
+        let given = patch.proof.clone();
         let new = old.patched(patch).map_err(|error| no_username(&error))?;
         let new = if is_addressed { with_names(deps, call, &staff, &old, new).await? } else { new };
         let changes = changes(&old, &new);
         if changes.is_empty() {
             return account_reply(StatusCode::OK, &old).map(Some);
         }
+        let is_readdressed = old.email != new.email;
+        let proof = if is_readdressed || given.is_some() {
+            deps.proof(&staff, &old, given.as_ref(), is_readdressed).await?
+        } else {
+            None
+        };
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
-        let event = event.with_changes(changes);
+        let event = event.with_changes(changes).with_proof(proof);
         let edited = Changed { old: &old, new: &new };
         let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], &event).await?;
         outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()

@@ -7,6 +7,7 @@ use http::StatusCode;
 use rekey::domain::event::{Action, Actor, Change, Event, Reason};
 use rekey::domain::permission::{Forbidden, Staff};
 use rekey::domain::practice::Portal;
+use rekey::domain::proof::RecordedProof;
 use rekey::http::call::Call;
 use rekey::http::page::Size;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -118,6 +119,8 @@ pub struct ChangeEvent {
     pub note: Option<String>,
     /// The id of the ticket that the event is about, or null.
     pub ticket: Option<TicketId>,
+    /// How staff knew the caller for whom they acted, or null when they acted for nobody.
+    pub proof: Option<RecordedProof>,
     /// The network address from which the actor acted, or null when none is recorded.
     pub ip: Option<String>,
 }
@@ -284,6 +287,7 @@ pub(crate) fn facts(event: Event, usernames: &BTreeMap<AccountId, String>) -> Ch
         failures: event.failures,
         note: event.note,
         ticket: event.ticket,
+        proof: event.proof,
         ip: event.ip,
     }
 }

@@ -1,6 +1,7 @@
 //! The words for events: a sentence for each kind of event, for people.
 
 use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::proof::Knowledge;
 
 /// The names that the sentence of an event uses.
 pub(crate) struct Names<'a> {
@@ -12,8 +13,27 @@ pub(crate) struct Names<'a> {
     pub(crate) other: &'a str,
 }
 
-/// Describes an event in one sentence, without the full stop.
+/// Describes an event in one sentence, without the full stop. Another says how staff knew the caller for whom they acted.
 pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
+    match event.proof.as_ref().and_then(|proof| known(proof.method)) {
+        None => sentence(event, names),
+        Some(known) => format!("{}. {known}", sentence(event, names)),
+    }
+}
+
+/// How a caller was known, if that was said.
+const fn known(method: Knowledge) -> Option<&'static str> {
+    Some(match method {
+        Knowledge::None => return None,
+        Knowledge::MailedCode => "The caller had read out a mailed code",
+        Knowledge::InPerson => "The owner was there in person",
+        Knowledge::IdentityDocument => "An identity document was seen",
+        Knowledge::CalledBack => "The owner was called back at the number on the record",
+        Knowledge::Overruled => "An administrator went without a proof of who called",
+    })
+}
+
+fn sentence(event: &Event, names: &Names<'_>) -> String {
     let name = names.account;
     let who = match event.actor {
         Actor::Staff => names.staff,
@@ -66,6 +86,15 @@ pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
         }
         Action::AuthnTokenCreated => {
             format!("A link, invitation or temporary password for {name} was issued by {who}")
+        }
+        Action::CallerCheckCreated => {
+            format!("A code for a caller to read out was mailed to {name} for {who}")
+        }
+        Action::AuthnCodeSuccess if event.actor == Actor::Staff => {
+            format!("The code that was mailed to {name} was read out to {who}")
+        }
+        Action::AuthnCodeFail if event.actor == Actor::Staff => {
+            format!("A wrong code was read out to {who} by somebody who called as {name}")
         }
         Action::AuthnCodeSuccess => format!("The right code was entered for {name}"),
         Action::AuthnCodeFail => format!("A wrong code was entered for {name}"),

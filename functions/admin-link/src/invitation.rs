@@ -22,6 +22,7 @@ impl Operation for Invite {
         ErrorCode::AccountClosed,
         ErrorCode::NoAddress,
         ErrorCode::AlreadySignedUp,
+        ErrorCode::ProofRequired,
         ErrorCode::TooManyRequests,
     ]];
 }
@@ -43,7 +44,8 @@ pub async fn invite(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
             return Err(Problem::new(ErrorCode::AlreadySignedUp));
         }
         let valid_until = deps.ambient.now() + helped.staff.practice.policy.invitation_ttl();
-        let issued = helped.issuing(Terms { valid_until, reason: None }).mailed_link().await?;
+        let proof = helped.proof(None, false).await?;
+        let issued = helped.issuing(Terms { valid_until, reason: None, proof }).mailed_link().await?;
         issued.map(|issued| Reply::json(StatusCode::ACCEPTED, &issued)).transpose()
     })
     .await

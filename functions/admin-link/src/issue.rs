@@ -10,6 +10,7 @@ use rekey::domain::limit::Limit;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Practice;
+use rekey::domain::proof::{NewProof, RecordedProof};
 use rekey::domain::ticket::{Grant, Kind, Ticket};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -18,6 +19,7 @@ use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::{Nonce, Token};
 use rekey::store::tickets::{Issuance, Issue};
+use rekey::store::transact::Store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -57,7 +59,7 @@ pub struct MailWarning {
 }
 
 impl MailWarning {
-    fn of(account: &Account) -> Option<Self> {
+    pub(crate) fn of(account: &Account) -> Option<Self> {
         let message = match account.mail {
             MailStatus::Ok => return None,
             MailStatus::Bounced => {
@@ -92,11 +94,30 @@ impl<'a> Helped<'a> {
         Ok(Self { deps, call, account: must_be_open(account)?, staff })
     }
 
+    /// How the member of staff knows the caller. By policy whatever hands the account over needs it, and a frozen account may have
+    /// been handed to somebody else before.
+    pub(crate) async fn proof(
+        &self,
+        given: Option<&NewProof>,
+        hands_over: bool,
+    ) -> Result<Option<RecordedProof>, Problem> {
+        let hands_over = hands_over || self.account.frozen_at.is_some();
+        self.deps.proof(&self.staff, &self.account, given, hands_over).await
+    }
+
     /// A ticket for the account, on these terms.
     pub(crate) fn issuing(&self, terms: Terms) -> Issuing<'_> {
         let by = By::Staff { staff: &self.staff, call: self.call };
         Issuing { deps: self.deps, by, practice: &self.staff.practice, account: &self.account, terms }
     }
+}
+
+/// Records that too many mails were asked for, once an hour for an account.
+pub(crate) async fn record_limit(store: &Store, account: &Account, asked: &Event) -> Result<(), Problem> {
+    let action = Action::ExcessRateLimitExceeded;
+    let event = Event { action, ticket: None, outbox: None, note: None, proof: None, ..asked.clone() };
+    let event = event.once_an_hour(&account.id.to_string(), asked.at.hour());
+    Ok(store.record_event(&event).await?)
 }
 
 /// Refuses an account that is closed, because its owner could not use what is issued.
@@ -152,11 +173,12 @@ impl By<'_> {
     }
 }
 
-/// The terms of a ticket: its end, and the reason for it.
+/// The terms of a ticket: its end, the reason for it, and how the caller is known.
 pub(crate) struct Terms {
     pub(crate) valid_until: Timestamp,
     /// The reason in the words of the issuer.
     pub(crate) reason: Option<String>,
+    pub(crate) proof: Option<RecordedProof>,
 }
 
 /// A ticket that is being issued.
@@ -200,7 +222,8 @@ impl Issuing<'_> {
         let to = self.address()?;
         let item = self.outbox_item(OutboxKind::TemporaryPassword { account: self.account.id })?;
         let ticket = self.new_ticket(TicketId::from(item.id), Kind::TemporaryPassword)?;
-        let temporary = Temporary { ticket: ticket.id, valid_until: self.terms.valid_until, digest: None };
+        let (valid_until, owner_seen) = (self.terms.valid_until, ticket.owner_was_seen());
+        let temporary = Temporary { ticket: ticket.id, valid_until, owner_seen, digest: None };
         let voids_current = self.practice.policy.temporary_password_voids_current;
         let new = self.account.with_temporary(temporary, voids_current);
         let written = self.write(&ticket, Some(&new), Some(&item)).await?;
@@ -227,7 +250,8 @@ impl Issuing<'_> {
         let (issued_at, valid_until) = (ambient.now(), self.terms.valid_until);
         let grant = Grant { kind, issuer: self.by.issuer(), issued_at, valid_until };
         let ticket = Ticket::new(id, self.account, grant, nonce);
-        Ok(Ticket { by: self.by.id(), reason: self.terms.reason.clone(), ..ticket })
+        let proof = self.terms.proof.as_ref().and_then(RecordedProof::method);
+        Ok(Ticket { by: self.by.id(), reason: self.terms.reason.clone(), proof, ..ticket })
     }
 
     /// Writes the ticket and its event. Returns whether they were written.
@@ -239,6 +263,7 @@ impl Issuing<'_> {
     ) -> Result<bool, Problem> {
         let event = self.by.event(self.deps, self.account)?.of(ticket.account, ticket.portal);
         let mut event = event.with_ticket(ticket.id).with_note(self.terms.reason.clone());
+        event.proof = self.terms.proof.clone();
         event.outbox = outbox_item.map(|item| item.id);
         let staff = self.by.staff();
         let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, event: &event };
@@ -246,18 +271,10 @@ impl Issuing<'_> {
             Issuance::Written => Ok(true),
             Issuance::Outrun => Ok(false),
             Issuance::Limited { retry_after } => {
-                self.record_limit(&event).await?;
+                record_limit(&self.deps.store, self.account, &event).await?;
                 Err(Problem::too_many(Limit::Mails, retry_after))
             }
         }
-    }
-
-    /// Records that too many mails were asked for, once an hour for an account.
-    async fn record_limit(&self, asked: &Event) -> Result<(), Problem> {
-        let action = Action::ExcessRateLimitExceeded;
-        let event = Event { action, ticket: None, outbox: None, note: None, ..asked.clone() };
-        let event = event.once_an_hour(&self.account.id.to_string(), asked.at.hour());
-        Ok(self.deps.store.record_event(&event).await?)
     }
 
     fn issued(&self, ticket_id: TicketId) -> Issued {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use rekey::domain::practice::Practice;
+use rekey::domain::proof::NewProof;
 use rekey::domain::text::is_line;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -37,6 +38,9 @@ pub struct NewLink {
     /// must not contain health data.
     #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
+    /// How the caller is known. By the practice's `caller_proof`, a copied link needs it, and so does every link for a frozen account.
+    #[schema(nullable = false)]
+    pub proof: Option<NewProof>,
 }
 
 /// The way in which a link reaches an account's owner.
@@ -57,7 +61,13 @@ impl Operation for CreateLink {
     const CALLER: Caller = Caller::Staff;
     const ERRORS: &'static [&'static [ErrorCode]] = &[
         JSON_BODY,
-        &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::TooManyRequests],
+        &[
+            ErrorCode::NotFound,
+            ErrorCode::AccountClosed,
+            ErrorCode::NoAddress,
+            ErrorCode::ProofRequired,
+            ErrorCode::TooManyRequests,
+        ],
     ];
 }
 
@@ -76,6 +86,8 @@ pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let asked: NewLink = call.json()?;
         let helped = Helped::find(deps, call, staff).await?;
         let terms = asked.terms(&helped.staff.practice, deps.ambient.now())?;
+        let proof = helped.proof(asked.proof.as_ref(), asked.deliver == Deliver::Copy).await?;
+        let terms = Terms { proof, ..terms };
         let issued = helped.issuing(terms).link(asked.deliver).await?;
         issued.map(|issued| Reply::json(StatusCode::CREATED, &issued)).transpose()
     })
@@ -89,7 +101,7 @@ impl NewLink {
     /// Answers 400 and names the member that is wrong.
     pub(crate) fn terms(&self, practice: &Practice, now: Timestamp) -> Result<Terms, Problem> {
         let valid_until = self.check_expiry(practice, now)?;
-        Ok(Terms { valid_until, reason: self.check_reason(valid_until, now)? })
+        Ok(Terms { valid_until, reason: self.check_reason(valid_until, now)?, proof: None })
     }
 
     fn check_expiry(&self, practice: &Practice, now: Timestamp) -> Result<Timestamp, Problem> {

@@ -1,6 +1,7 @@
 //! This module serves `POST /v1/admin/accounts/{id}/temporary-password`: a password by mail that is good for one sign-in.
 
 use http::StatusCode;
+use rekey::domain::proof::NewProof;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
@@ -23,6 +24,9 @@ pub struct NewTemporaryPassword {
     #[serde(default, deserialize_with = "optional_whole_number")]
     #[schema(minimum = 1, maximum = 72)]
     pub hours: Option<u64>,
+    /// How the caller is known. By the practice's `caller_proof`, a temporary password for a frozen account needs it.
+    #[schema(nullable = false)]
+    pub proof: Option<NewProof>,
 }
 
 /// The operation `POST /v1/admin/accounts/{id}/temporary-password`.
@@ -32,7 +36,13 @@ impl Operation for CreateTemporaryPassword {
     const CALLER: Caller = Caller::Staff;
     const ERRORS: &'static [&'static [ErrorCode]] = &[
         JSON_BODY,
-        &[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::TooManyRequests],
+        &[
+            ErrorCode::NotFound,
+            ErrorCode::AccountClosed,
+            ErrorCode::NoAddress,
+            ErrorCode::ProofRequired,
+            ErrorCode::TooManyRequests,
+        ],
     ];
 }
 
@@ -56,7 +66,8 @@ pub async fn create_temporary_password(deps: &Deps, call: &Call) -> Result<Reply
             Some(count @ 1..=72) => hours(count),
             Some(_) => return Err(Problem::invalid("hours", "must be 1 to 72")),
         };
-        let terms = Terms { valid_until: deps.ambient.now() + life, reason: None };
+        let proof = helped.proof(asked.proof.as_ref(), false).await?;
+        let terms = Terms { valid_until: deps.ambient.now() + life, reason: None, proof };
         let issued = helped.issuing(terms).mailed_temporary_password().await?;
         issued.map(|issued| Reply::json(StatusCode::ACCEPTED, &issued)).transpose()
     })

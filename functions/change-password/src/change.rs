@@ -1,7 +1,6 @@
 //! This module serves `POST /v1/password/change`, which changes the password of a signed-in person.
 
 use rekey::domain::event::Action;
-use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::typed_password::TypedPassword;
 use rekey::http::auth::{Holder, any_holder};
@@ -98,11 +97,11 @@ async fn write(
     let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address))?;
     let event = deps.event(call, account, Action::AuthnPasswordChange)?;
     let event = event.with_session(session.id).with_outbox(confirmation.id);
-    // A temporary password is help from the practice.
-    let helped_by = if session.ticket.is_some() { Issuer::Staff } else { Issuer::SelfService };
+    let began = account.temporary.as_ref().filter(|temporary| session.ticket == Some(temporary.ticket));
+    let owner_seen = began.is_some_and(|temporary| temporary.owner_seen);
     let change = PasswordChange {
         session,
-        changed: Changed { old: account, new: &account.with_password(hash, None, helped_by) },
+        changed: Changed { old: account, new: &account.with_password(hash, None, owner_seen) },
         event: &event,
         confirmation: &confirmation,
         limits: &limits,

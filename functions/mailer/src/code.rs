@@ -32,7 +32,7 @@ pub(crate) async fn send_code(
 
 /// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another run of the mailer
 /// has stored one meanwhile, this fails, and the record is delivered again and finds it.
-async fn remembered_code(
+pub(crate) async fn remembered_code(
     delivery: Delivery<'_>,
     challenge: &mut Challenge,
     mailbox: &Mailbox<'_>,
@@ -93,7 +93,7 @@ async fn new_code(
 }
 
 fn holder(delivery: Delivery<'_>, Ticketed { account, ticket }: &Ticketed<'_>) -> Holder {
-    let asked = account.asked_question(&delivery.practice.policy, ticket.issuer);
+    let asked = account.asked_question(&delivery.practice.policy, ticket.owner_was_seen());
     Holder {
         account: account.id,
         ticket: ticket.id,

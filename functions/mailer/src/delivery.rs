@@ -100,8 +100,12 @@ pub(crate) fn item_event(
 ) -> Result<Event, NoRandomness> {
     let event = Event::new(&deps.ambient, &item.practice, action, actor)?.with_outbox(item.id);
     // The network address of a member of staff is in the event of their own action, and not in the events that follow from it.
-    let by_staff =
-        matches!(item.kind, OutboxKind::Link { by: Some(_), .. } | OutboxKind::TemporaryPassword { .. });
+    let by_staff = matches!(
+        item.kind,
+        OutboxKind::Link { by: Some(_), .. }
+            | OutboxKind::TemporaryPassword { .. }
+            | OutboxKind::CallerCheck { .. }
+    );
     Ok(match &item.ip {
         Some(ip) if !by_staff => event.from_address(ip),
         _ => event,

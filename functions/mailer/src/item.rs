@@ -22,7 +22,7 @@ use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, facts, item_event};
 use crate::hold::Hold;
-use crate::{Deps, Failure, issue, notice, recovery, temporary};
+use crate::{Deps, Failure, check, issue, notice, recovery, temporary};
 
 /// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
 /// be recovered by username.
@@ -205,6 +205,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
         }
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
+        | OutboxKind::CallerCheck { account, .. }
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
@@ -293,6 +294,7 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
             return recovery::recover(delivery, accounts, issuer).await;
         }
         OutboxKind::TemporaryPassword { .. } => temporary::send_temporary(delivery, accounts).await,
+        OutboxKind::CallerCheck { challenge, .. } => check::send_check(delivery, challenge, accounts).await,
         OutboxKind::PasswordChanged { .. } => notice::confirm_change(delivery, accounts).await,
         OutboxKind::Frozen { .. } => notice::tell_practice(delivery, accounts).await,
         OutboxKind::SettingsChanged { members, .. } => {

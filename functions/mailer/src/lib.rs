@@ -25,6 +25,7 @@ use rekey::store::practices::PracticeCache;
 use rekey::store::transact::Store;
 use serde::{Deserialize, Serialize};
 
+mod check;
 mod code;
 mod delivery;
 mod hold;

@@ -107,6 +107,7 @@ const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
         OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } => None,
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
+        | OutboxKind::CallerCheck { account, .. }
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }

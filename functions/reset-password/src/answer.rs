@@ -23,7 +23,7 @@ pub(crate) async fn check_answer(
     answer: Option<&Secret>,
 ) -> Result<Option<Subject>, Problem> {
     let (deps, TicketOfAccount { ticket, account }) = (attempt.deps, attempt.found);
-    let Some(question) = account.asked_question(&practice.policy, ticket.issuer) else {
+    let Some(question) = account.asked_question(&practice.policy, ticket.owner_was_seen()) else {
         return must_not_lack_one(attempt, practice).map(|()| None);
     };
     let limit = Subject::answers(deps.limits_key.get().await?.current()?, account.id, ticket.issuer);

@@ -98,7 +98,7 @@ impl Attempt<'_> {
         let kind = OutboxKind::PasswordChanged { account: account.id };
         let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(self.call.address))?;
         let event = self.event(Action::AuthnPasswordChange)?.with_outbox(confirmation.id);
-        let new = account.with_password(set.password, set.question, ticket.issuer);
+        let new = account.with_password(set.password, set.question, ticket.owner_was_seen());
         let reset = Reset {
             ticket,
             used: &used,

@@ -92,8 +92,9 @@ pub async fn preview_reset(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     }
     let practice = deps.practices.find(&deps.store, &ticket.practice, now).await?;
     let practice = practice.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))?;
-    let question =
-        account.asked_question(&practice.policy, ticket.issuer).map(|question| question.question.clone());
+    let question = account
+        .asked_question(&practice.policy, ticket.owner_was_seen())
+        .map(|question| question.question.clone());
     Reply::json(
         StatusCode::OK,
         &Preview {

@@ -8,7 +8,6 @@ mod change;
 pub use change::AccountPatch;
 
 use crate::domain::identifier::{Email, Identifier, Username};
-use crate::domain::issuer::Issuer;
 use crate::domain::limit::Subject;
 use crate::domain::practice::{Policy, Portal, SecurityQuestion, Slug};
 use crate::domain::question::Question;
@@ -258,16 +257,17 @@ impl Account {
     }
 
     /// The security question that the holder of a ticket must answer. An account that has a question is asked it, for a
-    /// first password too. The question is not asked when staff or the operator help the owner of a frozen account,
+    /// first password too. The question is not asked when the owner of a frozen account was seen by whoever issued the ticket,
     /// because the person who made the disputed change may have set the question.
-    pub fn asked_question(&self, policy: &Policy, issuer: Issuer) -> Option<&Question> {
-        let asks = policy.security_question != SecurityQuestion::Off && !self.drops_question(issuer);
+    pub fn asked_question(&self, policy: &Policy, owner_seen: bool) -> Option<&Question> {
+        let asks = policy.security_question != SecurityQuestion::Off && !self.drops_question(owner_seen);
         self.question.as_ref().filter(|_| asks)
     }
 
-    /// Whether the security question is removed when a password is set with a ticket of this issuer.
-    pub const fn drops_question(&self, issuer: Issuer) -> bool {
-        self.frozen_at.is_some() && !matches!(issuer, Issuer::SelfService)
+    /// Whether the security question is removed when a password is set. Nothing less than seeing the owner does it: whoever has the
+    /// mailbox or the telephone may have set the question.
+    pub const fn drops_question(&self, owner_seen: bool) -> bool {
+        self.frozen_at.is_some() && owner_seen
     }
 
     /// The canonical address of the account.

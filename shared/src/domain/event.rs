@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::practice::{Portal, Slug};
+use crate::domain::proof::RecordedProof;
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
 use crate::platform::ids::{AccountId, EventId, OutboxId, SessionId, TicketId};
 use crate::platform::wire::{name_of, named};
@@ -63,10 +64,12 @@ pub enum Action {
     ExcessRateLimitExceeded,
     /// A ticket was issued: a link, a code, a temporary password or an invitation.
     AuthnTokenCreated,
-    /// The right verification code was entered.
+    /// The right verification code was entered, or, by staff, the one of a caller check.
     AuthnCodeSuccess,
-    /// A verification code was refused; `reason` says why.
+    /// A verification code, or the one of a caller check, was refused; `reason` says why.
     AuthnCodeFail,
+    /// Staff had a code mailed that a caller is to read out.
+    CallerCheckCreated,
     /// A ticket was revoked.
     AuthnTokenRevoked,
     /// A ticket that can no longer be used was presented; `reason` says why it cannot.
@@ -195,6 +198,9 @@ pub struct Event {
     /// The reason that a member of staff gave, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How staff knew the caller for whom they acted; absent for other acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<RecordedProof>,
     /// The source address of the request, as the gateway saw it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
@@ -264,6 +270,7 @@ impl Event {
             session: None,
             outbox: None,
             note: None,
+            proof: None,
             ip: None,
         })
     }
@@ -345,6 +352,13 @@ impl Event {
     #[must_use]
     pub fn with_note(mut self, note: Option<String>) -> Self {
         self.note = note;
+        self
+    }
+
+    /// Sets how staff knew the caller.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Option<RecordedProof>) -> Self {
+        self.proof = proof;
         self
     }
 

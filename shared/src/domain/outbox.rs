@@ -91,6 +91,15 @@ pub enum OutboxKind {
         /// The id of the account.
         account: AccountId,
     },
+    /// Staff want to know whether a caller is the account's owner, who is to be sent a code to read out.
+    CallerCheck {
+        /// The id of the account.
+        account: AccountId,
+        /// The id of the member of staff to whom the code is read out.
+        by: AccountId,
+        /// The challenge.
+        challenge: Challenge,
+    },
     /// A password was changed, and the owner of the account is to be told.
     PasswordChanged {
         /// The id of the account.
@@ -126,6 +135,7 @@ impl OutboxKind {
             Self::LimitHit { .. } => "limit_hit",
             Self::Link { .. } => "link",
             Self::TemporaryPassword { .. } => "temporary_password",
+            Self::CallerCheck { .. } => "caller_check",
             Self::PasswordChanged { .. } => "password_changed",
             Self::MailRestored { .. } => "mail_restored",
             Self::SettingsChanged { .. } => "settings_changed",
@@ -252,9 +262,9 @@ impl OutboxItem {
     /// Whether what the item carries is over and cannot be made anew: nobody waits for a code that has expired, and a temporary
     /// password works only at the word of the staff who issue it.
     pub fn is_spent(&self, now: Timestamp) -> bool {
-        match &self.kind {
-            OutboxKind::Recovery { challenge: Some(challenge), .. } => challenge.valid_until <= now,
-            OutboxKind::TemporaryPassword { .. } => {
+        match (&self.kind, self.challenge()) {
+            (_, Some(challenge)) => challenge.valid_until <= now,
+            (OutboxKind::TemporaryPassword { .. }, _) => {
                 self.failure.as_deref() == Some(EXPIRED) || self.void_from.is_some_and(|moment| moment <= now)
             }
             _ => false,
@@ -275,10 +285,11 @@ impl OutboxItem {
         }
     }
 
-    /// The challenge, if the item is a request for a code.
+    /// The challenge, if the item asks for a code to be mailed.
     pub const fn challenge(&self) -> Option<&Challenge> {
         match &self.kind {
             OutboxKind::Recovery { challenge, .. } => challenge.as_ref(),
+            OutboxKind::CallerCheck { challenge, .. } => Some(challenge),
             _ => None,
         }
     }
@@ -311,6 +322,11 @@ mod tests {
             OutboxKind::LimitHit { portal, identifier },
             OutboxKind::Link { account, by: None },
             OutboxKind::TemporaryPassword { account },
+            OutboxKind::CallerCheck {
+                account,
+                by: account,
+                challenge: Challenge::new(6, Timestamp::from_millis(0)),
+            },
             OutboxKind::PasswordChanged { account },
             OutboxKind::MailRestored { account },
             OutboxKind::SettingsChanged { account, members: Vec::new() },

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::account::{Account, Setup};
 use crate::domain::issuer::Issuer;
 use crate::domain::practice::{Portal, Slug};
+use crate::domain::proof::ProofMethod;
 use crate::domain::question;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId, TicketId};
@@ -181,6 +182,9 @@ pub struct Ticket {
     /// The reason for the ticket, in the words of the issuer; absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How the member of staff who issued the ticket knew the caller; absent when they did not say, and for other issuers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofMethod>,
     /// The outbox items whose mails have carried the ticket, as far as SES has said that it has taken them: those of later requests
     /// too, which the ticket has answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -233,6 +237,7 @@ impl Ticket {
             opened_at: None,
             by: None,
             reason: None,
+            proof: None,
             sent_for: Vec::new(),
             used_at: None,
             used_with: None,
@@ -291,6 +296,11 @@ impl Ticket {
     pub fn was_carried_by(&self, item: OutboxId) -> bool {
         let is_unheard = self.sent_for.is_empty() && self.state == State::Used;
         self.sent_for.contains(&item) || is_unheard && self.id.is_of(item)
+    }
+
+    /// Whether whoever issued the ticket has seen the account's owner.
+    pub fn owner_was_seen(&self) -> bool {
+        self.proof.is_some_and(ProofMethod::is_seen)
     }
 
     /// Whether at least half of its time is left.

@@ -80,6 +80,8 @@ pub enum ErrorCode {
     NotThroughEdge,
     /// The caller's role does not allow this.
     Forbidden,
+    /// The practice requires a proof of who the caller is, and there is none that counts.
+    ProofRequired,
     /// The account has no address to send to: copy the link instead.
     NoAddress,
     /// The account is inactive, or its owner has refused it.
@@ -201,6 +203,9 @@ impl ErrorCode {
             }
             Self::NotThroughEdge => (StatusCode::FORBIDDEN, "Call the API at its public address."),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Your account is not allowed to do this."),
+            Self::ProofRequired => {
+                (StatusCode::FORBIDDEN, "Say how you know that the caller is the account's owner.")
+            }
             Self::NoAddress => {
                 (StatusCode::CONFLICT, "The account has no email address. Copy a link instead.")
             }

@@ -62,6 +62,8 @@ pub enum Kind {
     TemporaryPassword,
     /// A link to set up an account that has no password yet.
     Invitation,
+    /// A code to read out to the practice, which wants to know who calls.
+    CallerCheck,
     /// A notice that the password was changed.
     PasswordChanged,
     /// A notice to the practice: the owner of an account has reported that a change was not theirs.
@@ -78,6 +80,7 @@ impl Kind {
             Self::VerificationCode => "verification_code",
             Self::TemporaryPassword => "temporary_password",
             Self::Invitation => "invitation",
+            Self::CallerCheck => "caller_check",
             Self::PasswordChanged => "password_changed",
             Self::Frozen => "frozen",
             Self::SettingsChanged => "settings_changed",
@@ -86,7 +89,7 @@ impl Kind {
 
     /// Whether the mail carries a code or password that a person types.
     fn has_code(self) -> bool {
-        matches!(self, Self::VerificationCode | Self::TemporaryPassword)
+        matches!(self, Self::VerificationCode | Self::TemporaryPassword | Self::CallerCheck)
     }
 
     /// Whether the mail carries a secret that expires. Such a mail must say when.

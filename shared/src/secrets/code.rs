@@ -2,7 +2,8 @@
 //!
 //! **A stored code has a key of its own.** A token has 256 random bits, so its plain digest tells nothing. A code has so few
 //! digits that anybody who holds its plain digest finds it by trying them all. So the store keeps HMAC-SHA-256 of request and
-//! code under the code key, which two functions can read: the mailer makes codes, and `verify-code` compares them. It is none of
+//! code under the code key, which three functions can read: the mailer makes codes, `verify-code` compares those of people, and
+//! `admin-link` those that callers read out. It is none of
 //! the other three keys. The derivation key makes every link and is the mailer's alone; functions that neither make nor compare
 //! codes hold the pepper and the key of the limits. So the table together with the keys of the front door or of sign-in gives no
 //! code away.

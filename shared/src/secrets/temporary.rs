@@ -87,6 +87,9 @@ pub struct Temporary {
     pub ticket: TicketId,
     /// The time until which it signs in.
     pub valid_until: Timestamp,
+    /// Whether whoever issued it has seen the account's owner.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owner_seen: bool,
     /// The digest of the password; `None` until it is mailed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

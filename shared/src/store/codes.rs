@@ -4,12 +4,13 @@
 //! request everything that a caller with the right code is told (usernames and questions), and the ticket of each account. So the
 //! question is the one of the time of the mail.
 
+use crate::domain::account::Account;
 use crate::domain::challenge::{ATTEMPTS, Holder, Mailed};
 use crate::domain::event::Event;
 use crate::domain::outbox::OutboxItem;
 use crate::domain::ticket::State;
 use crate::platform::clock::Timestamp;
-use crate::platform::ids::OutboxId;
+use crate::platform::ids::{AccountId, OutboxId};
 use crate::secrets::token::Digest;
 use crate::store::accounts::check_open;
 use crate::store::conditions::{has_answers_left, may_become};
@@ -17,8 +18,11 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::Item;
 use crate::store::keys::{self, Key};
+use crate::store::limits::CountedMail;
+use crate::store::outbox::put_outbox_item;
+use crate::store::tickets::Issuance;
 use crate::store::transact::{Outcome, Store};
-use crate::store::write::{Write, above, below, differs, equals, has, has_size, lacks};
+use crate::store::write::{Condition, Write, above, below, differs, equals, has, has_size, lacks};
 
 /// One account that an entered code opens.
 pub struct Opening<'a> {
@@ -40,6 +44,17 @@ pub struct CodeExchange<'a> {
     pub now: Timestamp,
     /// The time until which the tokens can be used.
     pub until: Timestamp,
+}
+
+/// A caller check for which a code is entered.
+#[derive(Clone, Copy)]
+pub struct Check<'a> {
+    /// The id of its outbox item.
+    pub id: OutboxId,
+    /// The member of staff to whom the code was read out.
+    pub staff: &'a Account,
+    /// The id of the account as whose owner the caller is checked.
+    pub account: AccountId,
 }
 
 /// The outcome of exchanging a right code.
@@ -105,22 +120,49 @@ impl Store {
         now: Timestamp,
     ) -> Result<CodeCount, StoreError> {
         let key = keys::request(id);
-        let of_length = keys::request_of_length(id, length);
-        if self.refusals.recall(&key, now).is_some() {
+        self.count_at(&key, &key, (length, mark, now), has("challenge")).await
+    }
+
+    /// Counts a code that staff have entered for a caller check, as [`Store::count_code`] does for a request.
+    ///
+    /// One update by itself. Condition: as there, and the check is this member of staff's, for this account. Up to one round trip.
+    pub async fn count_check(
+        &self,
+        check: &Check<'_>,
+        length: u32,
+        mark: Digest,
+    ) -> Result<CodeCount, StoreError> {
+        let is_theirs = equals("by", check.staff.id).and(equals("account", check.account));
+        let key = keys::outbox(check.id);
+        // What is refused to a colleague says nothing of what is refused to them.
+        let memory = keys::check_by(&key, check.staff.id, check.account);
+        self.count_at(&key, &memory, (length, mark, self.ambient.now()), is_theirs).await
+    }
+
+    async fn count_at(
+        &self,
+        key: &Key,
+        memory: &Key,
+        (length, mark, now): (u32, Digest, Timestamp),
+        fits: Condition,
+    ) -> Result<CodeCount, StoreError> {
+        let of_length = keys::of_length(memory, length);
+        if self.refusals.recall(memory, now).is_some() {
             return Ok(CodeCount::Closed);
         }
         if let Some(item) = self.refusals.recall(&of_length, now) {
-            return Ok(refused_count(self.read_request(&key, Some(item))?.as_ref(), length, now));
+            return Ok(refused_count(self.read_request(key, Some(item))?.as_ref(), length, now));
         }
         let open = above("challenge.valid_until", now)
             .and(below("challenge.attempts", ATTEMPTS))
             .and(lacks("challenge.entered_at"))
             .and(equals("challenge.length", length))
-            .and(lacks("challenge.latest").or(differs("challenge.latest", mark)));
+            .and(lacks("challenge.latest").or(differs("challenge.latest", mark)))
+            .and(fits);
         let write =
-            Write::update(&key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
+            Write::update(key).add("challenge.attempts", 1).set("challenge.latest", mark).only_if(open);
         let item = self.update_alone(write).await?.into_item();
-        let request = self.read_request(&key, item.clone())?;
+        let request = self.read_request(key, item.clone())?;
         let is_counted = |request: &OutboxItem| {
             request
                 .challenge()
@@ -132,13 +174,65 @@ impl Store {
         };
         match refused {
             CodeCount::OtherLength { .. } => self.refusals.note(&of_length, item.as_ref(), now),
-            _ => self.refusals.note(&key, None, now),
+            _ => self.refusals.note(memory, None, now),
         }
         Ok(refused)
     }
 
     fn read_request(&self, key: &Key, item: Option<Item>) -> Result<Option<OutboxItem>, StoreError> {
         item.map(|item| self.reader.value(&key.pk, item)).transpose()
+    }
+
+    /// Begins a caller check.
+    ///
+    /// One transaction:
+    ///
+    /// - The mail is counted for the member of staff, for the account and for its mailbox. Condition: every window has room.
+    /// - The account is checked. Condition: it is open, and its credential version is as read.
+    /// - The outbox item and the event are put. Condition: neither exists.
+    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
+    ///
+    /// [`Issuance::Limited`] means that a window is full, and [`Issuance::Outrun`] that the account, or the rights of the member of
+    /// staff, have changed since they were read; nothing is written in either case. One round trip.
+    pub async fn create_check(
+        &self,
+        staff: &Account,
+        account: &Account,
+        item: &OutboxItem,
+        event: &Event,
+    ) -> Result<Issuance, StoreError> {
+        let mail = CountedMail { by: Some(staff.id), account };
+        let mut writes = mail.writes(event.at);
+        writes.extend([
+            check_open(account.id, account.credential_version),
+            put_outbox_item(item),
+            put_event(event),
+        ]);
+        Ok(match self.transact_by(Some(staff), writes).await? {
+            Outcome::Written => Issuance::Written,
+            Outcome::Refused(refused) => match mail.wait(&refused, event.at) {
+                Some(retry_after) => Issuance::Limited { retry_after },
+                None => Issuance::Outrun,
+            },
+        })
+    }
+
+    /// Records that the right code of a caller check was entered.
+    ///
+    /// One transaction:
+    ///
+    /// - The check is marked as entered. Condition: it is one, and has not been entered.
+    /// - The event is put. Condition: it does not exist.
+    /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
+    ///
+    /// A refusal means that it was entered before, or that the rights of the member of staff have changed since they were read;
+    /// nothing is written. One round trip.
+    pub async fn enter_check(&self, check: &Check<'_>, event: &Event) -> Result<Outcome, StoreError> {
+        self.transact_by(
+            Some(check.staff),
+            vec![entered(&keys::outbox(check.id), event.at), put_event(event)],
+        )
+        .await
     }
 
     /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.
@@ -155,10 +249,7 @@ impl Store {
     /// [`Exchange::Spent`] means that the code was exchanged before; [`Exchange::Void`] names the accounts that can no longer be
     /// opened. Nothing is written in either case, and the caller tries again without those accounts. One round trip.
     pub async fn exchange_code(&self, exchange: &CodeExchange<'_>) -> Result<Exchange, StoreError> {
-        let entered = Write::update(&keys::request(exchange.request))
-            .set("challenge.entered_at", exchange.now)
-            .only_if(has("challenge").and(lacks("challenge.entered_at")));
-        let mut writes = vec![entered];
+        let mut writes = vec![entered(&keys::request(exchange.request), exchange.now)];
         for opening in exchange.openings {
             writes.push(open_ticket_of(opening, exchange.until));
             // The code dies with a password set since it was mailed, and with its account.
@@ -185,6 +276,12 @@ fn refused_count(request: Option<&OutboxItem>, length: u32, now: Timestamp) -> C
         }
         _ => CodeCount::Closed,
     }
+}
+
+/// The write that marks the code of an item as entered.
+fn entered(item: &Key, now: Timestamp) -> Write {
+    let once = has("challenge").and(lacks("challenge.entered_at"));
+    Write::update(item).set("challenge.entered_at", now).only_if(once)
 }
 
 /// The write that gives a ticket the token that its code is exchanged for.

@@ -209,9 +209,14 @@ pub fn request(id: OutboxId) -> Key {
     Key::new(format!("REQUEST#{id}"), "REQUEST")
 }
 
-/// A name, for what is remembered of a request and the codes of one length. There is no such item.
-pub(super) fn request_of_length(id: OutboxId, length: u32) -> Key {
-    Key::new(format!("REQUEST#{id}"), length.to_string())
+/// A name, for what is remembered of a caller check and one member of staff. There is no such item.
+pub(super) fn check_by(check: &Key, staff: AccountId, account: AccountId) -> Key {
+    Key::new(format!("{}#{staff}", check.pk), account.to_string())
+}
+
+/// A name, for what is remembered of an item and the codes of one length. There is no such item.
+pub(super) fn of_length(item: &Key, length: u32) -> Key {
+    Key::new(item.pk.clone(), format!("{} {length}", item.sk))
 }
 
 /// The partition of an account's sessions.

@@ -221,8 +221,23 @@ async fn help(app: &TestApp, session: &str) {
         assert!(reply.status.is_success(), "{reply:?}");
     }
     app.deliver().await;
-    let temporary = temporary_in(&app.mailbox.messages()[0]);
     let mails = app.mailbox.messages();
+    let temporary = temporary_in(&mails[0]);
+    let lily = app.account("lily").await.id;
+    let checks = format!("/v1/admin/accounts/{lily}/caller-check");
+    let begun = send("POST", &checks, None).await;
+    assert_eq!(begun.status, 202, "{begun:?}");
+    let check = begun.json()["check_id"].as_str().unwrap().to_owned();
+    app.deliver().await;
+    let read_out = json!({"code": super::code_in(&app.mailbox.messages()[0])});
+    assert_eq!(send("POST", &format!("{checks}/{check}"), Some(read_out)).await.status, 200);
+    let proof = json!({"method": "mailed_code", "check_id": check, "note": "Knew the code"});
+    let mut proven = link("copy");
+    proven["proof"] = proof.clone();
+    let member = StaffMember { app, session: session.to_owned() };
+    let moved = json!({"email": "family2@agency.test", "proof": proof});
+    assert_eq!(member.patch(lily, moved).await.status, 200);
+    assert_eq!(send("POST", &format!("/v1/admin/accounts/{lily}/links"), Some(proven)).await.status, 201);
     let invited = mails.iter().find(|mail| mail.to == ["bounce@simulator.amazonses.com"]).unwrap();
     assert_eq!(app.reset(&token_in(invited), NEW_PASSWORD).await.status, 204);
     app.deliver().await;

@@ -111,7 +111,7 @@ impl Replaced {
     fn word(&mut self, word: &str) -> String {
         let is_ulid = word.len() == 26 && word.chars().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
         let is_token = word.len() == 86;
-        let is_code = word.len() == 8 && word.chars().all(|c| c.is_ascii_digit());
+        let is_code = [6, 8].contains(&word.len()) && word.chars().all(|c| c.is_ascii_digit());
         let is_label = word.len() == 4 && word.chars().all(|c| LABEL_LETTERS.contains(c));
         let is_device = word.len() == 22 && word.chars().any(|c| c.is_ascii_uppercase());
         if !(is_ulid || is_token || is_code || is_label || is_device) {

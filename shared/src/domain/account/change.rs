@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{Account, Assignment, Association, MailStatus, Role, Setup};
 use crate::domain::identifier::{Email, IdentifierError, NewUsername, Username};
-use crate::domain::issuer::Issuer;
+use crate::domain::proof::NewProof;
 use crate::domain::question::Question;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::AccountId;
@@ -60,6 +60,10 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 35, pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$")]
     pub locale: Option<Option<String>>,
+    /// How the caller is known for whom the address is changed. By the practice's `caller_proof`, another address needs it.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub proof: Option<NewProof>,
 }
 
 /// Reads a member that is present, so that `null` differs from a member that is left out. `null` is refused for a type
@@ -72,11 +76,16 @@ impl Account {
     /// Sets a password that the owner has chosen, with a ticket or while signed in. Every other way in ends: all
     /// tickets, all sessions, a temporary password and a freeze.
     ///
-    /// `question` is a security question that is set together with the password. `issuer` says who issued the ticket:
-    /// when staff or the operator help the owner of a frozen account, the old security question is removed.
+    /// `question` is a security question that is set together with the password. `owner_seen` says whether whoever
+    /// issued the ticket has seen the owner: then the old security question of a frozen account is removed.
     #[must_use]
-    pub fn with_password(&self, password: PasswordHash, question: Option<Question>, issuer: Issuer) -> Self {
-        let kept = self.question.clone().filter(|_| !self.drops_question(issuer));
+    pub fn with_password(
+        &self,
+        password: PasswordHash,
+        question: Option<Question>,
+        owner_seen: bool,
+    ) -> Self {
+        let kept = self.question.clone().filter(|_| !self.drops_question(owner_seen));
         Self {
             password: Some(password),
             question: question.or(kept),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{RecoveryMethod, SecurityQuestion, SettingError, rule};
+use crate::domain::proof::CallerProof;
 use crate::platform::wire::whole_number;
 
 /// A practice's rules of recovery. Durations are in whole seconds. A member that is left out has its default.
@@ -58,6 +59,8 @@ pub struct Policy {
     pub session_absolute: u32,
     /// Whether issuing a temporary password ends the current password and all sessions at once: `true` by default.
     pub temporary_password_voids_current: bool,
+    /// Whether staff must say how they know a caller: `recorded` by default, which records it, and that it was not said.
+    pub caller_proof: CallerProof,
 }
 
 const MINUTE: u32 = 60;
@@ -83,12 +86,13 @@ impl Default for Policy {
             session_idle: 15 * MINUTE,
             session_absolute: 12 * HOUR,
             temporary_password_voids_current: true,
+            caller_proof: CallerProof::Recorded,
         }
     }
 }
 
 impl Policy {
-    pub(super) const MEMBERS: [&'static str; 13] = [
+    pub(super) const MEMBERS: [&'static str; 14] = [
         "recovery_methods",
         "link_ttl",
         "code_ttl",
@@ -102,6 +106,7 @@ impl Policy {
         "session_idle",
         "session_absolute",
         "temporary_password_voids_current",
+        "caller_proof",
     ];
 
     pub(super) fn check(&self) -> Result<(), SettingError> {

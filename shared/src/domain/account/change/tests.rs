@@ -18,7 +18,12 @@ fn question(text: &str) -> Question {
 }
 
 fn temporary(n: u8) -> Temporary {
-    Temporary { ticket: TicketId::from_bytes([n; 16]), valid_until: Timestamp::from_millis(9), digest: None }
+    Temporary {
+        ticket: TicketId::from_bytes([n; 16]),
+        valid_until: Timestamp::from_millis(9),
+        owner_seen: false,
+        digest: None,
+    }
 }
 
 /// An account with every member that a change can remove.
@@ -95,31 +100,31 @@ fn credentials() -> Vec<Row> {
         row(
             "password by self-service",
             full(),
-            |a| a.with_password(hash("new"), None, Issuer::SelfService),
+            |a| a.with_password(hash("new"), None, false),
             ([1, 1, 0], &["password", "temporary"]),
         ),
         row(
-            "password by staff's help",
+            "password by the help of staff who saw the owner",
             full(),
-            |a| a.with_password(hash("new"), None, Issuer::Staff),
+            |a| a.with_password(hash("new"), None, true),
             ([1, 1, 0], &["password", "temporary"]),
         ),
         row(
             "password with a question",
             new(),
-            |a| a.with_password(hash("new"), Some(question("Dish?")), Issuer::Staff),
+            |a| a.with_password(hash("new"), Some(question("Dish?")), false),
             ([1, 1, 0], &["password", "question", "setup"]),
         ),
         row(
-            "password thaws, by self-service",
+            "password thaws, unseen",
             frozen(),
-            |a| a.with_password(hash("new"), None, Issuer::SelfService),
+            |a| a.with_password(hash("new"), None, false),
             ([1, 1, 0], &["frozen_at", "password"]),
         ),
         row(
-            "password thaws, by staff's help",
+            "password thaws, by the help of staff who saw the owner",
             frozen(),
-            |a| a.with_password(hash("new"), None, Issuer::Staff),
+            |a| a.with_password(hash("new"), None, true),
             ([1, 1, 0], &["frozen_at", "password", "question"]),
         ),
         row("rehash", full(), |a| a.rehashed(hash("new")), ([0, 0, 0], &["password"])),
