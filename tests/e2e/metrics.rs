@@ -120,6 +120,7 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
         "kind" => named(&[
             "recovery",
             "link",
+            "caller_check",
             "temporary_password",
             "password_changed",
             "mail_restored",
