@@ -3,6 +3,7 @@
 //! It never reads a forwarded header. The gateway states the caller's address, or an edge that proves itself by a secret (L1), and
 //! links come from configuration (F4).
 
+pub mod administrators;
 pub mod auth;
 pub mod call;
 pub mod cors;

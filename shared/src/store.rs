@@ -36,5 +36,6 @@ mod refusals;
 pub mod sessions;
 pub mod spray;
 pub mod tickets;
+pub mod told;
 pub mod transact;
 mod write;

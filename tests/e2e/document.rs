@@ -263,6 +263,8 @@ async fn holders(app: &TestApp, recorder: &mut Recorder<'_>) {
     recorder
         .send("question", HttpEvent::new("PUT", "/v1/security-question").bearer(&session).json(&question))
         .await;
+    let confirm = json!({"current_password": PASSWORD});
+    recorder.send("confirm", post("/v1/sessions/current/confirm", &confirm).bearer(&session)).await;
     recorder.send("session", delete(&format!("/v1/sessions/{}", text(&other["id"])))).await;
     recorder.send("other_sessions", delete("/v1/sessions")).await;
     let change = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});

@@ -3,6 +3,7 @@
 use rekey::domain::practice::Portal;
 use rekey::http::route::Caller;
 use rekey::platform::ids::AccountId;
+use rekey_local::mailbox::Message;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -38,8 +39,10 @@ async fn restricted<'a>(app: &'a TestApp, admin: &StaffMember<'a>) -> StaffMembe
     let path = format!("{ACCOUNTS}/{}/temporary-password", created["id"].as_str().unwrap());
     assert_eq!(admin.send(HttpEvent::new("POST", &path)).await.status, 202);
     app.deliver().await;
+    let with_one = |mail: &Message| mail.subject == "Your temporary password";
+    let to_terry = app.mailbox.messages().into_iter().find(with_one).unwrap();
     let body = json!({"practice": "caseload", "portal": "staff", "identifier": "terry",
-        "password": temporary_in(&app.mailbox.messages()[0])});
+        "password": temporary_in(&to_terry)});
     let reply = app.post("/v1/sessions", body).await.json();
     assert_eq!(reply["next"], "change_password");
     StaffMember { app, session: reply["token"].as_str().unwrap().to_owned() }
@@ -50,6 +53,7 @@ fn holders() -> Vec<Row> {
     let wrong = "walk the green rivet";
     let question = json!({"current_password": wrong, "question": "Pet?", "answer": "x"});
     let weak = json!({"current_password": PASSWORD, "new_password": "short"});
+    let confirm = json!({"current_password": wrong});
     let nothing = Value::Null;
     vec![
         // The callers of these routes are not signed in yet.
@@ -67,6 +71,7 @@ fn holders() -> Vec<Row> {
         ("GET", path("/v1/sessions"), nothing.clone(), [401, 200, 403, 200, 200, 200]),
         ("DELETE", format!("/v1/sessions/{UNKNOWN}"), nothing, [401, 404, 403, 404, 404, 404]),
         ("PUT", path("/v1/security-question"), question, [401, 401, 403, 401, 401, 401]),
+        ("POST", path("/v1/sessions/current/confirm"), confirm, [401, 401, 403, 401, 401, 401]),
         ("POST", path("/v1/password/change"), weak, [401, 422, 422, 422, 422, 422]),
     ]
 }

@@ -64,6 +64,10 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
 /// SES reports of it all.
 async fn help(app: &TestApp) -> (String, String, String) {
     let member = StaffMember::of(app, "agency", "staff", "admin").await;
+    for (password, status) in [("a wrong guess entirely", 401), (PASSWORD, 204)] {
+        let confirm = HttpEvent::new("POST", "/v1/sessions/current/confirm");
+        assert_eq!(member.send(confirm.json(&json!({"current_password": password}))).await.status, status);
+    }
     let tom = app.account("tom").await.id;
     let issue = HttpEvent::new("POST", &format!("{ACCOUNTS}/{tom}/temporary-password"));
     assert_eq!(member.send(issue).await.status, 202);

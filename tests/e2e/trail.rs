@@ -57,6 +57,15 @@ async fn ask_for_a_name(recorder: &mut Recorder<'_>, admin: &StaffMember<'_>) {
     recorder.expect("taken name", name, &["username_refused"]).await;
 }
 
+/// The holder of a session gives the password again, a wrong one too.
+async fn confirm(recorder: &mut Recorder<'_>, session: &str) {
+    for (password, event) in [("wrong", "authn_login_fail"), (NEW_PASSWORD, "authn_confirmed")] {
+        let body = json!({"current_password": password});
+        let confirm = HttpEvent::new("POST", "/v1/sessions/current/confirm").bearer(session).json(&body);
+        recorder.expect(password, recorder.app.send(confirm), &[event]).await;
+    }
+}
+
 /// The ends of people and of their practice.
 async fn ends(recorder: &mut Recorder<'_>) {
     let app = recorder.app;
@@ -179,6 +188,7 @@ async fn every_operation_leaves_its_events() {
         let body = json!({"current_password": current, "question": "Pet?", "answer": "x"});
         app.send(HttpEvent::new("PUT", "/v1/security-question").bearer(&session).json(&body))
     };
+    confirm(&mut recorder, &session).await;
     recorder.expect("bad change", change("wrong", PASSWORD), &["authn_password_change_fail"]).await;
     recorder.expect("question", question(NEW_PASSWORD), &["security_question_change"]).await;
     recorder.expect("bad question", question("wrong"), &["security_question_change_fail"]).await;

@@ -61,14 +61,16 @@ pub struct CreateAccount;
 
 impl Operation for CreateAccount {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[JSON_BODY, &[ErrorCode::UsernameTaken, ErrorCode::TooManyRequests]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[
+        JSON_BODY,
+        &[ErrorCode::UsernameTaken, ErrorCode::ConfirmationRequired, ErrorCode::TooManyRequests],
+    ];
 }
 
 /// Creates an account and invites its owner
 ///
 /// An invitation is mailed if there is an `email`, unless `invite` is false. All staff can create accounts of clients. Only
-/// administrators can create accounts of staff. Only the owner sees or chooses the password. If the practice scopes staff by
+/// administrators can create accounts of staff, in a session that is confirmed, by the sign-in or since. Only the owner sees or chooses the password. If the practice scopes staff by
 /// caseload and the caller is not an administrator, the new client is on the caller's caseload.
 #[utoipa::path(post, path = "/v1/admin/accounts", impl_for = CreateAccount, operation_id = "createAccount", tag = "staff",
     request_body = NewAccount,
@@ -90,6 +92,10 @@ async fn create(
     asked: NewAccount,
 ) -> Result<Option<Reply>, Problem> {
     staff.must_manage(asked.portal)?;
+    if asked.portal == Portal::Staff {
+        // It gives somebody a role.
+        staff.must_be_confirmed(deps.ambient.now())?;
+    }
     may_name(deps, staff).await?;
     let invited = is_invited(&asked)?;
     let account = new_account(deps, staff, asked, invited)?;

@@ -14,6 +14,7 @@ use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
+use rekey::store::told::Told;
 
 use crate::Deps;
 use crate::create::{may_name, may_share, no_username, username_taken};
@@ -53,6 +54,7 @@ impl Operation for UpdateAccount {
             ErrorCode::PreconditionFailed,
             ErrorCode::PreconditionRequired,
             ErrorCode::UsernameTaken,
+            ErrorCode::ConfirmationRequired,
             ErrorCode::ProofRequired,
             ErrorCode::TooManyRequests,
         ],
@@ -65,6 +67,8 @@ impl Operation for UpdateAccount {
 /// without the header. Another email address or username voids links, codes and a temporary password. By the
 /// practice's `caller_proof`, another address needs a `proof`. Closing the account (`active` false or
 /// `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or `refused`.
+/// Another `role` needs a session that is confirmed, by the sign-in or since. All administrators are mailed when one changes the account
+/// of another.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
@@ -77,6 +81,9 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let tag = call.if_match()?;
         let old = deps.find_account(&staff, call.parameter("id")).await?;
         must_edit(&staff, &old, &patch)?;
+        if patch.role.is_some_and(|role| old.role != Some(role)) {
+            staff.must_be_confirmed(deps.ambient.now())?;
+        }
         check(&old, &patch)?;
         if tag != etag(&old) {
             return Err(Problem::new(ErrorCode::PreconditionFailed));
@@ -97,8 +104,9 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         };
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
         let event = event.with_changes(changes).with_proof(proof);
-        let edited = Changed { old: &old, new: &new };
-        let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], &event).await?;
+        let mails = deps.mails_of_act(call, &staff, &old).await?;
+        let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
+        let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], told).await?;
         outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()
     })
     .await

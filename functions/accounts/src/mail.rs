@@ -12,6 +12,7 @@ use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::mail::Restoration;
 use rekey::store::race::until_written;
+use rekey::store::told::Told;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -69,7 +70,9 @@ pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let event = event.with_outbox(item.id).with_changes(vec![change]);
         let changed = Changed { old: &old, new: &new };
         let restoration = Restoration { staff: &staff.account, item: &item };
-        let written = deps.store.restore_mail(changed, &event, Some(restoration)).await?.is_written();
+        let mails = deps.mails_of_act(call, &staff, &old).await?;
+        let told = Told { event: &event, mails: &mails };
+        let written = deps.store.restore_mail(changed, told, Some(restoration)).await?.is_written();
         written.then(|| account_reply(StatusCode::OK, &new)).transpose()
     })
     .await

@@ -154,14 +154,15 @@ pub struct ListChanges;
 
 impl Operation for ListChanges {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::NotFound]];
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[QUERY, &[ErrorCode::NotFound, ErrorCode::ConfirmationRequired]];
 }
 
 /// Lists what happened in the practice
 ///
 /// Administrators read the log of the whole practice. Other staff must name an `account` that they may see. The filters can be
-/// combined. With `Accept: text/csv` the answer is a table, and the `Link` header has the address of the next page. In a log
-/// without the filter `account`, a new event can take a moment to appear.
+/// combined. With `Accept: text/csv` the answer is a table, and the `Link` header has the address of the next page. A table needs a
+/// session that is confirmed, by the sign-in or since. In a log without the filter `account`, a new event can take a moment to appear.
 #[utoipa::path(get, path = "/v1/admin/changes", impl_for = ListChanges, operation_id = "listChanges", tag = "staff", params(ChangesQuery),
     responses(
         (status = 200, description = "A page of the log. With `Accept: text/csv` it is a table, and the `Link` header has the address of the next page",
@@ -175,6 +176,9 @@ pub async fn list_changes(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let span = Span { from: asked.from.as_deref(), to: asked.to.as_deref() };
     let page = Page::parse((Size { usual, most }, asked.limit.as_deref()), asked.cursor.as_deref(), &span)?;
     let filter = Filter::parse(deps, &staff, &asked).await?;
+    if as_table {
+        staff.must_be_confirmed(deps.ambient.now())?;
+    }
     let fits = |event: &Event| filter.fits(event);
     let log = filter.log(&staff);
     let fits: Option<&(dyn Fn(&Event) -> bool + Sync)> =

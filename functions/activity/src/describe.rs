@@ -124,6 +124,7 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
             _ => format!("Failed portal login as {name}"),
         },
         Action::AuthnLoginLock => format!("Portal login as {name} refused after too many failures"),
+        Action::AuthnConfirmed => format!("Password entered again by {name}"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
         Action::SessionRevoked if [Actor::Staff, Actor::Operator].contains(&event.actor) => {
             format!("Every session of {name} was ended by {who}")

@@ -19,6 +19,7 @@ use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::{Nonce, Token};
 use rekey::store::tickets::{Issuance, Issue};
+use rekey::store::told::Told;
 use rekey::store::transact::Store;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -265,8 +266,12 @@ impl Issuing<'_> {
         let mut event = event.with_ticket(ticket.id).with_note(self.terms.reason.clone());
         event.proof = self.terms.proof.clone();
         event.outbox = outbox_item.map(|item| item.id);
-        let staff = self.by.staff();
-        let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, event: &event };
+        let mails = match &self.by {
+            By::Staff { staff, call } => self.deps.mails_of_act(call, staff, self.account).await?,
+            By::Operator => Vec::new(),
+        };
+        let (staff, told) = (self.by.staff(), Told { event: &event, mails: &mails });
+        let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, told };
         match self.deps.store.issue_ticket(&issue).await? {
             Issuance::Written => Ok(true),
             Issuance::Outrun => Ok(false),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use rekey::domain::practice::Practice;
+use rekey::domain::practice::{Portal, Practice};
 use rekey::domain::proof::NewProof;
 use rekey::domain::text::is_line;
 use rekey::http::call::Call;
@@ -65,6 +65,7 @@ impl Operation for CreateLink {
             ErrorCode::NotFound,
             ErrorCode::AccountClosed,
             ErrorCode::NoAddress,
+            ErrorCode::ConfirmationRequired,
             ErrorCode::ProofRequired,
             ErrorCode::TooManyRequests,
         ],
@@ -74,7 +75,8 @@ impl Operation for CreateLink {
 /// Creates a link with which an account's owner sets a password
 ///
 /// The link is shown once (`copy`) or mailed (`email`). It works once, until the time that the caller chooses. Nobody may create
-/// a link for their own account. The link is in the account's list of tickets, where it can be revoked.
+/// a link for their own account. A link that is copied for an account of the staff portal needs a session that is confirmed, by the
+/// sign-in or since. The link is in the account's list of tickets, where it can be revoked.
 #[utoipa::path(post, path = "/v1/admin/accounts/{id}/links", impl_for = CreateLink, operation_id = "createLink", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account")),
     request_body = NewLink,
@@ -85,6 +87,9 @@ pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let staff = deps.staff(call).await?;
         let asked: NewLink = call.json()?;
         let helped = Helped::find(deps, call, staff).await?;
+        if asked.deliver == Deliver::Copy && helped.account.portal == Portal::Staff {
+            helped.staff.must_be_confirmed(deps.ambient.now())?;
+        }
         let terms = asked.terms(&helped.staff.practice, deps.ambient.now())?;
         let proof = helped.proof(asked.proof.as_ref(), asked.deliver == Deliver::Copy).await?;
         let terms = Terms { proof, ..terms };

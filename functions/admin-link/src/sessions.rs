@@ -8,6 +8,7 @@ use rekey::http::route::{Caller, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
 use rekey::store::race::until_written;
+use rekey::store::told::Told;
 
 use crate::Deps;
 
@@ -34,7 +35,9 @@ pub async fn end_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let new = old.signed_out();
         let event = deps.event(&staff, call, Action::SessionRevoked)?.of(new.id, new.portal);
         let changed = Changed { old: &old, new: &new };
-        let outcome = deps.store.update_accounts(Some(&staff.account), &[changed], &event).await?;
+        let mails = deps.mails_of_act(call, &staff, &old).await?;
+        let told = Told { event: &event, mails: &mails };
+        let outcome = deps.store.update_accounts(Some(&staff.account), &[changed], told).await?;
         Ok::<_, Problem>(outcome.is_written().then(Reply::empty))
     })
     .await

@@ -14,6 +14,7 @@ use rekey::http::route::{Caller, Operation, QUERY};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::store::race::until_written;
+use rekey::store::told::Told;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -190,7 +191,9 @@ pub async fn revoke_ticket(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let ticket: TicketId = call.parameter("ticket_id").parse().map_err(|_| not_found())?;
         let event = deps.event(&staff, call, Action::AuthnTokenRevoked)?;
         let event = event.of(account.id, account.portal).with_ticket(ticket);
-        if deps.store.revoke_ticket(Some(&staff.account), account.id, ticket, &event).await?.is_written() {
+        let mails = deps.mails_of_act(call, &staff, &account).await?;
+        let told = Told { event: &event, mails: &mails };
+        if deps.store.revoke_ticket(Some(&staff.account), account.id, ticket, told).await?.is_written() {
             return Ok(Some(Reply::empty()));
         }
         let found = deps.store.find_ticket_with_account(account.id, ticket).await?.ok_or_else(not_found)?;

@@ -209,6 +209,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
+        | OutboxKind::AdministratorActed { account }
         | OutboxKind::Frozen { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
@@ -300,6 +301,7 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::SettingsChanged { members, .. } => {
             notice::tell_administrator(delivery, accounts, members).await
         }
+        OutboxKind::AdministratorActed { .. } => notice::tell_of_administrator(delivery, accounts).await,
         OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } => Ok(Vec::new()),
     };
     Ok(sent.map_or_else(Outcome::from, Outcome::from))

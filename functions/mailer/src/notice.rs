@@ -86,14 +86,31 @@ pub(crate) async fn tell_administrator(
     accounts: &[Account],
     members: &[String],
 ) -> Result<Vec<Event>, Failure> {
-    let open = accounts.first().filter(|account| account.is_open());
-    let Some((account, to)) = open.and_then(|account| Some((account, account.email.as_ref()?))) else {
-        return Ok(Vec::new());
-    };
-    let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
-    let letter = delivery.letter(Kind::SettingsChanged, account, &links);
+    let Some(account) = accounts.first().filter(|account| account.is_open()) else { return Ok(Vec::new()) };
     let settings: Vec<&str> = members.iter().map(String::as_str).collect();
-    let letter = Letter { settings: &settings, ..letter };
+    tell(delivery, account, Kind::SettingsChanged, &settings).await
+}
+
+/// Tells an administrator that one has acted on the account of another. They were open when it was done. Whoever was closed by it is
+/// told too: they know best whether it was meant.
+pub(crate) async fn tell_of_administrator(
+    delivery: Delivery<'_>,
+    accounts: &[Account],
+) -> Result<Vec<Event>, Failure> {
+    let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    tell(delivery, account, Kind::AdministratorActed, &[]).await
+}
+
+/// Mails an administrator, who may have no address.
+async fn tell(
+    delivery: Delivery<'_>,
+    account: &Account,
+    kind: Kind,
+    settings: &[&str],
+) -> Result<Vec<Event>, Failure> {
+    let Some(to) = &account.email else { return Ok(Vec::new()) };
+    let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
+    let letter = Letter { settings, ..delivery.letter(kind, account, &links) };
     delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
     Ok(vec![delivery.sent(account)?])
 }

@@ -24,8 +24,10 @@ use serde_json::value::RawValue;
 
 pub mod account;
 mod attempt;
+pub mod confirm;
 mod device;
 pub mod end;
+mod guess;
 pub mod list;
 pub mod sign_in;
 
@@ -72,6 +74,7 @@ rekey::routes!(Deps:
     end::EndOtherSessions => end::end_other_sessions,
     end::SignOut => end::sign_out,
     end::EndSession => end::end_session,
+    confirm::ConfirmSession => confirm::confirm_session,
     account::GetAccount => account::get_account,
 );
 

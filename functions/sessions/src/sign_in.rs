@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use rekey::domain::identifier::Identifier;
-use rekey::domain::limit::{Limit, Subject};
+use rekey::domain::limit::Subject;
 use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::domain::spray::{Device, Place};
 use rekey::domain::typed_password::TypedPassword;
@@ -13,14 +13,13 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::Token;
-use rekey::store::limits::SignInCount;
-use rekey::store::spray::Full;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::account::AccountFacts;
 use crate::attempt::Attempt;
+use crate::guess::Guess;
 
 /// The details with which a person signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -157,59 +156,29 @@ pub async fn create_session(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
     let open = current?.filter(|practice| practice.disabled_at.is_none());
     let practice = open.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
     let (counted, admission) = counted?;
-    let attempt = Attempt {
+    let guess = Guess {
         deps,
         call,
         practice: &practice,
         portal: asked.portal,
         limit: &limit,
         counted,
-        device: device.as_ref(),
         guard: &guard,
         admission: &admission,
         given_back: AtomicBool::new(false),
-        origin,
+        session: None,
         typed: &password,
     };
+    let attempt = Attempt { guess, device: device.as_ref(), origin };
+    if attempt.guess.is_admitted() {
+        return attempt.sign_in(login).await.map_err(|problem| attempt.guess.told(problem));
+    }
     // A temporary password has a hundred bits, so it cannot be guessed. A person who makes a name wait, or sprays a practice, must
     // not be able to keep its owner from the help that staff have sent.
-    let by_temporary = || attempt.is_temporary(login.as_ref());
-    // While a counter is full, strangers are told to wait. Whoever is known by their address alone and fails is told the same: another
-    // answer would tell everybody behind that address who signs in from it.
-    let alike = admission.full.filter(|_| !admission.is_known_device).map(Full::limit);
-    match counted {
-        Some(SignInCount::Counted(_)) if admission.is_open() => {
-            attempt.sign_in(login).await.map_err(|problem| match alike {
-                Some(limit) if problem.is(ErrorCode::InvalidCredentials) => {
-                    Problem::too_many(limit, guard.wait(now))
-                }
-                _ => problem,
-            })
-        }
-        _ if by_temporary() => attempt.sign_in_by_temporary(login).await,
-        Some(SignInCount::Refused(refused)) => {
-            attempt.record_lock(login.as_ref(), &refused).await?;
-            Err(match alike {
-                Some(limit) => Problem::too_many(limit, guard.wait(now)),
-                None => Problem::too_many(Limit::Identifier, refused.retry_after),
-            })
-        }
-        counted => {
-            if let Some(SignInCount::Counted(counted)) = counted {
-                let (uncounted, given_back) = tokio::join!(
-                    deps.store.uncount_sign_in(&limit, &counted),
-                    deps.store.give_back(&guard, &admission)
-                );
-                uncounted.and(given_back)?;
-            }
-            // What a source has filled belongs to no practice, and the gateway's log has it.
-            if admission.full == Some(Full::Practice) {
-                attempt.record_spray().await?;
-            }
-            let limit = admission.full.map_or(Limit::Source, Full::limit);
-            Err(Problem::too_many(limit, guard.wait(now)))
-        }
+    if attempt.guess.is_temporary(login.as_ref()) {
+        return attempt.sign_in_by_temporary(login).await;
     }
+    Err(attempt.guess.refuse(login.as_ref()).await?)
 }
 
 /// The origin of the portal's own pages, if the call comes from there. No other page may sign a browser in by cookie (S2).

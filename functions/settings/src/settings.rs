@@ -1,18 +1,15 @@
 //! This module serves `GET` and `PATCH /v1/admin/practice`: the settings of the caller's own practice.
 
 use http::StatusCode;
-use rekey::domain::account::{Account, Role};
-use rekey::domain::directory::Search;
+use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Change};
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
-use rekey::domain::practice::{Portal, Practice, SettingError};
+use rekey::domain::practice::{Practice, SettingError};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
 use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
-use rekey::platform::ids::AccountId;
-use rekey::store::directory::Part;
 use rekey::store::practices::{PracticeUpdate, Settings};
 use rekey::store::race::until_written;
 use serde_json::{Map, Value};
@@ -45,14 +42,16 @@ pub struct UpdateSettings;
 
 impl Operation for UpdateSettings {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::InvalidSetting]];
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::InvalidSetting, ErrorCode::ConfirmationRequired]];
 }
 
 /// Changes the practice's settings
 ///
 /// Only an administrator may make this call. A value outside its bounds is refused, and `detail` names the member and the bound.
-/// The `slug` never changes, and only the operator changes `domains` and `senders`. The other administrators are mailed when the
-/// addresses of the portals, the sender or the support contact change. Other calls follow the new settings within a minute.
+/// The `slug` never changes, and only the operator changes `domains` and `senders`. A change of the
+/// addresses of the portals, the sender or the support contact needs a session that is confirmed, by the sign-in or since, and the
+/// other administrators are mailed. Other calls follow the new settings within a minute.
 #[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
     request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member. The name of a member that does not exist is refused, also with `null`"),
     responses(
@@ -76,7 +75,13 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let outcome = if changes.is_empty() {
             deps.store.rewrite_origins(&staff.account, &was).await?
         } else {
-            let mails = mails(deps, call, &staff, &changes).await?;
+            let leading = leading(&changes);
+            let mails = if leading.is_empty() {
+                Vec::new()
+            } else {
+                staff.must_be_confirmed(deps.ambient.now())?;
+                mails(deps, call, &staff, &leading).await?
+            };
             let event = deps.event(&staff, call, Action::PracticeUpdated)?.with_changes(changes);
             let becomes = was.practice.with_settings(&new);
             let update = PracticeUpdate { was: &was, becomes: &becomes, event: &event, mails: &mails };
@@ -126,10 +131,12 @@ const FIXED: [(&str, &str); 3] = [
 ];
 /// The settings that say where people are led, and whom they turn to.
 const LEADING: [&str; 3] = ["portals.", "sender", "support."];
-/// The most administrators who are mailed. A transaction has room for a hundred writes.
-const MOST_MAILED: usize = 80;
-/// The number of entries of the directory that are read at once.
-const READ: i32 = 100;
+
+/// The names of the settings that have changed and say where people are led.
+fn leading(changes: &[Change]) -> Vec<String> {
+    let leads = |change: &&Change| LEADING.iter().any(|part| change.member.starts_with(part));
+    changes.iter().filter(leads).map(|change| change.member.clone()).collect()
+}
 
 /// The mails that tell the other administrators of a change of where people are led, so that one who was taken over does not go
 /// unnoticed (A6).
@@ -137,35 +144,15 @@ async fn mails(
     deps: &Deps,
     call: &Call,
     staff: &Staff,
-    changes: &[Change],
+    members: &[String],
 ) -> Result<Vec<OutboxItem>, Problem> {
-    let leads = |change: &&Change| LEADING.iter().any(|part| change.member.starts_with(part));
-    let members: Vec<String> = changes.iter().filter(leads).map(|change| change.member.clone()).collect();
-    if members.is_empty() {
-        return Ok(Vec::new());
-    }
-    let others = other_administrators(deps, staff).await?;
+    let mut others = deps.store.find_administrators(&staff.practice.slug).await?;
+    others.retain(|account| account.id != staff.account.id);
     let mail = |account: &Account| {
-        let kind = OutboxKind::SettingsChanged { account: account.id, members: members.clone() };
+        let kind = OutboxKind::SettingsChanged { account: account.id, members: members.to_vec() };
         Ok(OutboxItem::new(&deps.ambient, &staff.practice.slug, kind, Some(call.address))?)
     };
-    others.iter().take(MOST_MAILED).map(mail).collect()
-}
-
-async fn other_administrators(deps: &Deps, staff: &Staff) -> Result<Vec<Account>, Problem> {
-    let (everybody, practice) = (Search::parse(""), &staff.practice.slug);
-    let (mut found, mut after): (Vec<Account>, Option<String>) = (Vec::new(), None);
-    loop {
-        let part = Part { after: after.as_deref(), limit: READ };
-        let places = deps.store.search_directory(practice, Portal::Staff, &everybody, part).await?;
-        let ids: Vec<AccountId> = places.iter().map(|place| place.account).collect();
-        let accounts = deps.store.find_accounts(&ids).await?;
-        found.extend(accounts.into_iter().filter(|account| {
-            account.role == Some(Role::Admin) && account.is_open() && account.id != staff.account.id
-        }));
-        let Some(last) = places.into_iter().next_back() else { return Ok(found) };
-        after = Some(last.entry);
-    }
+    others.iter().map(mail).collect()
 }
 
 /// The members that differ, by dotted path, with their values: they are nobody's personal data, and an auditor must see where people

@@ -102,6 +102,8 @@ pub enum Action {
     AuthnLoginFail,
     /// A sign-in was refused because of earlier failures.
     AuthnLoginLock,
+    /// The holder of a session gave the account's password again.
+    AuthnConfirmed,
     /// The account's owner signed out.
     AuthnLogout,
     /// The owner ended another session or all other sessions, or staff ended all sessions.

@@ -118,6 +118,11 @@ pub enum OutboxKind {
         /// The settings that have changed, by dotted path.
         members: Vec<String>,
     },
+    /// An administrator has acted on the account of another one, and the administrators are told.
+    AdministratorActed {
+        /// The id of the administrator who is told.
+        account: AccountId,
+    },
     /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
     /// the API uses.
     #[serde(rename = "repudiated")]
@@ -139,6 +144,7 @@ impl OutboxKind {
             Self::PasswordChanged { .. } => "password_changed",
             Self::MailRestored { .. } => "mail_restored",
             Self::SettingsChanged { .. } => "settings_changed",
+            Self::AdministratorActed { .. } => "administrator_acted",
             Self::Frozen { .. } => "repudiated",
         }
     }
@@ -330,6 +336,7 @@ mod tests {
             OutboxKind::PasswordChanged { account },
             OutboxKind::MailRestored { account },
             OutboxKind::SettingsChanged { account, members: Vec::new() },
+            OutboxKind::AdministratorActed { account },
             OutboxKind::Frozen { account },
         ] {
             assert_eq!(serde_json::to_value(&kind).expect("JSON")["kind"], kind.name());

@@ -6,11 +6,18 @@ use std::sync::Arc;
 
 use crate::domain::account::{Account, Role};
 use crate::domain::practice::{Portal, Practice};
+use crate::domain::session::Session;
+use crate::platform::clock::Timestamp;
 
 /// The role of the member of staff does not allow the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the account's role does not allow this")]
 pub struct Forbidden;
+
+/// What the member of staff asks for needs their password once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session is not confirmed")]
+pub struct Unconfirmed;
 
 /// A member of staff who is signed in, with their practice.
 pub struct Staff {
@@ -18,6 +25,8 @@ pub struct Staff {
     pub account: Account,
     /// The practice that the member of staff works for.
     pub practice: Arc<Practice>,
+    /// The session by which they call.
+    pub session: Session,
 }
 
 impl Staff {
@@ -78,6 +87,20 @@ impl Staff {
     /// [`Forbidden`] if it is not.
     pub fn must_be_admin(&self) -> Result<(), Forbidden> {
         allowed(self.is_admin())
+    }
+
+    /// Requires that this member of staff has given their password within the last ten minutes. A browser that was left open must
+    /// not be enough to take a colleague's account over, to make administrators, to lead people elsewhere, or to carry a log off.
+    ///
+    /// # Errors
+    /// [`Unconfirmed`] if they have not.
+    pub fn must_be_confirmed(&self, now: Timestamp) -> Result<(), Unconfirmed> {
+        if self.session.is_confirmed(now) { Ok(()) } else { Err(Unconfirmed) }
+    }
+
+    /// Whether this is an administrator and the account another administrator's. What one does to another is told to all of them.
+    pub fn acts_on_administrator(&self, other: &Account) -> bool {
+        self.is_admin() && other.role == Some(Role::Admin) && other.id != self.account.id
     }
 
     /// Whether an account belongs to a member of staff of the same practice.

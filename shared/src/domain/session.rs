@@ -1,12 +1,17 @@
 //! A session: what a sign-in returns. It is opaque, it can be revoked, and it is checked against its account at every
 //! use.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::Account;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, SessionId, TicketId};
 use crate::secrets::token::Digest;
+
+/// How long a session counts as confirmed after its holder has given the account's own password.
+pub const CONFIRMED_FOR: Duration = Duration::from_mins(10);
 
 /// A session. It is stored in the partition of its account, so that one query reads all sessions of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +41,10 @@ pub struct Session {
     pub idle_until: Timestamp,
     /// The time at which the session ends even if it is used.
     pub valid_until: Timestamp,
+    /// The time until which the session is confirmed: its holder has just given the account's own password, to sign in or again.
+    /// Absent when they have not, as in a session of a temporary password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_until: Option<Timestamp>,
     /// The source address of the sign-in.
     pub ip: String,
     /// The name that the browser or app gave itself, cut to 200 characters; absent when it gave none.
@@ -55,6 +64,11 @@ impl Session {
     pub fn kept_with(&self, account: &Account) -> Self {
         let ticket = self.ticket.filter(|_| account.temporary.is_some());
         Self { epoch: account.session_epoch, ticket, ..self.clone() }
+    }
+
+    /// Whether the account's own password was given in this session within the last ten minutes ([`CONFIRMED_FOR`]).
+    pub fn is_confirmed(&self, now: Timestamp) -> bool {
+        self.confirmed_until.is_some_and(|until| now < until)
     }
 
     /// Whether the session is valid now: it has not ended, it has the account's present epoch and temporary password,

@@ -141,13 +141,13 @@ impl StaffDeps {
     /// 401 when the call carries no valid session. 403 when the session is a client's, can only change the password, or
     /// comes from a page of another origin.
     pub async fn staff(&self, call: &Call) -> Result<Staff, Problem> {
-        let Holder { account, .. } = holder(&self.store, call, &self.ambient).await?;
+        let Holder { session, account } = holder(&self.store, call, &self.ambient).await?;
         if account.portal != Portal::Staff {
             return Err(Problem::new(ErrorCode::Forbidden));
         }
         let practice = self.practices.find(&self.store, &account.practice, self.ambient.now()).await?;
         let practice = practice.ok_or_else(Problem::no_session)?;
-        Ok(Staff { account, practice })
+        Ok(Staff { account, practice, session })
     }
 
     /// Finds an account that a member of staff may see.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::limit::Limit;
-use crate::domain::permission::Forbidden;
+use crate::domain::permission::{Forbidden, Unconfirmed};
 use crate::domain::practice::SettingError;
 use crate::domain::text::InvalidMember;
 use crate::domain::typed_password::PasswordRefused;
@@ -74,6 +74,8 @@ pub enum ErrorCode {
     InvalidSession,
     /// The session began with a temporary password: it can only choose a password.
     PasswordChangeRequired,
+    /// The call needs the caller's password of the last ten minutes: `POST /v1/sessions/current/confirm`, then call again.
+    ConfirmationRequired,
     /// The page that makes the call is not the portal's: see `portals` of the practice's settings.
     OriginNotAllowed,
     /// The call did not come through the edge: call the API at its public address.
@@ -198,6 +200,7 @@ impl ErrorCode {
             ),
             Self::InvalidSession => (StatusCode::UNAUTHORIZED, "Sign in to continue."),
             Self::PasswordChangeRequired => (StatusCode::FORBIDDEN, "Choose a new password first."),
+            Self::ConfirmationRequired => (StatusCode::FORBIDDEN, "Enter your password again first."),
             Self::OriginNotAllowed => {
                 (StatusCode::FORBIDDEN, "This page is not allowed to make this request.")
             }
@@ -392,6 +395,12 @@ impl From<InvalidMember> for Problem {
 impl From<Forbidden> for Problem {
     fn from(_: Forbidden) -> Self {
         Self::new(ErrorCode::Forbidden)
+    }
+}
+
+impl From<Unconfirmed> for Problem {
+    fn from(_: Unconfirmed) -> Self {
+        Self::new(ErrorCode::ConfirmationRequired)
     }
 }
 

@@ -70,6 +70,8 @@ pub enum Kind {
     Frozen,
     /// A notice to an administrator: another one has changed where people are led.
     SettingsChanged,
+    /// A notice to an administrator: one has acted on the account of another.
+    AdministratorActed,
 }
 
 impl Kind {
@@ -84,6 +86,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::Frozen => "frozen",
             Self::SettingsChanged => "settings_changed",
+            Self::AdministratorActed => "administrator_acted",
         }
     }
 
@@ -94,7 +97,10 @@ impl Kind {
 
     /// Whether the mail carries a secret that expires. Such a mail must say when.
     fn has_end(self) -> bool {
-        !matches!(self, Self::PasswordChanged | Self::Frozen | Self::SettingsChanged)
+        !matches!(
+            self,
+            Self::PasswordChanged | Self::Frozen | Self::SettingsChanged | Self::AdministratorActed
+        )
     }
 }
 

@@ -27,6 +27,7 @@ use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
+use crate::store::told::Told;
 use crate::store::transact::{MOST_WRITES, Outcome, Page, Store};
 use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
 
@@ -285,7 +286,7 @@ impl Store {
     ///   deleted, without a condition. The login of a new one is put. Condition: it does not exist.
     /// - Another username is counted among those of its look. Condition: as for a new account.
     /// - The entries in the directory and on caseloads that differ are put or deleted, without a condition.
-    /// - The event is put. Condition: it does not exist.
+    /// - The event is put, and the outbox items of mails about it. Condition: none exists.
     ///
     /// A refusal means that one of the accounts has changed since it was read, that another account has a new name, or that the
     /// member of staff has been closed, signed out or given another role; nothing is written. So two administrators cannot undo
@@ -295,14 +296,14 @@ impl Store {
         &self,
         staff: Option<&Account>,
         changed: &[Changed<'_>],
-        event: &Event,
+        told: impl Into<Told<'_>>,
     ) -> Result<Outcome, StoreError> {
         let mut writes = Vec::new();
         for changed in changed {
             writes.extend(account_writes(*changed, Guard::Unchanged));
             writes.extend(looks_writes(Some(changed.old), changed.new, false));
         }
-        writes.push(put_event(event));
+        told.into().add_to(&mut writes);
         self.transact_by(staff, writes).await
     }
 

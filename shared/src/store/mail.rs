@@ -27,6 +27,7 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
 use crate::store::outbox::put_outbox_item;
+use crate::store::told::Told;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, equals, lacks, one_of, present};
 
@@ -73,7 +74,7 @@ impl Store {
     ///
     /// - The account's `mail` becomes `ok`. Condition: it and `revision` are as read, and so the address; if staff have asked for it,
     ///   everything that decides anything.
-    /// - The event is put. Condition: it does not exist.
+    /// - The event is put, and the outbox items of mails about it. Condition: none exists.
     /// - If staff have asked for it, the account of the member of staff is checked, unless it is the same one. Condition: it is
     ///   open, and its role and its session epoch are as read. And the outbox item by which SES learns of it is put. Condition: it
     ///   does not exist.
@@ -83,13 +84,13 @@ impl Store {
     pub async fn restore_mail(
         &self,
         changed: Changed<'_>,
-        event: &Event,
+        told: impl Into<Told<'_>>,
         by_staff: Option<Restoration<'_>>,
     ) -> Result<Outcome, StoreError> {
         let guard = if by_staff.is_some() { Guard::Unchanged } else { Guard::Address };
         let mut writes = account_writes(changed, guard);
-        writes.push(put_event(event));
         writes.extend(by_staff.map(|restoration| put_outbox_item(restoration.item)));
+        told.into().add_to(&mut writes);
         self.transact_by(by_staff.map(|restoration| restoration.staff), writes).await
     }
 

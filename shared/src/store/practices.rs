@@ -17,7 +17,7 @@ use crate::store::events::put_event;
 use crate::store::items::{Item, number_of};
 use crate::store::keys;
 use crate::store::origins::origin_writes;
-use crate::store::outbox::put_outbox_item;
+use crate::store::told::Told;
 use crate::store::transact::{Outcome, Page, Store};
 use crate::store::write::{Range, Write, equals, has, lacks, present};
 
@@ -63,9 +63,9 @@ impl Store {
         update: &PracticeUpdate<'_>,
     ) -> Result<Outcome, StoreError> {
         let PracticeUpdate { was, becomes, event, mails } = *update;
-        let mut writes = vec![was.replaced_by(becomes, was.revision + 1), put_event(event)];
+        let mut writes = vec![was.replaced_by(becomes, was.revision + 1)];
         writes.extend(origin_writes(Some(&was.practice), becomes));
-        writes.extend(mails.iter().map(put_outbox_item));
+        Told { event, mails }.add_to(&mut writes);
         self.transact_by(staff, writes).await
     }
 

@@ -7,11 +7,12 @@ use crate::domain::account::{Account, Login};
 use crate::domain::event::Event;
 use crate::domain::limit::Subject;
 use crate::domain::outbox::OutboxItem;
-use crate::domain::session::Session;
+use crate::domain::session::{CONFIRMED_FOR, Session};
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, SessionId};
 use crate::secrets::token::Token;
 use crate::store::accounts::{Changed, Guard, account_writes, check_login};
+use crate::store::conditions::same_account;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
@@ -50,6 +51,18 @@ pub struct PasswordChange<'a> {
     pub confirmation: &'a OutboxItem,
     /// The counters of failed sign-ins that end with it.
     pub limits: &'a [Subject],
+}
+
+/// Everything that is written when the holder of a session gives the password again.
+pub struct Confirmation<'a> {
+    /// The session, as it was read.
+    pub session: &'a Session,
+    /// The account, as it was read with the session.
+    pub account: &'a Account,
+    /// The event that records it.
+    pub event: &'a Event,
+    /// The counter of failed sign-ins that ends with it.
+    pub limit: &'a Subject,
 }
 
 impl Store {
@@ -146,6 +159,28 @@ impl Store {
         writes.push(put_outbox_item(change.confirmation));
         writes.extend(change.limits.iter().map(forget_sign_ins));
         self.transact(writes).await
+    }
+
+    /// Confirms a session, whose holder has given the account's own password again.
+    ///
+    /// One transaction:
+    ///
+    /// - The session gets `confirmed_until`. Condition: its digest and its epoch are as read, and its absolute end has not passed.
+    /// - The account is checked. Condition: it is open, and its credential version and its session epoch are as read.
+    /// - The event is put. Condition: it does not exist.
+    /// - The counter of failed sign-ins is deleted, without a condition.
+    ///
+    /// A refusal means that the session has ended, or that the account has been closed or has another password; nothing is written.
+    /// Another session of the account stays as it is. One round trip.
+    pub async fn confirm_session(&self, confirmation: &Confirmation<'_>) -> Result<Outcome, StoreError> {
+        let Confirmation { session, account, event, limit } = *confirmation;
+        let good = equals("digest", session.digest).and(equals("epoch", session.epoch));
+        let confirmed = Write::update(&keys::session(session.account, session.id))
+            .set("confirmed_until", event.at + CONFIRMED_FOR)
+            .only_if(good.and(above("valid_until", event.at)));
+        let same = same_account(account.credential_version, account.session_epoch);
+        let checked = Write::check(&keys::account(account.id)).only_if(same);
+        self.transact(vec![confirmed, checked, put_event(event), forget_sign_ins(limit)]).await
     }
 
     /// Ends every session of an account but one.

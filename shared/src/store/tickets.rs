@@ -26,6 +26,7 @@ use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
 use crate::store::spray::remember_place;
+use crate::store::told::Told;
 use crate::store::transact::{Newest, Outcome, Store};
 use crate::store::write::{Range, Write, equals, lacks, present};
 
@@ -56,8 +57,8 @@ pub struct Issue<'a> {
     pub changed: Option<&'a Account>,
     /// The outbox item of the mail, if one is due.
     pub outbox_item: Option<&'a OutboxItem>,
-    /// The event that records it.
-    pub event: &'a Event,
+    /// The event that records it, and the mails about it.
+    pub told: Told<'a>,
 }
 
 /// The outcome of issuing a ticket for staff or an operator.
@@ -198,7 +199,7 @@ impl Store {
     /// - When the account changes, it and each of its logins get the members that differ. Condition: the account's revision,
     ///   credential version, session epoch, password and `mail` are as read, and each login is the account's.
     /// - The ticket is put. Condition: it does not exist.
-    /// - The event is put, and the outbox item of the mail, if one is due. Condition: neither exists.
+    /// - The event is put, the outbox item of the mail, if one is due, and those of mails about it. Condition: none exists.
     /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
     ///   are as read.
     /// - If a mail is due, it is counted for the member of staff, for the account and for its mailbox. Condition: every window has
@@ -212,7 +213,7 @@ impl Store {
     /// [`Issuance::Limited`] means that a window is full, and [`Issuance::Outrun`] that the account, or the rights of the member of
     /// staff, have changed since they were read; nothing is written in either case. One round trip.
     pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Issuance, StoreError> {
-        let (old, now) = (issue.account, issue.event.at);
+        let (old, now) = (issue.account, issue.told.event.at);
         let by = issue.staff.map(|staff| staff.id);
         let mail = issue.outbox_item.map(|_| CountedMail { by, account: old });
         let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
@@ -221,8 +222,8 @@ impl Store {
             None => writes.push(check_open(old.id, old.credential_version)),
         }
         writes.push(put_ticket(issue.ticket));
-        writes.push(put_event(issue.event));
         writes.extend(issue.outbox_item.map(put_outbox_item));
+        issue.told.add_to(&mut writes);
         Ok(match self.transact_by(issue.staff, writes).await? {
             Outcome::Written => Issuance::Written,
             Outcome::Refused(refused) => match mail.and_then(|mail| mail.wait(&refused, now)) {
@@ -275,7 +276,7 @@ impl Store {
     /// One transaction:
     ///
     /// - The ticket becomes `revoked`. Condition: it is `issued` or `sent`.
-    /// - The event is put. Condition: it does not exist.
+    /// - The event is put, and the outbox items of mails about it. Condition: none exists.
     /// - The account of the member of staff is checked, if one does it. Condition: it is open, and its role and its session epoch are
     ///   as read.
     ///
@@ -286,9 +287,11 @@ impl Store {
         staff: Option<&Account>,
         account: AccountId,
         id: TicketId,
-        event: &Event,
+        told: impl Into<Told<'_>>,
     ) -> Result<Outcome, StoreError> {
-        self.transact_by(staff, vec![move_ticket(account, id, State::Revoked), put_event(event)]).await
+        let mut writes = vec![move_ticket(account, id, State::Revoked)];
+        told.into().add_to(&mut writes);
+        self.transact_by(staff, writes).await
     }
 
     /// Records that SES has taken a mail of the item that carries the ticket. The event of it is put with the item, when that is done

@@ -63,6 +63,9 @@ pub async fn everything(app: &TestApp) {
         assert!(app.send(HttpEvent::new(method, path).bearer(session)).await.status.is_success());
     }
     let kept = app.session_of("sam", PASSWORD).await;
+    let confirm = json!({"current_password": PASSWORD});
+    let post = HttpEvent::new("POST", "/v1/sessions/current/confirm").bearer(&kept).json(&confirm);
+    assert_eq!(app.send(post).await.status, 204);
     let question = json!({"current_password": PASSWORD, "question": "Pet?", "answer": "Biscuit"});
     let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&kept).json(&question);
     assert_eq!(app.send(put).await.status, 204);
@@ -201,6 +204,7 @@ async fn refused_name(app: &TestApp, session: &str) {
 /// Everything that staff do to help an account's owner get back in.
 async fn help(app: &TestApp, session: &str) {
     let sam = app.account("sam").await.id;
+    let robin = app.account_of("agency", Portal::Staff, "robin").await.id;
     let at = |tail: &str| format!("/v1/admin/accounts/{sam}/{tail}");
     let link = |deliver: &str| json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": deliver});
     let send = async |method: &str, path: &str, body: Option<Value>| {
@@ -221,8 +225,12 @@ async fn help(app: &TestApp, session: &str) {
         assert!(reply.status.is_success(), "{reply:?}");
     }
     app.deliver().await;
+    let temporary = temporary_in(&app.mailbox.messages()[0]);
+    // All administrators are told.
+    let ended = send("DELETE", &format!("/v1/admin/accounts/{robin}/sessions"), None).await;
+    assert_eq!(ended.status, 204, "{ended:?}");
+    app.deliver().await;
     let mails = app.mailbox.messages();
-    let temporary = temporary_in(&mails[0]);
     let lily = app.account("lily").await.id;
     let checks = format!("/v1/admin/accounts/{lily}/caller-check");
     let begun = send("POST", &checks, None).await;

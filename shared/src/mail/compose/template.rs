@@ -70,6 +70,12 @@ pub(super) static TEMPLATES: &[(&str, &str)] = embed![
     "settings_changed/es/subject.txt",
     "settings_changed/es/body.txt",
     "settings_changed/es/body.html",
+    "administrator_acted/en/subject.txt",
+    "administrator_acted/en/body.txt",
+    "administrator_acted/en/body.html",
+    "administrator_acted/es/subject.txt",
+    "administrator_acted/es/body.txt",
+    "administrator_acted/es/body.html",
 ];
 
 /// The template engine. It is built once. A template is parsed when it is first used, so that a cold start parses only

@@ -8,7 +8,7 @@ mod templates;
 
 use super::{Kind, Language, Letter, Link, Support};
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::ResetLink,
     Kind::VerificationCode,
     Kind::TemporaryPassword,
@@ -16,6 +16,7 @@ const KINDS: [Kind; 7] = [
     Kind::PasswordChanged,
     Kind::Frozen,
     Kind::SettingsChanged,
+    Kind::AdministratorActed,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };

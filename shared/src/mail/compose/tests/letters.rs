@@ -213,3 +213,29 @@ This message was sent automatically.
 ";
     assert_eq!(mail.text, expected);
 }
+
+#[test]
+fn an_act_on_an_administrator_in_english_reads_so() {
+    let portal = [Link { username: "robin", url: "https://staff.cedar.test/" }];
+    let acted = letter(Kind::AdministratorActed, Language::English);
+    let mail = compose(&Letter { links: &portal, valid_until: None, support: NO_SUPPORT, ..acted }).unwrap();
+    assert_eq!(mail.subject, "An administrator's account was changed");
+    let expected = "\
+Hello,
+
+On Saturday, November 21, 2026 at 6:35 PM EST, an administrator of Cedar Family Practice changed another \
+administrator's account, or helped its owner to get back in.
+
+All administrators get this message. The staff portal's log of changes shows who did it, and for whom:
+
+https://staff.cedar.test/
+
+If nobody of you expected this, sign that administrator out at once. \
+If you are worried or need help, contact:
+
+Cedar Family Practice
+
+This message was sent automatically.
+";
+    assert_eq!(mail.text, expected);
+}
