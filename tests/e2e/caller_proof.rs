@@ -334,7 +334,16 @@ async fn an_administrator_alone_goes_without_a_proof() {
     let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
     let overruled = json!({"method": "overruled", "note": "She is in hospital, her sister is here"});
     assert_eq!(copy(&casey, jane, Some(&overruled)).await.outcome(), (403, "forbidden".to_owned()));
+    let robin = json!({"portal": "staff", "username": "robin", "email": "robin@agency.test", "role": "admin",
+        "display_name": "Robin", "invite": false});
+    assert_eq!(admin.create(robin).await.status, 201);
     assert_eq!(copy(&admin, jane, Some(&overruled)).await.status, 201);
+    app.deliver().await;
+    let mails = app.mailbox.messages();
+    assert_eq!(mails.len(), 1, "the other administrators are told");
+    assert_eq!(mails[0].to, ["robin@agency.test"]);
+    assert_eq!(mails[0].subject, "An account was helped without a proof of who called");
+    assert!(!mails[0].text.as_ref().unwrap().contains("jane"), "the log has the name");
     let event = last(&app, jane, Action::AuthnTokenCreated).await;
     assert_eq!(event.proof.map(|proof| proof.method), Some(Knowledge::Overruled));
 }

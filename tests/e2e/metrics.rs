@@ -125,6 +125,7 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
             "password_changed",
             "mail_restored",
             "settings_changed",
+            "proof_overruled",
             "administrator_acted",
             "repudiated",
             "limit_hit",

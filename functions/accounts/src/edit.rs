@@ -103,8 +103,8 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             None
         };
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
+        let mails = deps.mails_of_act(call, &staff, &old, proof.as_ref()).await?;
         let event = event.with_changes(changes).with_proof(proof);
-        let mails = deps.mails_of_act(call, &staff, &old).await?;
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
         let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], told).await?;
         outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()

@@ -70,7 +70,7 @@ pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let event = event.with_outbox(item.id).with_changes(vec![change]);
         let changed = Changed { old: &old, new: &new };
         let restoration = Restoration { staff: &staff.account, item: &item };
-        let mails = deps.mails_of_act(call, &staff, &old).await?;
+        let mails = deps.mails_of_act(call, &staff, &old, None).await?;
         let told = Told { event: &event, mails: &mails };
         let written = deps.store.restore_mail(changed, told, Some(restoration)).await?.is_written();
         written.then(|| account_reply(StatusCode::OK, &new)).transpose()

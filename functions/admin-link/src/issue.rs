@@ -267,7 +267,9 @@ impl Issuing<'_> {
         event.proof = self.terms.proof.clone();
         event.outbox = outbox_item.map(|item| item.id);
         let mails = match &self.by {
-            By::Staff { staff, call } => self.deps.mails_of_act(call, staff, self.account).await?,
+            By::Staff { staff, call } => {
+                self.deps.mails_of_act(call, staff, self.account, self.terms.proof.as_ref()).await?
+            }
             By::Operator => Vec::new(),
         };
         let (staff, told) = (self.by.staff(), Told { event: &event, mails: &mails });

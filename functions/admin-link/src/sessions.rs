@@ -35,7 +35,7 @@ pub async fn end_sessions(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let new = old.signed_out();
         let event = deps.event(&staff, call, Action::SessionRevoked)?.of(new.id, new.portal);
         let changed = Changed { old: &old, new: &new };
-        let mails = deps.mails_of_act(call, &staff, &old).await?;
+        let mails = deps.mails_of_act(call, &staff, &old, None).await?;
         let told = Told { event: &event, mails: &mails };
         let outcome = deps.store.update_accounts(Some(&staff.account), &[changed], told).await?;
         Ok::<_, Problem>(outcome.is_written().then(Reply::empty))

@@ -191,7 +191,7 @@ pub async fn revoke_ticket(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let ticket: TicketId = call.parameter("ticket_id").parse().map_err(|_| not_found())?;
         let event = deps.event(&staff, call, Action::AuthnTokenRevoked)?;
         let event = event.of(account.id, account.portal).with_ticket(ticket);
-        let mails = deps.mails_of_act(call, &staff, &account).await?;
+        let mails = deps.mails_of_act(call, &staff, &account, None).await?;
         let told = Told { event: &event, mails: &mails };
         if deps.store.revoke_ticket(Some(&staff.account), account.id, ticket, told).await?.is_written() {
             return Ok(Some(Reply::empty()));

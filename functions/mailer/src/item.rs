@@ -9,6 +9,7 @@ use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{EXPIRED, OutboxItem, OutboxKind};
 use rekey::domain::practice::Practice;
 use rekey::domain::ticket::{MailFate, Purpose};
+use rekey::mail::compose::Kind;
 use rekey::mail::postbox::{MailError, Scope};
 use rekey::platform::clock::Timestamp;
 use rekey::platform::error::chain;
@@ -209,6 +210,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
+        | OutboxKind::ProofOverruled { account }
         | OutboxKind::AdministratorActed { account }
         | OutboxKind::Frozen { account } => vec![*account],
     };
@@ -301,7 +303,12 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::SettingsChanged { members, .. } => {
             notice::tell_administrator(delivery, accounts, members).await
         }
-        OutboxKind::AdministratorActed { .. } => notice::tell_of_administrator(delivery, accounts).await,
+        OutboxKind::ProofOverruled { .. } => {
+            notice::tell_of_administrator(delivery, accounts, Kind::ProofOverruled).await
+        }
+        OutboxKind::AdministratorActed { .. } => {
+            notice::tell_of_administrator(delivery, accounts, Kind::AdministratorActed).await
+        }
         OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } => Ok(Vec::new()),
     };
     Ok(sent.map_or_else(Outcome::from, Outcome::from))

@@ -91,14 +91,15 @@ pub(crate) async fn tell_administrator(
     tell(delivery, account, Kind::SettingsChanged, &settings).await
 }
 
-/// Tells an administrator that one has acted on the account of another. They were open when it was done. Whoever was closed by it is
+/// Tells an administrator what another one has done: they have acted on an administrator's account, or gone without a proof. They were open when it was done. Whoever was closed by it is
 /// told too: they know best whether it was meant.
 pub(crate) async fn tell_of_administrator(
     delivery: Delivery<'_>,
     accounts: &[Account],
+    kind: Kind,
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
-    tell(delivery, account, Kind::AdministratorActed, &[]).await
+    tell(delivery, account, kind, &[]).await
 }
 
 /// Mails an administrator, who may have no address.

@@ -111,6 +111,7 @@ const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
+        | OutboxKind::ProofOverruled { account }
         | OutboxKind::AdministratorActed { account }
         | OutboxKind::Frozen { account } => Some(*account),
     }

@@ -118,6 +118,11 @@ pub enum OutboxKind {
         /// The settings that have changed, by dotted path.
         members: Vec<String>,
     },
+    /// An administrator has handed an account over without a proof of who called, and the other administrators are told.
+    ProofOverruled {
+        /// The id of the administrator who is told.
+        account: AccountId,
+    },
     /// An administrator has acted on the account of another one, and the administrators are told.
     AdministratorActed {
         /// The id of the administrator who is told.
@@ -144,6 +149,7 @@ impl OutboxKind {
             Self::PasswordChanged { .. } => "password_changed",
             Self::MailRestored { .. } => "mail_restored",
             Self::SettingsChanged { .. } => "settings_changed",
+            Self::ProofOverruled { .. } => "proof_overruled",
             Self::AdministratorActed { .. } => "administrator_acted",
             Self::Frozen { .. } => "repudiated",
         }
@@ -336,6 +342,7 @@ mod tests {
             OutboxKind::PasswordChanged { account },
             OutboxKind::MailRestored { account },
             OutboxKind::SettingsChanged { account, members: Vec::new() },
+            OutboxKind::ProofOverruled { account },
             OutboxKind::AdministratorActed { account },
             OutboxKind::Frozen { account },
         ] {

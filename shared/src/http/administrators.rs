@@ -1,4 +1,4 @@
-//! Mails to the administrators of a practice, when one of them acts on the account of another (A8).
+//! Mails to the administrators of a practice, when one of them acts on the account of another (A8), or goes without a proof (A7).
 //!
 //! Whoever has taken an administrator's account over takes the next one with it. Alone they would do so unseen; so all of them are
 //! told, the one who acts and the one who is acted on included.
@@ -6,13 +6,15 @@
 use crate::domain::account::Account;
 use crate::domain::outbox::{OutboxItem, OutboxKind};
 use crate::domain::permission::Staff;
+use crate::domain::proof::{Knowledge, RecordedProof};
 use crate::http::auth::StaffDeps;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
 
 impl StaffDeps {
     /// The outbox items of the mails about what a member of staff does to an account: one for each open administrator who has an
-    /// address, the owner of the account first. There are none unless both are administrators.
+    /// address, the owner of the account first, when both are administrators. When an administrator goes without a proof of who calls,
+    /// the others are told. There are none for other acts.
     ///
     /// # Errors
     /// 503 when the administrators cannot be found, or no id can be drawn.
@@ -21,15 +23,25 @@ impl StaffDeps {
         call: &Call,
         staff: &Staff,
         on: &Account,
+        proof: Option<&RecordedProof>,
     ) -> Result<Vec<OutboxItem>, Problem> {
-        if !staff.acts_on_administrator(on) {
+        let is_on_administrator = staff.acts_on_administrator(on);
+        let is_overruled = proof.is_some_and(|proof| proof.method == Knowledge::Overruled);
+        if !is_on_administrator && !is_overruled {
             return Ok(Vec::new());
         }
         let mut told = self.store.find_administrators(&on.practice).await?;
-        told.retain(|account| account.email.is_some());
+        told.retain(|account| {
+            account.email.is_some() && (is_on_administrator || account.id != staff.account.id)
+        });
         told.sort_by_key(|account| account.id != on.id);
         let mail = |account: &Account| {
-            let kind = OutboxKind::AdministratorActed { account: account.id };
+            let account = account.id;
+            let kind = if is_overruled {
+                OutboxKind::ProofOverruled { account }
+            } else {
+                OutboxKind::AdministratorActed { account }
+            };
             Ok(OutboxItem::new(&self.ambient, &on.practice, kind, Some(call.address))?)
         };
         told.iter().map(mail).collect()

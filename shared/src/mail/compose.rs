@@ -70,6 +70,8 @@ pub enum Kind {
     Frozen,
     /// A notice to an administrator: another one has changed where people are led.
     SettingsChanged,
+    /// A notice to an administrator: another one has handed an account over without a proof of who called.
+    ProofOverruled,
     /// A notice to an administrator: one has acted on the account of another.
     AdministratorActed,
 }
@@ -86,6 +88,7 @@ impl Kind {
             Self::PasswordChanged => "password_changed",
             Self::Frozen => "frozen",
             Self::SettingsChanged => "settings_changed",
+            Self::ProofOverruled => "proof_overruled",
             Self::AdministratorActed => "administrator_acted",
         }
     }
@@ -99,7 +102,11 @@ impl Kind {
     fn has_end(self) -> bool {
         !matches!(
             self,
-            Self::PasswordChanged | Self::Frozen | Self::SettingsChanged | Self::AdministratorActed
+            Self::PasswordChanged
+                | Self::Frozen
+                | Self::SettingsChanged
+                | Self::ProofOverruled
+                | Self::AdministratorActed
         )
     }
 }

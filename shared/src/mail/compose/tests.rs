@@ -8,7 +8,7 @@ mod templates;
 
 use super::{Kind, Language, Letter, Link, Support};
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::ResetLink,
     Kind::VerificationCode,
     Kind::TemporaryPassword,
@@ -16,6 +16,8 @@ const KINDS: [Kind; 8] = [
     Kind::PasswordChanged,
     Kind::Frozen,
     Kind::SettingsChanged,
+    Kind::CallerCheck,
+    Kind::ProofOverruled,
     Kind::AdministratorActed,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
