@@ -20,6 +20,7 @@ pub mod directory;
 pub mod erasure;
 pub mod error;
 pub mod events;
+pub mod help;
 pub mod items;
 pub mod keys;
 pub mod limits;

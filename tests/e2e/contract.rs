@@ -51,6 +51,7 @@ fn body_for(pattern: &str) -> Option<Value> {
         "/v1/password/verify-code" => {
             json!({"request_id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "code": "1234 5678"})
         }
+        "/v1/password/help" => json!({"request_id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "reach": "call"}),
         "/v1/password/change" => json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}),
         "/v1/security-question" => {
             json!({"current_password": PASSWORD, "question": "First pet?", "answer": "Biscuit"})

@@ -213,7 +213,9 @@ async fn recoveries(app: &TestApp, recorder: &mut Recorder<'_>) {
     recorder.send("page", page).await;
 
     let forgot = json!({"practice": "agency", "identifier": "jane", "method": "link"});
-    recorder.send("by_link", post("/v1/password/forgot", &forgot)).await;
+    let asked = recorder.send("by_link", post("/v1/password/forgot", &forgot)).await.json();
+    let help = json!({"request_id": asked["request_id"], "reach": "call"});
+    recorder.send("help", post("/v1/password/help", &help)).await;
     app.deliver().await;
     let token = token_in(&app.mailbox.messages()[0]);
     recorder.send("link", post("/v1/password/reset/preview", &json!({"token": token}))).await;
@@ -326,6 +328,11 @@ async fn staffs_help(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str) {
     app.deliver().await;
     app.report_mails().await;
     recorder.send("tickets", at("GET", "tickets")).await;
+    let tasks = HttpEvent::new("GET", "/v1/admin/help-requests").query("portal=client&state=open&limit=2");
+    let tasks = recorder.send("open", tasks.bearer(staff)).await.json();
+    let task = format!("/v1/admin/help-requests/{}", text(&tasks["help_requests"][0]["id"]));
+    let take = json!({"action": "take", "note": "Calls back in the afternoon"});
+    recorder.send("taken", post(&task, &take).bearer(staff)).await;
     recorder.send("sessions", at("DELETE", "sessions")).await;
     recorder.send("activity", at("GET", "activity").query("limit=3")).await;
 }

@@ -333,6 +333,7 @@ async fn a_practice_tells_its_public_facts() {
         "code_length": 8,
         "password_policy": {"min_length": 15, "max_length": 256},
         "security_questions": [],
+        "help_requests": true,
         "locales": ["en", "es"],
     });
     assert_eq!(reply.json(), expected);

@@ -129,8 +129,10 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
             "administrator_acted",
             "repudiated",
             "limit_hit",
+            "help",
             "unknown",
         ]),
+        "state" => named(&["taken", "done", "refused"]),
         other => panic!("{other} tells metrics apart, and nobody has said that it has few values"),
     }
 }

@@ -6,6 +6,7 @@ use rekey::platform::ids::AccountId;
 use rekey_local::mailbox::Message;
 use serde_json::{Value, json};
 
+use crate::support::asking::TASKS;
 use crate::support::event::HttpEvent;
 use crate::support::routes;
 use crate::support::staff::{ACCOUNTS, StaffMember};
@@ -60,6 +61,7 @@ fn holders() -> Vec<Row> {
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
         ("GET", path("/.well-known/change-password"), nothing.clone(), [400; 6]),
         ("POST", path("/v1/password/forgot"), json!({}), [400; 6]),
+        ("POST", path("/v1/password/help"), json!({}), [400; 6]),
         ("POST", path("/v1/password/verify-code"), json!({}), [400; 6]),
         ("POST", path("/v1/password/reset/preview"), json!({"token": "x"}), [404; 6]),
         ("POST", path("/v1/password/repudiate"), json!({"token": "x"}), [404; 6]),
@@ -99,6 +101,12 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
         ("stranger", StaffMember::of(&app, "agency", "staff", "admin").await),
     ];
 
+    for (portal, name) in [("client", "jane"), ("client", "sam"), ("client", "nobody"), ("staff", "robin")] {
+        app.in_need_at("caseload", portal, name).await;
+    }
+    let tasks = [callers[4].1.tasks("").await, callers[4].1.tasks("portal=staff").await].concat();
+    let help = |n: usize| format!("{TASKS}/{}", tasks[n]["id"].as_str().unwrap());
+    let done = json!({"action": "done"});
     let at = |id: AccountId, tail: &str| format!("{ACCOUNTS}/{id}{tail}");
     let relation = |id: AccountId, what: &str, other: AccountId| format!("{ACCOUNTS}/{id}/{what}/{other}");
     let new = |portal: &str, role: Value| json!({"portal": portal, "username": "jane", "display_name": "J", "role": role, "invite": false});
@@ -160,6 +168,12 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
         ("GET", at(sam, "/activity"), none.clone(), [401, 403, 403, 404, 200, 404]),
         ("GET", at(casey, "/activity"), none.clone(), [401, 403, 403, 403, 200, 404]),
         ("GET", "/v1/admin/changes".to_owned(), none.clone(), [401, 403, 403, 403, 200, 200]),
+        ("GET", TASKS.to_owned(), none.clone(), [401, 403, 403, 200, 200, 200]),
+        // The client on their caseload, another one, a name that nobody has, and a colleague. 409: it is settled.
+        ("POST", help(0), done.clone(), [401, 403, 403, 200, 409, 404]),
+        ("POST", help(1), done.clone(), [401, 403, 403, 404, 200, 404]),
+        ("POST", help(2), done.clone(), [401, 403, 403, 404, 200, 404]),
+        ("POST", help(3), done, [401, 403, 403, 404, 200, 404]),
         ("DELETE", at(jane, &ticket), none.clone(), [401, 403, 403, 404, 404, 404]),
         ("DELETE", at(casey, &ticket), none.clone(), [401, 403, 403, 403, 404, 404]),
         ("DELETE", at(sam, "/sessions"), none.clone(), [401, 403, 403, 404, 204, 404]),

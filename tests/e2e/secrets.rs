@@ -41,6 +41,12 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     }
     app.send(HttpEvent::new("POST", "/v1/practices/jane@agency.test")).await;
     let (temporary, copied, repudiation) = help(app).await;
+    Box::pin(app.in_need("sam@agency.test")).await;
+    Box::pin(app.in_need("nobody@agency.test")).await;
+    let member = StaffMember::of(app, "agency", "staff", "admin").await;
+    for task in member.tasks("").await {
+        assert_eq!(member.act(&task, json!({"action": "done", "note": "Called back"})).await.status, 200);
+    }
     app.send(HttpEvent::new("DELETE", "/v1/sessions/current").bearer(&session)).await;
 
     let mut secrets: Vec<String> =
@@ -56,7 +62,7 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
         secrets.push(token.clone());
         secrets.push(token[43..].to_owned());
     }
-    let addresses = ["jane@agency.test", "sam@agency.test"].map(String::from).into();
+    let addresses = ["jane@agency.test", "sam@agency.test", "nobody@agency.test"].map(String::from).into();
     (secrets, addresses)
 }
 

@@ -18,6 +18,7 @@ use rekey_local::{Server, keys, services};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+pub mod asking;
 pub mod change_log;
 pub mod clock;
 pub mod codes;

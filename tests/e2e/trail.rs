@@ -66,6 +66,21 @@ async fn confirm(recorder: &mut Recorder<'_>, session: &str) {
     }
 }
 
+/// People whose mail does not come ask for help, and staff see to them.
+async fn ask_for_help(recorder: &mut Recorder<'_>, admin: &StaffMember<'_>) {
+    let app = recorder.app;
+    for (name, expected) in
+        [("ruth", &["help_requested", "recovery_refused"][..]), ("stranger", &["help_requested"])]
+    {
+        recorder.expect("asked for help", Box::pin(app.in_need(name)), expected).await;
+    }
+    let tasks = admin.tasks("").await;
+    let act = |task: usize, action: &str| Box::pin(admin.act(&tasks[task], json!({"action": action})));
+    recorder.expect("taken task", act(0, "take"), &["help_taken"]).await;
+    recorder.expect("done task", act(0, "done"), &["help_done"]).await;
+    recorder.expect("refused task", act(1, "refuse"), &["help_refused"]).await;
+}
+
 /// The ends of people and of their practice.
 async fn ends(recorder: &mut Recorder<'_>) {
     let app = recorder.app;
@@ -157,6 +172,7 @@ async fn every_operation_leaves_its_events() {
     recorder.expect("lifted mark", member.send(lift), &["mail_restored"]).await;
 
     recorder.expect("closed", app.forgot("dora"), &["recovery_refused"]).await;
+    Box::pin(ask_for_help(&mut recorder, &member)).await;
     let asked = ["authn_token_created", "mail_sent"];
     recorder.expect("forgot", app.forgot("jane"), &asked).await;
     let token = token_in(&app.mailbox.messages()[0]);

@@ -1,4 +1,5 @@
-//! The function `accounts` serves staff: accounts (`/v1/admin/accounts`) with their caseloads and associations.
+//! The function `accounts` serves staff: accounts (`/v1/admin/accounts`) with their caseloads and associations, and
+//! the help requests of people whose mail does not come (`/v1/admin/help-requests`).
 //!
 //! [`rekey::domain::permission::Staff`] decides who may do what, from the account of the session and for each object anew (A1).
 //! Nothing here can set, show or choose a password (A2).
@@ -13,6 +14,7 @@ pub mod caseload;
 pub mod create;
 pub mod edit;
 pub mod facts;
+pub mod help_requests;
 pub mod list;
 pub mod mail;
 
@@ -28,6 +30,8 @@ rekey::routes!(Deps:
     caseload::Unassign => caseload::unassign,
     associations::Associate => associations::associate,
     associations::Dissociate => associations::dissociate,
+    help_requests::ListHelpRequests => help_requests::list_help_requests,
+    help_requests::ActOnHelpRequest => help_requests::act_on_help_request,
 );
 
 /// Answers one event of the gateway.

@@ -67,6 +67,13 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AssociationChanged => {
             format!("Association of {name} with {} was modified by {who}", names.other)
         }
+        Action::HelpRequested if event.account.is_none() => {
+            "Help was asked for with a name that no portal login has".to_owned()
+        }
+        Action::HelpRequested => format!("Help was asked for with {name}, because no mail came"),
+        Action::HelpTaken => format!("A request for help{} was taken by {who}", with(event, name)),
+        Action::HelpDone => format!("A request for help{} was settled by {who}", with(event, name)),
+        Action::HelpRefused => format!("A request for help{} was refused by {who}", with(event, name)),
         Action::RecoveryRefused => {
             format!("Password reset requested for {name}, but no mail could be sent")
         }
@@ -134,4 +141,9 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         }
         Action::SessionRevoked => format!("A session was ended by {name}"),
     }
+}
+
+/// The part of a sentence that names the portal login, if the event is about one.
+fn with(event: &Event, name: &str) -> String {
+    event.account.map(|_| format!(" with {name}")).unwrap_or_default()
 }

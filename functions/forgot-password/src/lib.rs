@@ -1,5 +1,5 @@
-//! The function `forgot-password` serves three public calls: `POST /v1/password/forgot`, `GET /v1/practices/{slug}` and
-//! `GET /.well-known/change-password`.
+//! The function `forgot-password` serves four public calls: `POST /v1/password/forgot`, `POST /v1/password/help`,
+//! `GET /v1/practices/{slug}` and `GET /.well-known/change-password`.
 //!
 //! The function is blind (F1). It applies the limits, writes one request item that is the same for known and unknown identifiers,
 //! and answers. It can read no account and send no mail, because its role allows neither. The mailer does the rest, when the
@@ -24,6 +24,7 @@ use serde_json::value::RawValue;
 
 pub mod change_page;
 pub mod forgot;
+pub mod help;
 pub mod public_practice;
 
 /// The configuration and the clients that the function works with.
@@ -61,6 +62,7 @@ impl Deps {
 
 rekey::routes!(Deps:
     forgot::ForgotPassword => forgot::forgot_password,
+    help::AskForHelp => help::ask_for_help,
     public_practice::GetPractice => public_practice::get_practice,
     change_page::GetChangePasswordPage => change_page::get_change_page,
 );

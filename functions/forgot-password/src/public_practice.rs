@@ -33,6 +33,8 @@ pub struct PublicPractice {
     pub password_policy: PasswordPolicy,
     /// The security questions that the practice suggests. The list is empty when the practice asks none.
     pub security_questions: Vec<&'static str>,
+    /// Whether a person whose mail does not come can ask the practice for help: `POST /v1/password/help`.
+    pub help_requests: bool,
     /// The languages in which mails can be written.
     pub locales: Vec<&'static str>,
 }
@@ -65,6 +67,7 @@ pub async fn get_practice(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         code_length: practice.policy.code_length,
         password_policy: practice.password_policy(),
         security_questions: if asks { question::OFFERED.to_vec() } else { Vec::new() },
+        help_requests: practice.policy.help_requests,
         locales: LOCALES.to_vec(),
     };
     Reply::json(StatusCode::OK, &facts)

@@ -23,7 +23,7 @@ use rekey::store::race::outrun;
 
 use crate::delivery::{Delivery, facts, item_event};
 use crate::hold::Hold;
-use crate::{Deps, Failure, check, issue, notice, recovery, temporary};
+use crate::{Deps, Failure, check, help, issue, notice, recovery, temporary};
 
 /// The largest number of accounts of one mailbox that a mail serves: the open ones that were created first. The others can still
 /// be recovered by username.
@@ -107,13 +107,14 @@ pub(crate) async fn park_unread(deps: &Deps, key: &Key, error: &StoreError) -> R
 /// # Errors
 /// Nothing could be recorded, or another change came first.
 pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Result<(), Failure> {
-    let (accounts, outcome) = match addressees(deps, item).await {
-        Ok(accounts) => {
-            let outcome = Box::pin(run(deps, hold, item, &accounts)).await;
-            (accounts, outcome.unwrap_or_else(Outcome::from))
+    let (accounts, outcome) = match item.kind {
+        OutboxKind::Help { request, reach } => {
+            match Box::pin(help::ask_staff(deps, item, (request, reach))).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => (Vec::new(), Outcome::from(failure)),
+            }
         }
-        // An account that can never be read must not hold up the records behind it.
-        Err(error) => (Vec::new(), Outcome::from(Failure::from(error))),
+        _ => try_mails(deps, hold, item).await,
     };
     let Outcome { mut events, sent, failures, is_over } = outcome;
     let served = item.served.iter().copied().chain(sent.iter().filter_map(|event| event.account));
@@ -149,6 +150,18 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
         tracing::info!(event = "outbox_item_done", outbox);
     }
     Ok(())
+}
+
+/// Tries the mails of an item. Returns the accounts that they are for.
+async fn try_mails(deps: &Deps, hold: &Hold, item: &OutboxItem) -> (Vec<Account>, Outcome) {
+    match addressees(deps, item).await {
+        Ok(accounts) => {
+            let outcome = Box::pin(run(deps, hold, item, &accounts)).await;
+            (accounts, outcome.unwrap_or_else(Outcome::from))
+        }
+        // An account that can never be read must not hold up the records behind it.
+        Err(error) => (Vec::new(), Outcome::from(Failure::from(error))),
+    }
 }
 
 /// The mails of an item that SES has taken.
@@ -192,7 +205,7 @@ async fn delay(
 }
 
 /// The accounts that an item is about.
-async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, StoreError> {
+pub(crate) async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, StoreError> {
     let ids: Vec<AccountId> = match &item.kind {
         OutboxKind::Recovery { portal, identifier, .. } | OutboxKind::LimitHit { portal, identifier } => {
             let (store, practice) = (&deps.store, &item.practice);
@@ -204,6 +217,7 @@ async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Account>, Stor
                 login.into_iter().map(|login| login.account).collect()
             }
         }
+        OutboxKind::Help { .. } => Vec::new(),
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }
@@ -309,7 +323,9 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::AdministratorActed { .. } => {
             notice::tell_of_administrator(delivery, accounts, Kind::AdministratorActed).await
         }
-        OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } => Ok(Vec::new()),
+        OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } | OutboxKind::Help { .. } => {
+            Ok(Vec::new())
+        }
     };
     Ok(sent.map_or_else(Outcome::from, Outcome::from))
 }

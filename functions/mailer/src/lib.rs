@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 mod check;
 mod code;
 mod delivery;
+mod help;
 mod hold;
 mod issue;
 mod item;

@@ -2,6 +2,7 @@
 
 use rekey::domain::account::{Account, MailStatus, Role, Setup};
 use rekey::domain::event::{Action, Event};
+use rekey::domain::help::HelpRequest;
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::{Portal, Practice, Slug};
 use rekey::domain::session::Session;
@@ -104,6 +105,16 @@ fn session_data(session: &Session) -> Value {
     })
 }
 
+fn help_data(help: &HelpRequest) -> Value {
+    let accounts = help.accounts.iter().map(|named| json!({"account": named.account, "why": named.why}));
+    json!({
+        "id": help.id, "portal": help.portal, "state": help.state, "reach": help.reach, "method": help.method,
+        "identifier": help.identifier.as_str(), "requested_at": help.requested_at.to_string(),
+        "asked_at": help.asked_at.to_string(), "accounts": accounts.collect::<Vec<_>>(), "by": help.by,
+        "acted_at": text(help.acted_at), "note": help.note,
+    })
+}
+
 fn event_data(event: &Event) -> Value {
     let mut data = serde_json::to_value(event).unwrap_or_default();
     data["at"] = event.at.to_string().into();
@@ -147,6 +158,9 @@ pub struct PersonData {
     /// The sessions that have not been cleaned up, the newest first; absent after the first answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Vec<Value>>,
+    /// The help requests that have not been cleaned up; absent after the first answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help_requests: Option<Vec<Value>>,
     /// The events of the account, the newest first.
     events: Vec<Value>,
     /// Where to go on; absent at the end.
@@ -154,21 +168,22 @@ pub struct PersonData {
     cursor: Option<EventId>,
 }
 
-/// Exports what is known of a person. The first answer has the account, its tickets and its sessions; each has events. That it was
-/// exported is an event.
+/// Exports what is known of a person. The first answer has the account, its tickets, its sessions and its help requests; each has
+/// events. That it was exported is an event.
 pub(crate) async fn export_person(deps: &Deps, asked: &ExportPerson) -> Result<PersonData, OperatorError> {
     let ExportPerson { practice, portal, who, cursor } = asked;
     let account = find(deps, practice, *portal, who).await?;
-    let (mut tickets, mut sessions) = (None, None);
+    let (mut tickets, mut sessions, mut help_requests) = (None, None, None);
     if cursor.is_none() {
         deps.store.record_event(&event_of(deps, Action::DataExported, &account)?).await?;
         let listed = deps.store.list_tickets(account.id).await?.tickets;
         tickets = Some(listed.iter().rev().map(ticket_data).collect());
         sessions = Some(all_sessions(deps, account.id).await?);
+        help_requests = Some(deps.store.list_help_of(&account).await?.iter().map(help_data).collect());
     }
     let EventPage { events, next } = events(deps, &Log::Account(account.id), *cursor).await?;
     let first = cursor.is_none().then(|| serde_json::to_value(AccountData::of(&account)).unwrap_or_default());
-    Ok(PersonData { account: first, tickets, sessions, events, cursor: next })
+    Ok(PersonData { account: first, tickets, sessions, help_requests, events, cursor: next })
 }
 
 async fn all_sessions(deps: &Deps, account: AccountId) -> Result<Vec<Value>, OperatorError> {
@@ -191,7 +206,8 @@ pub(crate) struct ExportPractice {
     cursor: Option<String>,
 }
 
-/// A part of what a practice takes with it: an object with one member, `practice`, `account` or `event`, for each thing.
+/// A part of what a practice takes with it: an object with one member for each thing: `practice`, `account`,
+/// `help_request` or `event`.
 #[derive(Debug, Serialize)]
 pub struct PracticeData {
     lines: Vec<Value>,
@@ -200,10 +216,13 @@ pub struct PracticeData {
     cursor: Option<String>,
 }
 
+/// Where the help requests begin in the order of an export.
+const HELP: &str = "help/";
 /// Where the events begin in the order of an export.
 const LOG: &str = "log/";
 
-/// Exports a practice: its settings, its accounts, and its log, the newest event first. That it was exported is an event.
+/// Exports a practice: its settings, its accounts, its help requests, and its log, the newest event first. That it
+/// was exported is an event.
 pub(crate) async fn export_practice(
     deps: &Deps,
     asked: &ExportPractice,
@@ -213,6 +232,9 @@ pub(crate) async fn export_practice(
     if let Some(before) = cursor.and_then(|cursor| cursor.strip_prefix(LOG)) {
         return log(deps, &practice, before).await;
     }
+    if let Some(from) = cursor.and_then(|cursor| cursor.strip_prefix(HELP)) {
+        return help(deps, &practice, from).await;
+    }
     let mut lines = Vec::new();
     if cursor.is_none() {
         deps.store.record_event(&deps.event(&practice.slug, Action::DataExported)?).await?;
@@ -220,7 +242,15 @@ pub(crate) async fn export_practice(
     }
     let AccountPage { accounts, next, .. } = walk::page(deps, &practice.slug, cursor).await?;
     lines.extend(accounts.iter().map(|account| json!({"account": AccountData::of(account)})));
-    Ok(PracticeData { lines, cursor: Some(next.unwrap_or_else(|| LOG.to_owned())) })
+    Ok(PracticeData { lines, cursor: Some(next.unwrap_or_else(|| HELP.to_owned())) })
+}
+
+async fn help(deps: &Deps, practice: &Practice, from: &str) -> Result<PracticeData, OperatorError> {
+    let from = if from.is_empty() { Ok(0) } else { from.parse().map_err(|_| walk::not_a_cursor()) };
+    let (requests, next) = deps.store.read_help_of_practice(&practice.slug, from?).await?;
+    let lines = requests.iter().map(|request| json!({"help_request": help_data(request)})).collect();
+    let cursor = next.map_or_else(|| LOG.to_owned(), |next| format!("{HELP}{next}"));
+    Ok(PracticeData { lines, cursor: Some(cursor) })
 }
 
 async fn log(deps: &Deps, practice: &Practice, before: &str) -> Result<PracticeData, OperatorError> {

@@ -149,6 +149,8 @@ pub(crate) async fn delete_practice(deps: &Deps, asked: &DeletePractice) -> Resu
     let left = places.iter().filter(|place| !held.contains(&place.account));
     deps.store.delete_entries(&asked.practice, portal, left).await?;
     if deletion.cursor.is_none() && is_empty(deps, &asked.practice).await? {
+        // Those that name no account.
+        deps.store.delete_help_of_practice(&asked.practice).await?;
         let event = deps.event(&asked.practice, Action::PracticeDeleted)?;
         deletion.deleted = deps.store.delete_practice(&was, &event).await?.is_written();
     }

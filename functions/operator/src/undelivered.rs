@@ -71,6 +71,8 @@ fn invalid(member: &str, reason: &str) -> OperatorError {
 #[derive(Debug, Serialize)]
 pub struct Listed {
     id: OutboxId,
+    /// Its practice; absent where the item names none.
+    #[serde(skip_serializing_if = "Slug::is_none")]
     practice: Slug,
     kind: &'static str,
     /// The account that it is for, where the item names one. A request names what somebody typed, which is left out.
@@ -104,7 +106,7 @@ impl Listed {
 
 const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
     match kind {
-        OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } => None,
+        OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } | OutboxKind::Help { .. } => None,
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }

@@ -1,8 +1,8 @@
 //! An event: one entry of the audit trail.
 //!
 //! The names follow the OWASP Logging Vocabulary where it has one. An event carries ids and enumerated facts. It never
-//! carries a secret, a whole email address, or an identifier that a person typed (U2). Its only free text is the reason
-//! that staff give for a link that lives long. No function changes or deletes an event.
+//! carries a secret, a whole email address, or an identifier that a person typed (U2). Its only free text is what staff say
+//! in their own words: the reason of a link that lives long, and the note on a help request. No function changes or deletes an event.
 
 use std::fmt;
 
@@ -49,6 +49,14 @@ pub enum Action {
     UserUpdated,
     /// An account was erased. Its events stay; `other` is the account that took its place, if it was a duplicate.
     UserDeleted,
+    /// A person whose mail does not come asked for help.
+    HelpRequested,
+    /// A member of staff took a help request.
+    HelpTaken,
+    /// A member of staff settled a help request: the person was helped.
+    HelpDone,
+    /// A member of staff settled a help request without helping; `note` may say why.
+    HelpRefused,
     /// The operator exported the data of an account, or, without an account, of the practice.
     DataExported,
     /// A member of staff who does not see every client asked for a username or an address that somebody has.

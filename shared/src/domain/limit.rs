@@ -208,6 +208,17 @@ impl Subject {
         Self::hashed(&[], "mails to", &[practice.as_str().as_bytes(), to.mailbox().as_bytes()])
     }
 
+    /// The subject of the help requests with a name. The request itself has the name, so the hash needs no key.
+    pub fn help_for(practice: &Slug, portal: Portal, identifier: &Identifier) -> Self {
+        let parts = [practice.as_str(), portal.as_str(), identifier.as_str()].map(str::as_bytes);
+        Self::hashed(&[], "help for", &parts)
+    }
+
+    /// The subject of a practice's help requests with names that nobody has.
+    pub fn unknown_help(practice: &Slug) -> Self {
+        Self::hashed(&[], "unknown help", &[practice.as_str().as_bytes()])
+    }
+
     /// The id of the outbox item which records that the subject's limit was reached. It is the same for all refusals
     /// within an hour, so that a flood of refused requests leaves one item.
     pub fn limit_hit_id(&self, now: Timestamp) -> OutboxId {
@@ -253,6 +264,10 @@ pub mod mails {
 /// that somebody has it.
 pub const NAMES_REFUSED: [Window; 2] =
     [Window { count: 5, span: hours(1) }, Window { count: 20, span: days(1) }];
+
+/// How many help requests with names that nobody has come into the list of a practice's staff: a stranger can think of any number.
+pub const UNKNOWN_HELP: [Window; 2] =
+    [Window { count: 20, span: hours(1) }, Window { count: 60, span: days(1) }];
 
 /// The waits after consecutive failures to sign in.
 pub mod sign_in {

@@ -14,16 +14,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::challenge::Challenge;
+use crate::domain::help::Reach;
 use crate::domain::identifier::Identifier;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
-use crate::secrets::token::Nonce;
+use crate::secrets::token::{Nonce, derived_id};
 
 /// The time that the stream has for a new item, before a sweep tries it.
 const GRACE: Duration = Duration::from_mins(2);
 /// The time for which an item is tried, unless what it carries ends before.
 const WORTH: Duration = days(7);
+/// The time for which an item is kept: longer than the stream (24 hours) and every retry of it.
+pub const KEPT: Duration = days(8);
 /// The time between two attempts: the first, and the longest. Each is twice the one before.
 const FIRST_DELAY: Duration = Duration::from_mins(1);
 const LONGEST_DELAY: Duration = Duration::from_mins(15);
@@ -76,6 +79,14 @@ pub enum OutboxKind {
         portal: Portal,
         /// The identifier that the person typed, in its canonical form.
         identifier: Identifier,
+    },
+    /// A person whose mail does not come asks for help. No mail follows. The item names no practice; the mailer finds it with the
+    /// request, and makes a task for staff.
+    Help {
+        /// The id of the request for a recovery, as the person gave it. There may be no such request.
+        request: OutboxId,
+        /// The way in which staff are to reach the person.
+        reach: Reach,
     },
     /// The owner of an account is to be sent a link, to set the account up or to choose a new password. The ticket of
     /// the link may have been issued already.
@@ -143,6 +154,7 @@ impl OutboxKind {
         match self {
             Self::Recovery { .. } => "recovery",
             Self::LimitHit { .. } => "limit_hit",
+            Self::Help { .. } => "help",
             Self::Link { .. } => "link",
             Self::TemporaryPassword { .. } => "temporary_password",
             Self::CallerCheck { .. } => "caller_check",
@@ -162,7 +174,8 @@ impl OutboxKind {
 pub struct OutboxItem {
     /// The id of the item.
     pub id: OutboxId,
-    /// The practice that the item belongs to.
+    /// The practice that the item belongs to; absent where the item names none.
+    #[serde(default = "Slug::none", skip_serializing_if = "Slug::is_none")]
     pub practice: Slug,
     /// The reason for the item.
     #[serde(flatten)]
@@ -242,6 +255,22 @@ impl OutboxItem {
         })
     }
 
+    /// The item of a person who asks for help with a request. Every repetition for the request has the same id. The time in the id is
+    /// that of the request, as far as there can be a request of that time.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] when no id or nonce can be drawn.
+    pub fn help(
+        ambient: &Ambient,
+        request: OutboxId,
+        reach: Reach,
+        ip: IpAddr,
+    ) -> Result<Self, NoRandomness> {
+        let item = Self::new(ambient, &Slug::none(), OutboxKind::Help { request, reach }, Some(ip))?;
+        let made_at = request.made_at().clamp(item.at - KEPT, item.at);
+        Ok(Self { id: OutboxId::from(derived_id(made_at, &["help", &request.to_string()])), ..item })
+    }
+
     /// The same item, whose mail is due at a later time: the stream passes over it, and the sweep of that time tries it. So a great
     /// many mails hold up no others.
     #[must_use]
@@ -317,7 +346,10 @@ impl OutboxItem {
 
     /// Whether the item comes from a public request.
     pub const fn is_request(&self) -> bool {
-        matches!(self.kind, OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. })
+        matches!(
+            self.kind,
+            OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } | OutboxKind::Help { .. }
+        )
     }
 }
 
@@ -332,6 +364,7 @@ mod tests {
         for kind in [
             OutboxKind::Recovery { portal, identifier: identifier.clone(), challenge: None },
             OutboxKind::LimitHit { portal, identifier },
+            OutboxKind::Help { request: OutboxId::from_bytes([0; 16]), reach: Reach::Call },
             OutboxKind::Link { account, by: None },
             OutboxKind::TemporaryPassword { account },
             OutboxKind::CallerCheck {

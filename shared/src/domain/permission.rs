@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::domain::account::{Account, Role};
+use crate::domain::help::HelpRequest;
 use crate::domain::practice::{Portal, Practice};
 use crate::domain::session::Session;
 use crate::platform::clock::Timestamp;
@@ -51,6 +52,17 @@ impl Staff {
         let is_client = account.portal == Portal::Client;
         let client = is_client && (!self.is_scoped() || on_caseload());
         self.is_admin() || account.id == self.account.id || client
+    }
+
+    /// Whether this member of staff may see a help request and act on it. `accounts` are those that it names, as they are now. A
+    /// request of the client portal is for all staff who see one of its accounts, and where it names none, for all staff who see every
+    /// client. A request of the staff portal is for administrators.
+    pub fn sees_help(&self, request: &HelpRequest, accounts: &[Account]) -> bool {
+        let is_meant = |account: &Account| request.accounts.iter().any(|other| other.account == account.id);
+        let mut meant = accounts.iter().filter(|account| is_meant(account)).peekable();
+        let sees_one =
+            if meant.peek().is_none() { !self.is_scoped() } else { meant.any(|own| self.sees(own)) };
+        request.practice == self.account.practice && self.must_manage(request.portal).is_ok() && sees_one
     }
 
     /// Requires that this member of staff may create and change accounts of a portal. All staff may do so for the

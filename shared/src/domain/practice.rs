@@ -57,6 +57,16 @@ impl Slug {
         (whole && !text.starts_with('-') && !text.ends_with('-')).then(|| Self(text.to_owned()))
     }
 
+    /// The slug of an item that names no practice. No practice can have it.
+    pub const fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether it is the slug of no practice.
+    pub const fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0

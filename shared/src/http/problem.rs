@@ -94,6 +94,10 @@ pub enum ErrorCode {
     InvalidSetting,
     /// Another account of the portal has the username.
     UsernameTaken,
+    /// Another member of staff has taken the help request.
+    HelpRequestTaken,
+    /// The help request has come to its end.
+    HelpRequestSettled,
     /// The change must say, by `If-Match`, what it was made from.
     PreconditionRequired,
     /// Somebody else has changed it meanwhile.
@@ -218,6 +222,8 @@ impl ErrorCode {
             }
             Self::InvalidSetting => (StatusCode::UNPROCESSABLE_ENTITY, "The settings are not valid."),
             Self::UsernameTaken => (StatusCode::CONFLICT, "The username is already taken."),
+            Self::HelpRequestTaken => (StatusCode::CONFLICT, "A colleague has already taken the request."),
+            Self::HelpRequestSettled => (StatusCode::CONFLICT, "The request has already been settled."),
             Self::PreconditionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "Send If-Match with the ETag of the account.")
             }

@@ -86,6 +86,11 @@ id!(
     OutboxId as RequestId
 );
 id!(
+    /// The id of a help request. It follows from the id of the request for a recovery, so that a person can ask once, and does not
+    /// tell it.
+    HelpId as HelpRequestId
+);
+id!(
     /// The id of a session.
     SessionId as SessionId
 );
@@ -140,6 +145,25 @@ impl TicketId {
     /// Whether the ticket is one that the outbox item leads to.
     pub fn is_of(self, item: OutboxId) -> bool {
         self.0.random() == item.random()
+    }
+}
+
+impl HelpId {
+    /// The part of the id that is not its time.
+    pub fn random(self) -> u128 {
+        self.0.random()
+    }
+}
+
+impl From<OutboxId> for HelpId {
+    fn from(id: OutboxId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<HelpId> for OutboxId {
+    fn from(id: HelpId) -> Self {
+        Self(id.0)
     }
 }
 

@@ -58,10 +58,11 @@ impl Metric {
 }
 
 /// Everything that is measured. A count is the number of samples.
-const METRICS: [Metric; 9] = [
+const METRICS: [Metric; 10] = [
     Metric::new("latency", "Milliseconds", &[&["outcome"], &["operation", "outcome"], &["limit"]]),
     Metric::new("argon2", "Milliseconds", &[&[]]),
     Metric::new("delay", "Milliseconds", &[&["fate"], &["fate", "kind"]]),
+    Metric::new("waited", "Milliseconds", &[&["state"]]),
     Metric::new("due", "Count", &[&[]]),
     Metric::new("missed", "Count", &[&[]]),
     Metric::new("oldest", "Milliseconds", &[&[]]),

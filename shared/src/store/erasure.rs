@@ -1,8 +1,9 @@
 //! The end of an account: what it leaves, and what it takes with it.
 //!
 //! **Its events stay**, with its id and without its name (U1). Everything else that tells of a person goes: the account, its logins,
-//! its places in the directory, on caseloads and among those that share an address, its tickets, its sessions and the notices of
-//! changes. What carries an address that somebody typed, a request, ends by itself after eight days.
+//! its places in the directory, on caseloads and among those that share an address, its tickets, its sessions, the notices of
+//! changes, and the help requests that it has come into. What carries an address that somebody typed ends by itself: a request after
+//! eight days, a help request with a name that nobody has after sixty.
 //!
 //! The account's own item goes last, with all that leads to it, in one transaction. So an erasure that was interrupted can be found
 //! and made again.
@@ -20,9 +21,10 @@ use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Range, Write};
 
 impl Store {
-    /// Deletes the tickets, the sessions and the notices of an account. One round trip for each megabyte and each 100 items of the
-    /// three.
+    /// Deletes the help requests, the tickets, the sessions and the notices of an account. Four round trips, one for each further
+    /// megabyte and each 100 items, and two where there is a help request.
     pub async fn delete_belongings(&self, account: &Account) -> Result<(), StoreError> {
+        self.delete_help_of(account).await?;
         for partition in [keys::tickets(account.id), keys::sessions(account.id), keys::notices(account.id)] {
             let items = self.query_all(Range::of(&partition)).await?;
             let keys: Vec<Key> = items.iter().filter_map(key_of).collect();

@@ -27,6 +27,11 @@
 //! | Limit | `LIMIT#FAILURES#keyed hash` | `FAILURES` | `count`: failed sign-ins of an hour from a source, or at a practice | sessions |
 //! | Limit | `LIMIT#FORGOT#keyed hash` | `SHORT` | `count`: short codes of a day at a practice | forgot-password |
 //! | Limit | `LIMIT#SIGN_IN#keyed hash` | `KNOWN` | nothing more: somebody has signed in by a name from a source or with a device | sessions, reset-password |
+//! | Help request | `HELP#slug#portal#shard` | state, help request's id | [`HelpRequest`](crate::domain::help::HelpRequest) | mailer, accounts |
+//! | Help request's account | `HELP#account id` | help request's id | `account`: the account has come into the help request | mailer |
+//! | Open help request | `HELP#hash` | `OPEN` | `valid_until`: an identifier has an open help request until then | mailer |
+//! | Count | `COUNT#hash` | `HELP` | the times of the help requests of a practice with names that nobody has | mailer |
+//! | Limit | `LIMIT#FORGOT#keyed hash` | `HELP` | the same, of requests for help by source | forgot-password |
 //! | Limit | `LIMIT#NOBODY#id` | event id | in the place of the event of a name that nobody has | sessions, verify-code |
 //!
 //! The kind leads the partition key, so that an IAM policy can name the kinds that a function may touch. `expires_at` is the TTL
@@ -343,6 +348,11 @@ pub fn forgot_limit(subject: &Subject) -> Key {
     limit("FORGOT", subject, "FORGOT")
 }
 
+/// The key of a counter of requests for help.
+pub fn help_limit(subject: &Subject) -> Key {
+    limit("FORGOT", subject, "HELP")
+}
+
 /// The key of a counter of codes.
 pub fn code_limit(subject: &Subject) -> Key {
     limit("FORGOT", subject, "CODE")
@@ -367,6 +377,10 @@ pub fn answer_limit(subject: &Subject) -> Key {
 pub fn sign_in_limit(subject: &Subject) -> Key {
     limit("SIGN_IN", subject, "SIGN_IN")
 }
+
+mod help;
+
+pub use help::*;
 
 #[cfg(test)]
 mod tests;

@@ -13,13 +13,11 @@
 //! What that does not cover: a name that no longer leads to the account when a mailer has died and the record comes again; and a link
 //! of two requests whose mails nobody has heard of, which is recorded for the one that it was made for.
 
-use std::time::Duration;
-
 use crate::domain::event::Event;
 use crate::domain::limit::{ForgotLimits, Subject, Window};
-use crate::domain::outbox::OutboxItem;
+use crate::domain::outbox::{KEPT, OutboxItem};
 use crate::domain::spray::Shard;
-use crate::platform::clock::{Timestamp, days};
+use crate::platform::clock::Timestamp;
 use crate::store::conditions::as_served;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
@@ -30,13 +28,17 @@ use crate::store::spray::count_in_shard;
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Write, lacks, present};
 
-/// The time for which an outbox item is kept: longer than the stream (24 hours) and every retry of it.
-pub(super) const KEPT: Duration = days(8);
-
 /// The write that puts an outbox item. The stream hands the new item to the mailer.
 pub(super) fn put_outbox_item(item: &OutboxItem) -> Write {
     Write::create(&keys::outbox_item(item), item, Some(item.at + KEPT))
         .with(keys::QUEUE_ATTRIBUTE, keys::queue(item.queue, item.id))
+}
+
+/// The write that marks an item as done, if it exists, is not done, and its `served` is as read.
+pub(super) fn marked_done(read: &OutboxItem, now: Timestamp) -> Write {
+    let mark = Write::update(&keys::outbox_item(read)).set("done_at", now);
+    let mark = [keys::QUEUE_ATTRIBUTE, "queue", "due_at"].iter().fold(mark, |mark, left| mark.remove(left));
+    mark.only_if(present().and(lacks("done_at")).and(as_served(read)))
 }
 
 /// One counter of a public request, and the windows that must have room.
@@ -152,6 +154,45 @@ impl Store {
         Ok((!is_short).then(|| refused_by(counters, &full, request.at)))
     }
 
+    /// Takes a request for help, if the limit of its source address has room. It is the same work for every request id, whether or
+    /// not there is such a request.
+    ///
+    /// One transaction:
+    ///
+    /// - The source address's counter takes the request, if it is given. Condition: every window has room.
+    /// - The `REQUEST` item is put. Condition: it does not exist.
+    ///
+    /// [`Decision::Refused`] means that a window is full. When the item is there already, the person has asked before: nothing is
+    /// written or counted, and the answer is [`Decision::Allowed`]. One round trip.
+    pub async fn create_help_item(
+        &self,
+        item: &OutboxItem,
+        address: Option<&Subject>,
+        limits: &ForgotLimits,
+    ) -> Result<Decision, StoreError> {
+        let windows = limits.address.as_slice();
+        let counter = address.filter(|_| !windows.is_empty()).map(keys::help_limit);
+        let counters: Vec<Counter<'_>> =
+            counter.map(|key| Counter { key, windows, is_own: false }).into_iter().collect();
+        let known: Vec<Option<Item>> =
+            counters.iter().map(|counter| self.refusals.recall(&counter.key, item.at)).collect();
+        if known.iter().any(Option::is_some) {
+            return Ok(refused_by(&counters, &known, item.at));
+        }
+        let count = |counter: &Counter<'_>| limits::count_in_windows(&counter.key, counter.windows, item.at);
+        let mut writes: Vec<Write> = counters.iter().map(count).collect();
+        writes.push(put_outbox_item(item));
+        let Outcome::Refused(refused) = self.transact(writes).await? else { return Ok(Decision::Allowed) };
+        let full: Vec<Option<Item>> = (0..counters.len()).map(|place| refused.old(place).cloned()).collect();
+        if full.iter().all(Option::is_none) {
+            return Ok(Decision::Allowed);
+        }
+        for (counter, old) in counters.iter().zip(&full) {
+            self.refusals.note(&counter.key, old.as_ref(), item.at);
+        }
+        Ok(refused_by(&counters, &full, item.at))
+    }
+
     /// Puts an item that asks for no mail and is bound to no limit: the note that a limit was hit.
     ///
     /// One transaction: the item is put. Condition: it does not exist.
@@ -182,11 +223,7 @@ impl Store {
     /// `false` means that somebody else has dealt with the item since it was read; nothing is written. If that has left it in its
     /// queue, it is tried once more. One round trip.
     pub async fn record_done(&self, read: &OutboxItem, events: &[Event]) -> Result<bool, StoreError> {
-        let mark = Write::update(&keys::outbox_item(read)).set("done_at", self.ambient.now());
-        let mark =
-            [keys::QUEUE_ATTRIBUTE, "queue", "due_at"].iter().fold(mark, |mark, left| mark.remove(left));
-        let as_read = present().and(lacks("done_at")).and(as_served(read));
-        self.write_with_events(mark.only_if(as_read), events).await
+        self.write_with_events(marked_done(read, self.ambient.now()), events).await
     }
 
     /// Writes an update with the events of what it records: all or nothing. Returns whether it was written.

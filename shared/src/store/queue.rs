@@ -12,14 +12,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::try_join_all;
 
 use crate::domain::event::Event;
-use crate::domain::outbox::{OutboxItem, Queue};
+use crate::domain::outbox::{KEPT, OutboxItem, Queue};
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId};
 use crate::store::conditions::as_served;
 use crate::store::error::StoreError;
 use crate::store::items::{Item, number_of};
 use crate::store::keys::{self, Key, OUTBOX_QUEUE, QUEUE_ATTRIBUTE, QUEUE_SHARDS};
-use crate::store::outbox::KEPT;
 use crate::store::transact::{Store, Updated};
 use crate::store::write::{Condition, Range, Within, Write, equals, lacks, present};
 

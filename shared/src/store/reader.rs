@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::account::{Account, Login, Recipient};
 use crate::domain::challenge::Challenge;
 use crate::domain::event::Event;
+use crate::domain::help::HelpRequest;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{OutboxItem, OutboxKind};
 use crate::domain::practice::Practice;
@@ -128,6 +129,7 @@ impl Stored for OutboxItem {
 impl Stored for Recipient {}
 impl Stored for Practice {}
 impl Stored for Notice {}
+impl Stored for HelpRequest {}
 impl Stored for Event {}
 
 #[cfg(test)]

@@ -135,6 +135,7 @@ async fn staff_work(app: &TestApp) {
     refused_name(app, &session).await;
     undelivered(app).await;
     help(app, &session).await;
+    Box::pin(help_requests(app, &session)).await;
     Box::pin(ends(app)).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -199,6 +200,22 @@ async fn refused_name(app: &TestApp, session: &str) {
     let reply = casey.create(json!({"username": "sam", "display_name": "Sam"})).await;
     assert_eq!(reply.status, 409, "{reply:?}");
     settings(scoped(false)).await;
+}
+
+/// People whose mail does not come, one of whom nobody knows, and what staff do about them.
+async fn help_requests(app: &TestApp, session: &str) {
+    app.in_need("dora").await;
+    app.in_need("stranger").await;
+    app.ask_help("01JD7Z3M5V8Q2X4Y6W0N1R9T3K").await;
+    app.deliver().await;
+    let member = StaffMember { app, session: session.to_owned() };
+    let tasks = member.tasks("").await;
+    assert_eq!(tasks.len(), 2, "{tasks:?}");
+    for (task, action) in [(&tasks[0], "take"), (&tasks[0], "done"), (&tasks[1], "refuse")] {
+        let reply = member.act(task, json!({"action": action, "note": "Called back"})).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    app.in_need("dora").await;
 }
 
 /// Everything that staff do to help an account's owner get back in.
@@ -280,6 +297,9 @@ async fn ends(app: &TestApp) {
     let (_, token) = copied.split_once("#token=").unwrap();
     assert_eq!(app.reset(token, NEW_PASSWORD).await.status, 204);
     app.deliver().await;
+    for name in ["sam", "nobody"] {
+        Box::pin(app.in_need_at("closing", "client", name)).await;
+    }
     let operate = async |action: &str, mut members: Value| {
         members["action"] = action.into();
         if action != "list_practices" {
@@ -297,7 +317,7 @@ async fn ends(app: &TestApp) {
     operate("end_sessions", json!({})).await;
     operate("reset_passwords", json!({"pepper": "k1"})).await;
     operate("reset_passwords", json!({})).await;
-    for cursor in [None, Some("log/")] {
+    for cursor in [None, Some("help/"), Some("log/")] {
         let members = cursor.map_or_else(|| json!({}), |cursor| json!({"cursor": cursor}));
         operate("export_practice", members).await;
     }

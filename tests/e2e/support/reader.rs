@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rekey::domain::account::{Account, Login, Recipient};
 use rekey::domain::event::Event;
+use rekey::domain::help::HelpRequest;
 use rekey::domain::notice::Notice;
 use rekey::domain::outbox::OutboxItem;
 use rekey::domain::practice::Practice;
@@ -38,6 +39,8 @@ pub fn kind(item: &Value) -> String {
         ("LIMIT", counter) => format!("LIMIT#{}#{counter}", leading[1]),
         ("COUNT", counter) => format!("COUNT#{counter}"),
         ("TICKET", "#GUARD") => "TICKET#GUARD".to_owned(),
+        ("HELP", "OPEN") => "HELP#OPEN".to_owned(),
+        ("HELP", _) if leading.len() == 2 => "HELP#ACCOUNT".to_owned(),
         ("REQUEST" | "OUTBOX", _) => format!("OUTBOX {}", text("kind")),
         (other, _) => other.to_owned(),
     }
@@ -51,7 +54,8 @@ pub fn read(item: &Value) -> Result<Value, String> {
         "ACCOUNT" => again::<Account>(item),
         "LOGIN" => again::<Login>(item),
         "EMAIL" => again::<Recipient>(item),
-        "FIND" | "CASELOAD" => again::<Entry>(item),
+        "HELP" => again::<HelpRequest>(item),
+        "FIND" | "CASELOAD" | "HELP#ACCOUNT" => again::<Entry>(item),
         "TICKET" => again::<Ticket>(item),
         "OUTBOX" => again::<OutboxItem>(item),
         "NOTICE" => again::<Notice>(item),

@@ -61,6 +61,8 @@ pub struct Policy {
     pub temporary_password_voids_current: bool,
     /// Whether staff must say how they know a caller: `recorded` by default, which records it, and that it was not said.
     pub caller_proof: CallerProof,
+    /// Whether a person whose mail does not come can ask staff for help: `true` by default.
+    pub help_requests: bool,
 }
 
 const MINUTE: u32 = 60;
@@ -87,12 +89,13 @@ impl Default for Policy {
             session_absolute: 12 * HOUR,
             temporary_password_voids_current: true,
             caller_proof: CallerProof::Recorded,
+            help_requests: true,
         }
     }
 }
 
 impl Policy {
-    pub(super) const MEMBERS: [&'static str; 14] = [
+    pub(super) const MEMBERS: [&'static str; 15] = [
         "recovery_methods",
         "link_ttl",
         "code_ttl",
@@ -107,6 +110,7 @@ impl Policy {
         "session_absolute",
         "temporary_password_voids_current",
         "caller_proof",
+        "help_requests",
     ];
 
     pub(super) fn check(&self) -> Result<(), SettingError> {
