@@ -256,41 +256,6 @@ async fn a_record_that_comes_again_makes_no_second_task_and_no_second_event() {
     assert_eq!(asked.count(), 1);
 }
 
-#[tokio::test]
-async fn a_store_that_is_down_leaves_nothing_half_done() {
-    let app = TestApp::start().await;
-    let member = at_work(&app).await;
-    let request = app.request_at("agency", "client", "jane").await;
-    app.deliver().await;
-    app.ask_help(MADE_UP[0]).await;
-    let before = app.dump().await;
-    app.seam.inject("forgot-password", "TransactWriteItems", 9, Fault::Down);
-    assert_eq!(app.ask_help(&request).await.outcome(), (503, "unavailable".to_owned()));
-    app.seam.heal();
-    assert_eq!(app.dump().await, before);
-
-    app.ask_help(&request).await;
-    app.seam.inject("mailer", "TransactWriteItems", 3, Fault::Down);
-    app.deliver().await;
-    app.seam.heal();
-    assert!(stored(&app).await.is_empty());
-    app.clock.advance(Duration::from_mins(2));
-    app.sweep().await;
-    let tasks = member.tasks("").await;
-    assert_eq!(tasks.len(), 1, "the sweep makes it");
-
-    let before = app.lasting().await;
-    app.seam.inject("accounts", "TransactWriteItems", 9, Fault::Down);
-    let reply = member.act(&tasks[0], json!({"action": "take"})).await;
-    assert_eq!(reply.outcome(), (503, "unavailable".to_owned()));
-    app.seam.heal();
-    let without_sessions = |items: Vec<String>| {
-        items.into_iter().filter(|item| !item.contains("\"pk\":\"SESSION#")).collect::<Vec<_>>()
-    };
-    assert_eq!(without_sessions(app.lasting().await), without_sessions(before));
-    assert_eq!(member.act(&tasks[0], json!({"action": "take"})).await.status, 200);
-}
-
 /// Two practices, of which one is scoped by caseload, with jane on casey's.
 async fn scoped() -> TestApp {
     let app = TestApp::start().await;
@@ -369,6 +334,23 @@ async fn of_two_colleagues_who_take_one_task_at_once_one_has_it() {
         assert_eq!(reply.outcome(), (409, "help_request_settled".to_owned()), "{action}");
     }
     assert_eq!(admin.act(&task, json!({"action": "done"})).await.status, 200, "what they did they did");
+}
+
+#[tokio::test]
+async fn what_a_colleague_has_settled_meanwhile_is_not_taken() {
+    let app = TestApp::start().await;
+    let (admin, casey) = (at_work(&app).await, StaffMember::of(&app, "agency", "staff", "casey").await);
+    app.in_need("jane").await;
+    let task = admin.tasks("").await[0].clone();
+    let held = app.seam.hold("accounts", "TransactWriteItems", 0);
+    let first = async {
+        held.reached().await;
+        assert_eq!(casey.act(&task, json!({"action": "done"})).await.status, 200);
+        held.release();
+    };
+    let (late, ()) = join(Box::pin(admin.act(&task, json!({"action": "take"}))), Box::pin(first)).await;
+    assert_eq!(late.outcome(), (409, "help_request_settled".to_owned()));
+    assert!(admin.tasks("state=taken").await.is_empty());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The ends of help requests: they go with a person and with a practice, and come along with what is exported.
+//! The ends of help requests: they go with a person and with a practice, come along with what is exported, and survive failures.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use rekey::platform::ids::OutboxId;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::seam::Fault;
 use crate::support::staff::at_work;
 
 async fn invoke(app: &TestApp, action: &str, members: Value) -> Value {
@@ -119,6 +120,41 @@ async fn a_request_that_is_gone_leads_to_no_task() {
     let item = items.iter().find(|item| item["kind"] == "help").unwrap();
     let id: OutboxId = item["id"].as_str().unwrap().parse().unwrap();
     assert!(id.made_at() > made_at - days(9), "whatever time the id of a request has");
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_leaves_nothing_half_done() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let request = app.request_at("agency", "client", "jane").await;
+    app.deliver().await;
+    app.ask_help("01JD7Z3M5V8Q2X4Y6W0N1R9T3K").await;
+    let before = app.dump().await;
+    app.seam.inject("forgot-password", "TransactWriteItems", 9, Fault::Down);
+    assert_eq!(app.ask_help(&request).await.outcome(), (503, "unavailable".to_owned()));
+    app.seam.heal();
+    assert_eq!(app.dump().await, before);
+
+    app.ask_help(&request).await;
+    app.seam.inject("mailer", "TransactWriteItems", 3, Fault::Down);
+    app.deliver().await;
+    app.seam.heal();
+    assert!(stored(&app).await.is_empty());
+    app.clock.advance(Duration::from_mins(2));
+    app.sweep().await;
+    let tasks = member.tasks("").await;
+    assert_eq!(tasks.len(), 1, "the sweep makes it");
+
+    let before = app.lasting().await;
+    app.seam.inject("accounts", "TransactWriteItems", 9, Fault::Down);
+    let reply = member.act(&tasks[0], json!({"action": "take"})).await;
+    assert_eq!(reply.outcome(), (503, "unavailable".to_owned()));
+    app.seam.heal();
+    let without_sessions = |items: Vec<String>| {
+        items.into_iter().filter(|item| !item.contains("\"pk\":\"SESSION#")).collect::<Vec<_>>()
+    };
+    assert_eq!(without_sessions(app.lasting().await), without_sessions(before));
+    assert_eq!(member.act(&tasks[0], json!({"action": "take"})).await.status, 200);
 }
 
 /// R5: what was asked before a restore is still to be seen to, and is there once.
