@@ -104,6 +104,8 @@ async fn a_session_that_was_left_open_leads_nobody_elsewhere_gives_no_role_copie
         settings(json!({"sender": "eve@agency.test"})),
         settings(json!({"support": {"phone": "+1 555 0666"}})),
         patch(&account, json!({"role": "admin"})),
+        patch(&account, json!({"email": "eve@elsewhere.test"})),
+        patch(&account, json!({"email": null})),
         patch(&account, json!({"display_name": "C", "role": "admin"})),
         HttpEvent::new("POST", ACCOUNTS).json(&new("admin")),
         HttpEvent::new("POST", ACCOUNTS).json(&new("staff")),

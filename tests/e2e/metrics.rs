@@ -42,7 +42,7 @@ fn measured(line: &Value) -> Vec<(Measured, f64)> {
 /// Everything that the functions do, and what fails on the way. Returns what was measured.
 async fn run() -> BTreeMap<Measured, Vec<f64>> {
     let app = TestApp::start().await;
-    everything(&app).await;
+    Box::pin(everything(&app)).await;
     for _ in 0..4 {
         app.forgot("nobody").await;
     }
@@ -211,7 +211,7 @@ fn watched_by_dashboard(template: &Value) -> Vec<Watched> {
 
 #[tokio::test]
 async fn every_metric_that_is_watched_is_one_that_is_written_and_tells_nobody() {
-    let all = run().await;
+    let all = Box::pin(run()).await;
     for ((name, dimensions), values) in &all {
         for (dimension, value) in dimensions {
             assert!(values_of(dimension).contains(value), "{name} by {dimension}: {value}");
@@ -281,7 +281,7 @@ async fn the_lines_of_a_recovery_are_short() {
 
 #[tokio::test]
 async fn what_is_measured_is_what_has_happened() {
-    let all = run().await;
+    let all = Box::pin(run()).await;
     let of = |name: &str, dimensions: &[(&str, &str)]| {
         let dimensions = dimensions.iter().map(|(member, value)| ((*member).to_owned(), (*value).to_owned()));
         all.get(&(name.to_owned(), dimensions.collect())).cloned().unwrap_or_default()

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rekey::domain::practice::Portal;
+use rekey::platform::ids::AccountId;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
@@ -117,6 +118,33 @@ async fn ends(recorder: &mut Recorder<'_>) {
     recorder.expect("deletion", delete, &ended).await;
 }
 
+/// Staff learn who calls.
+async fn check_caller(recorder: &mut Recorder<'_>, member: &StaffMember<'_>, jane: AccountId) {
+    let path = format!("{ACCOUNTS}/{jane}/caller-check");
+    let mut id = String::new();
+    let begin = Box::pin(async {
+        let begun = member.send(HttpEvent::new("POST", &path)).await.json();
+        begun["check_id"].as_str().unwrap().clone_into(&mut id);
+    });
+    recorder.expect("caller check", begin, &["caller_check_created", "mail_sent"]).await;
+    let code = code_in(&recorder.app.mailbox.messages()[0]);
+    for (code, event) in [(other_than(&code), "authn_code_fail"), (code, "authn_code_success")] {
+        let read_out = HttpEvent::new("POST", &format!("{path}/{id}")).json(&json!({"code": code}));
+        recorder.expect("code read out", member.send(read_out), &[event]).await;
+    }
+}
+
+/// Staff copy a link, and take it back.
+async fn copy_and_revoke(recorder: &mut Recorder<'_>, member: &StaffMember<'_>, jane: AccountId) {
+    let of = |tail: &str| format!("{ACCOUNTS}/{jane}/{tail}");
+    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let issue = HttpEvent::new("POST", &of("links")).json(&link);
+    recorder.expect("copied link", member.send(issue), &["authn_token_created"]).await;
+    let ticket = member.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
+    let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
+    recorder.expect("revocation", member.send(revoke), &["authn_token_revoked"]).await;
+}
+
 /// U1: each operation, and the events that it must leave. An action that no operation here leaves is a failure.
 #[tokio::test]
 async fn every_operation_leaves_its_events() {
@@ -130,8 +158,9 @@ async fn every_operation_leaves_its_events() {
     let (jane, sam) = (app.account("jane").await.id, app.account("sam").await.id);
     let casey = app.account_of("agency", Portal::Staff, "casey").await.id;
     let of = |tail: &str| format!("{ACCOUNTS}/{jane}/{tail}");
-    let settings = HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"name": "Other"}));
-    recorder.expect("settings", member.send(settings), &["practice_updated"]).await;
+    let settings = HttpEvent::new("PATCH", "/v1/admin/practice");
+    let settings = member.send(settings.json(&json!({"name": "Other"})));
+    recorder.expect("settings", settings, &["practice_updated"]).await;
     let new = json!({"username": "noor", "email": "bounce@simulator.amazonses.com", "display_name": "N"});
     let invited = ["authn_token_created", "mail_bounced", "mail_sent", "user_created"];
     recorder.expect("registration", member.create(new), &invited).await;
@@ -142,23 +171,8 @@ async fn every_operation_leaves_its_events() {
     let association = of(&format!("associations/{sam}"));
     let parent = json!({"relationship": "parent"});
     recorder.expect("association", member.put(&association, parent), &["association_changed"]).await;
-    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
-    let issue = HttpEvent::new("POST", &of("links")).json(&link);
-    recorder.expect("copied link", member.send(issue), &["authn_token_created"]).await;
-    let check = HttpEvent::new("POST", &of("caller-check"));
-    let begun = ["caller_check_created", "mail_sent"];
-    let mut id = String::new();
-    let ask =
-        Box::pin(async { id = member.send(check).await.json()["check_id"].as_str().unwrap().to_owned() });
-    recorder.expect("caller check", ask, &begun).await;
-    let code = code_in(&app.mailbox.messages()[0]);
-    let read =
-        |code: &str| HttpEvent::new("POST", &of(&format!("caller-check/{id}"))).json(&json!({"code": code}));
-    recorder.expect("wrong one read out", member.send(read(&other_than(&code))), &["authn_code_fail"]).await;
-    recorder.expect("right one read out", member.send(read(&code)), &["authn_code_success"]).await;
-    let ticket = member.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
-    let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
-    recorder.expect("revocation", member.send(revoke), &["authn_token_revoked"]).await;
+    check_caller(&mut recorder, &member, jane).await;
+    copy_and_revoke(&mut recorder, &member, jane).await;
     let temporary = HttpEvent::new("POST", &of("temporary-password"));
     recorder
         .expect("temporary password", member.send(temporary), &["authn_token_created", "mail_sent"])

@@ -70,8 +70,9 @@ impl Operation for CreateAccount {
 /// Creates an account and invites its owner
 ///
 /// An invitation is mailed if there is an `email`, unless `invite` is false. All staff can create accounts of clients. Only
-/// administrators can create accounts of staff, in a session that is confirmed, by the sign-in or since. Only the owner sees or chooses the password. If the practice scopes staff by
-/// caseload and the caller is not an administrator, the new client is on the caller's caseload.
+/// administrators can create accounts of staff, in a session that is confirmed, by the sign-in or since. Only the owner sees or
+/// chooses the password. If the practice scopes staff by caseload and the caller is not an administrator, the new client is on the
+/// caller's caseload.
 #[utoipa::path(post, path = "/v1/admin/accounts", impl_for = CreateAccount, operation_id = "createAccount", tag = "staff",
     request_body = NewAccount,
     responses(

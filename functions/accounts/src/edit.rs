@@ -5,7 +5,7 @@ use rekey::domain::account::{Account, AccountPatch, Role, check_role};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::identifier::Email;
 use rekey::domain::permission::Staff;
-use rekey::domain::practice::check_locale;
+use rekey::domain::practice::{Portal, check_locale};
 use rekey::domain::text::check_name;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -64,11 +64,11 @@ impl Operation for UpdateAccount {
 /// Changes an account
 ///
 /// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
-/// without the header. Another email address or username voids links, codes and a temporary password. By the
-/// practice's `caller_proof`, another address needs a `proof`. Closing the account (`active` false or
-/// `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or `refused`.
-/// Another `role` needs a session that is confirmed, by the sign-in or since. All administrators are mailed when one changes the account
-/// of another.
+/// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active`
+/// false or `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or
+/// `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
+/// staff, needs a session that is confirmed, by the sign-in or since. All administrators are mailed when one changes the account of
+/// another.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
@@ -81,7 +81,7 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let tag = call.if_match()?;
         let old = deps.find_account(&staff, call.parameter("id")).await?;
         must_edit(&staff, &old, &patch)?;
-        if patch.role.is_some_and(|role| old.role != Some(role)) {
+        if takes_over(&old, &patch) {
             staff.must_be_confirmed(deps.ambient.now())?;
         }
         check(&old, &patch)?;
@@ -151,6 +151,13 @@ fn must_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(
     let standing = patch.role.is_some() || patch.active.is_some() || patch.refused.is_some();
     let standing = standing || patch.email.is_some() || patch.username.is_some();
     if account.id == staff.account.id && standing { Err(Problem::new(ErrorCode::Forbidden)) } else { Ok(()) }
+}
+
+/// Whether the change gives a role, or leads the mail of a colleague elsewhere, to which a link can then be mailed.
+fn takes_over(old: &Account, patch: &AccountPatch) -> bool {
+    let is_promoted = patch.role.is_some_and(|role| old.role != Some(role));
+    let is_readdressed = patch.email.as_ref().is_some_and(|email| *email != old.email);
+    is_promoted || is_readdressed && old.portal == Portal::Staff
 }
 
 fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {

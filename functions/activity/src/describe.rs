@@ -77,17 +77,7 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::RecoveryRefused => {
             format!("Password reset requested for {name}, but no mail could be sent")
         }
-        Action::ExcessRateLimitExceeded if event.actor == Actor::Staff && event.account.is_none() => {
-            format!("Too many invitations were asked for by {who}")
-        }
-        Action::ExcessRateLimitExceeded if event.actor == Actor::Staff => {
-            format!("Too many mails for {name} were asked for by {who}")
-        }
-        Action::ExcessRateLimitExceeded if event.account.is_none() => {
-            "Too many failed portal logins: those from new devices were refused for the rest of the hour"
-                .to_owned()
-        }
-        Action::ExcessRateLimitExceeded => format!("Too many attempts to recover {name}"),
+        Action::ExcessRateLimitExceeded => limit(event, name, who),
         Action::AuthnTokenCreated if event.actor == Actor::Anonymous => {
             format!("Password reset requested for {name}")
         }
@@ -133,17 +123,33 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AuthnLoginLock => format!("Portal login as {name} refused after too many failures"),
         Action::AuthnConfirmed => format!("Password entered again by {name}"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
-        Action::SessionRevoked if [Actor::Staff, Actor::Operator].contains(&event.actor) => {
-            format!("Every session of {name} was ended by {who}")
-        }
-        Action::SessionRevoked if event.session.is_none() => {
-            format!("Every other session was ended by {name}")
-        }
-        Action::SessionRevoked => format!("A session was ended by {name}"),
+        Action::SessionRevoked => ended_session(event, name, who),
     }
 }
 
 /// The part of a sentence that names the portal login, if the event is about one.
 fn with(event: &Event, name: &str) -> String {
     event.account.map(|_| format!(" with {name}")).unwrap_or_default()
+}
+
+/// A limit that was exceeded.
+fn limit(event: &Event, name: &str, who: &str) -> String {
+    match (event.actor, event.account) {
+        (Actor::Staff, None) => format!("Too many invitations were asked for by {who}"),
+        (Actor::Staff, Some(_)) => format!("Too many mails for {name} were asked for by {who}"),
+        (_, None) => {
+            "Too many failed portal logins: those from new devices were refused for the rest of the hour"
+                .to_owned()
+        }
+        (_, Some(_)) => format!("Too many attempts to recover {name}"),
+    }
+}
+
+/// Sessions that were ended.
+fn ended_session(event: &Event, name: &str, who: &str) -> String {
+    match (event.actor, event.session) {
+        (Actor::Staff | Actor::Operator, _) => format!("Every session of {name} was ended by {who}"),
+        (_, None) => format!("Every other session was ended by {name}"),
+        (_, Some(_)) => format!("A session was ended by {name}"),
+    }
 }

@@ -78,7 +78,7 @@ async fn why(deps: &Deps, request: &OutboxItem, account: &Account) -> Result<Why
     let tickets = deps.store.list_tickets(account.id).await?.tickets;
     // When enough tickets were open, the mail has carried one of those again.
     let was_open = |ticket: &&Ticket| {
-        ticket.issuer == Issuer::SelfService && ticket.sent_for.is_some() && request.at < ticket.valid_until
+        ticket.issuer == Issuer::SelfService && !ticket.sent_for.is_empty() && request.at < ticket.valid_until
     };
     let carried = tickets.iter().find(|ticket| ticket.was_carried_by(request.id));
     let carried = carried.or_else(|| tickets.iter().rev().find(was_open));

@@ -34,6 +34,7 @@ mod issue;
 mod item;
 mod notice;
 mod recovery;
+mod refusal;
 mod sweep;
 mod temporary;
 

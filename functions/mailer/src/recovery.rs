@@ -95,16 +95,12 @@ async fn mail_to(
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     let code = challenge.as_mut().filter(|_| !all_new(&mailbox.accounts));
-    let Tickets { ticketed, late } = match &code {
-        Some(challenge) => {
-            let until = challenge.valid_until;
-            tickets_for(delivery, mailbox, |_| Wanted::code(until), outcome).await?
-        }
-        None => {
-            let link = |account: &Account| Wanted::link(delivery, account, issuer);
-            tickets_for(delivery, mailbox, link, outcome).await?
-        }
+    let until = code.as_ref().map(|challenge| challenge.valid_until);
+    let wanted = |account: &Account| match until {
+        Some(until) => Wanted::code(until),
+        None => Wanted::link(delivery, account, issuer),
     };
+    let Tickets { ticketed, late } = tickets_for(delivery, mailbox, wanted, outcome).await?;
     if ticketed.is_empty() {
         outcome.is_over |= !late.is_empty();
     } else {

@@ -95,7 +95,7 @@ pub async fn everything(app: &TestApp) {
     let token = repudiate.split_whitespace().next().unwrap();
     assert_eq!(app.post("/v1/password/repudiate", json!({"token": token})).await.status, 204);
     app.deliver().await;
-    staff_work(app).await;
+    Box::pin(staff_work(app)).await;
 }
 
 /// Everything that staff do with accounts.
@@ -131,10 +131,10 @@ async fn staff_work(app: &TestApp) {
         let reply = app.send(event.bearer(&session)).await;
         assert!(reply.status.is_success(), "{reply:?}");
     }
-    refused_mail(app, &session).await;
-    refused_name(app, &session).await;
-    undelivered(app).await;
-    help(app, &session).await;
+    Box::pin(refused_mail(app, &session)).await;
+    Box::pin(refused_name(app, &session)).await;
+    Box::pin(undelivered(app)).await;
+    Box::pin(help(app, &session)).await;
     Box::pin(help_requests(app, &session)).await;
     Box::pin(ends(app)).await;
     for (path, query) in [
