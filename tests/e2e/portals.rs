@@ -2,6 +2,7 @@
 //! and is followed from the first step of its instructions to the last.
 
 mod agency;
+mod calls;
 mod caseload;
 mod pediatrics;
 mod therapy;
