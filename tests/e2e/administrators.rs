@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use rekey::domain::account::Role;
 use rekey::domain::practice::Portal;
+use rekey::platform::clock::hours;
 use rekey::platform::ids::AccountId;
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
@@ -55,6 +56,16 @@ async fn administrators(app: &TestApp) -> Vec<String> {
     found.iter().map(|account| account.username.as_str().to_owned()).collect()
 }
 
+/// Of what one does to another each is told once an hour. The administrator signs in anew.
+async fn an_hour_later(app: &TestApp) -> StaffMember<'_> {
+    app.clock.advance(hours(1));
+    at_work(app).await
+}
+
+async fn admin_again(app: &TestApp, sessions: &str) -> u16 {
+    at_work(app).await.send(HttpEvent::new("DELETE", sessions)).await.status.as_u16()
+}
+
 #[tokio::test]
 async fn what_an_administrator_does_to_another_is_mailed_to_all_of_them_whatever_it_is() {
     let with = |name: &str, members: Value| {
@@ -67,7 +78,6 @@ async fn what_an_administrator_does_to_another_is_mailed_to_all_of_them_whatever
     let silent = with("silent", json!({"email": null}));
     let (maria, gone) = (with("maria", json!({"locale": "es"})), with("gone", json!({"active": false})));
     let app = app_with(&[administrator("robin"), maria, gone, silent, fresh]).await;
-    let admin = at_work(&app).await;
     let (robin, fresh) = (of(&app, "robin").await, of(&app, "fresh").await);
     app.mailbox.fail_for("robin@agency.test", Failure::Rejected);
     let recover = json!({"practice": "agency", "portal": "staff", "identifier": "robin"});
@@ -87,10 +97,14 @@ async fn what_an_administrator_does_to_another_is_mailed_to_all_of_them_whatever
         ("DELETE", at(robin, "sessions"), Value::Null),
     ] {
         let event = HttpEvent::new(method, &path);
+        let admin = an_hour_later(&app).await;
         let reply = admin.send(if body.is_null() { event } else { event.json(&body) }).await;
         assert!(reply.status.is_success(), "{path}: {reply:?}");
         assert_eq!(told(&app).await, all, "{method} {path} {body}");
     }
+    assert_eq!(admin_again(&app, &at(robin, "sessions")).await, 204);
+    assert_eq!(told(&app).await, BTreeSet::new(), "once an hour");
+    let admin = an_hour_later(&app).await;
     let tickets = admin.get(&at(robin, "tickets")).await.json();
     let ticket = at(robin, &format!("tickets/{}", tickets["tickets"][0]["id"].as_str().unwrap()));
     assert_eq!(admin.send(HttpEvent::new("DELETE", &ticket)).await.status, 204);
@@ -104,12 +118,21 @@ async fn what_an_administrator_does_to_another_is_mailed_to_all_of_them_whatever
         json!({"active": true}),
     ] {
         let before = administrators(&app).await.contains(&"robin".to_owned());
+        let admin = an_hour_later(&app).await;
         assert_eq!(admin.patch(robin, change.clone()).await.status, 200);
         let those = if before { all.clone() } else { addresses(&["admin", "maria", "fresh"]) };
         assert_eq!(told(&app).await, those, "who was open, and whoever is closed by it: {change}");
     }
+    let admin = an_hour_later(&app).await;
     assert_eq!(admin.patch(robin, json!({"role": "staff"})).await.status, 200);
     assert_eq!(told(&app).await, all, "whoever is none any more is told of it");
+    let admin = an_hour_later(&app).await;
+    assert_eq!(admin.patch(robin, json!({"role": "admin"})).await.status, 200);
+    assert_eq!(told(&app).await, addresses(&["admin", "maria", "fresh"]), "an accomplice is made");
+    let new =
+        json!({"portal": "staff", "role": "admin", "username": "eve", "display_name": "E", "invite": false});
+    assert_eq!(admin.create(new).await.status, 201);
+    assert_eq!(told(&app).await, all, "and another one from nothing");
 }
 
 #[tokio::test]
@@ -172,7 +195,21 @@ async fn of_very_many_administrators_as_many_are_told_as_a_transaction_has_room_
         app.seam.said().into_iter().filter_map(|said| said.body["TransactItems"].as_array().map(Vec::len));
     assert_eq!(written.collect::<Vec<_>>(), [100]);
     let told = told(&app).await;
-    assert!(told.len() > 70 && told.contains("b119@agency.test"), "its owner is told first: {told:?}");
+    assert!(
+        told.len() > 70 && told.contains("a119@agency.test"),
+        "its owner is told first, where they were: {told:?}"
+    );
+}
+
+/// An administrator whose password somebody knows leads the mails to another one elsewhere.
+#[tokio::test]
+async fn an_administrator_whose_address_is_taken_away_is_told_where_they_were() {
+    for new in [json!("eve@elsewhere.test"), Value::Null] {
+        let app = app_with(&[administrator("robin")]).await;
+        let admin = at_work(&app).await;
+        assert_eq!(admin.patch(of(&app, "robin").await, json!({"email": new})).await.status, 200);
+        assert_eq!(told(&app).await, addresses(&["admin", "robin"]), "{new}");
+    }
 }
 
 /// Each administrator of a circle closes or demotes the next one at once.

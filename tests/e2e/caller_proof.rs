@@ -50,11 +50,9 @@ async fn mailed(app: &TestApp, member: &StaffMember<'_>, id: AccountId) -> (Stri
 
 async fn required() -> TestApp {
     let app = TestApp::start().await;
-    let mut policy = json!({"caller_proof": "required"});
-    at_work(&app)
-        .await
-        .send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&json!({"policy": policy.take()})))
-        .await;
+    let policy = json!({"policy": {"caller_proof": "required"}});
+    let set = HttpEvent::new("PATCH", "/v1/admin/practice").json(&policy);
+    assert_eq!(at_work(&app).await.send(set).await.status, 200);
     app.clock.advance(2 * MINUTE);
     app
 }
@@ -144,6 +142,11 @@ async fn a_check_ends_is_used_once_and_belongs_to_who_began_it() {
     let (check, code) = mailed(&app, &member, jane).await;
     assert_eq!(enter(&casey, jane, &check, &code).await.outcome(), gone, "a colleague's");
     assert_eq!(enter(&member, sam, &check, &code).await.outcome(), gone, "another account's");
+    assert_eq!(
+        enter(&casey, jane, &check, "12345678").await.outcome(),
+        gone,
+        "nor does its length tell anything"
+    );
     let short = enter(&member, jane, &check, "12345678").await;
     assert_eq!((short.outcome().1.as_str(), &short.json()["attempts_left"]), ("invalid_code", &json!(5)));
     assert_eq!(enter(&member, jane, &check, &code).await.status, 200);
@@ -337,7 +340,11 @@ async fn an_administrator_alone_goes_without_a_proof() {
     let robin = json!({"portal": "staff", "username": "robin", "email": "robin@agency.test", "role": "admin",
         "display_name": "Robin", "invite": false});
     assert_eq!(admin.create(robin).await.status, 201);
-    assert_eq!(copy(&admin, jane, Some(&overruled)).await.status, 201);
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
+    for _ in 0..2 {
+        assert_eq!(copy(&admin, jane, Some(&overruled)).await.status, 201);
+    }
     app.deliver().await;
     let mails = app.mailbox.messages();
     assert_eq!(mails.len(), 1, "the other administrators are told");
@@ -346,4 +353,28 @@ async fn an_administrator_alone_goes_without_a_proof() {
     assert!(!mails[0].text.as_ref().unwrap().contains("jane"), "the log has the name");
     let event = last(&app, jane, Action::AuthnTokenCreated).await;
     assert_eq!(event.proof.map(|proof| proof.method), Some(Knowledge::Overruled));
+}
+
+/// The operator says how the owner is known too; there is no caller check and no overruling by direct invocation.
+#[tokio::test]
+async fn a_direct_invocation_carries_a_proof_of_what_was_seen() {
+    let app = required().await;
+    freeze(&app).await;
+    let jane = app.account("jane").await.id;
+    let mut asked =
+        json!({"practice": "agency", "username": "jane", "expires_at": TOMORROW, "deliver": "copy"});
+    app.invoke_admin_link(asked.clone()).await.unwrap();
+    assert_eq!(last(&app, jane, Action::AuthnTokenCreated).await.proof, None);
+    asked["proof"] = json!({"method": "identity_document", "note": "Photo fits"});
+    app.invoke_admin_link(asked.clone()).await.unwrap();
+    let event = last(&app, jane, Action::AuthnTokenCreated).await;
+    assert_eq!(event.proof.map(|proof| proof.method), Some(Knowledge::IdentityDocument));
+    for proof in [
+        json!({"method": "overruled", "note": "x"}),
+        json!({"method": "mailed_code", "check_id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K"}),
+        json!({"method": "in_person", "note": "12345"}),
+    ] {
+        asked["proof"] = proof;
+        assert!(app.invoke_admin_link(asked.clone()).await.is_err());
+    }
 }

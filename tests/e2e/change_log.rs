@@ -140,8 +140,8 @@ async fn an_auditor_gets_a_table() {
     let new = json!({"username": "=cmd|x", "display_name": "N", "invite": false});
     assert_eq!(admin.create(new).await.status, 201);
     let jane = app.account("jane").await.id;
-    let link =
-        json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy", "reason": "Phoned, said \"lost\""});
+    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy", "reason": "Phoned, said \"lost\"",
+            "proof": {"method": "called_back", "note": "+ at noon"}});
     let event = HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links")).json(&link);
     assert_eq!(admin.send(event).await.status, 201);
     let table = async |query: &str| {
@@ -152,12 +152,26 @@ async fn an_auditor_gets_a_table() {
     assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8");
     let text = reply.body.strip_prefix('\u{feff}').expect("the mark by which Excel knows UTF-8");
     let lines: Vec<&str> = text.split("\r\n").collect();
-    let header = ["at", "action", "description", "actor", "by", "account", "username", "note", "ip", "id"];
+    let header = [
+        "at",
+        "action",
+        "description",
+        "actor",
+        "by",
+        "account",
+        "username",
+        "note",
+        "ip",
+        "id",
+        "proof",
+        "proof_note",
+    ];
     assert_eq!(lines[0], header.map(|name| format!("\"{name}\"")).join(","));
     let jane = jane.to_string();
     let cells = [
         "authn_token_created",
-        "A link, invitation or temporary password for jane was issued by admin",
+        "A link, invitation or temporary password for jane was issued by admin. \
+         The owner was called back at the number on the record",
         "staff",
         "admin",
         &jane,
@@ -166,6 +180,7 @@ async fn an_auditor_gets_a_table() {
         "203.0.113.7",
     ];
     assert!(lines[1].contains(&cells.map(|cell| format!("\"{cell}\"")).join(",")), "{}", lines[1]);
+    assert!(lines[1].ends_with(",\"called_back\",\"'+ at noon\""), "{}", lines[1]);
     assert!(lines[2].contains(",\"'=cmd|x\","), "no formula: {}", lines[2]);
     assert_eq!((lines.len(), lines[3]), (4, ""));
     let next = reply.headers["link"].to_str().unwrap();

@@ -90,6 +90,10 @@ async fn a_session_that_was_left_open_leads_nobody_elsewhere_gives_no_role_copie
     let admin = at_work(&app).await;
     let casey = id_of(&app, "agency", Portal::Staff, "casey").await;
     let tag = admin.get(&format!("{ACCOUNTS}/{casey}")).await.headers["etag"].to_str().unwrap().to_owned();
+    let left =
+        json!({"portal": "staff", "username": "gone", "display_name": "G", "role": "staff", "active": false});
+    app.import("agency", &[left]).await;
+    let gone = id_of(&app, "agency", Portal::Staff, "gone").await;
     app.clock.advance(TEN);
     let before = app.lasting().await;
     let patch = |path: &str, body: Value| HttpEvent::new("PATCH", path).header("if-match", &tag).json(&body);
@@ -106,6 +110,9 @@ async fn a_session_that_was_left_open_leads_nobody_elsewhere_gives_no_role_copie
         patch(&account, json!({"role": "admin"})),
         patch(&account, json!({"email": "eve@elsewhere.test"})),
         patch(&account, json!({"email": null})),
+        patch(&format!("{ACCOUNTS}/{gone}"), json!({"active": true})),
+        settings(json!({"policy": {"caller_proof": "off"}})),
+        settings(json!({"policy": {"security_question": "optional"}})),
         patch(&account, json!({"display_name": "C", "role": "admin"})),
         HttpEvent::new("POST", ACCOUNTS).json(&new("admin")),
         HttpEvent::new("POST", ACCOUNTS).json(&new("staff")),

@@ -1,10 +1,15 @@
 //! Mails that were given up: they are kept whole, an operator sees them and puts them back.
 
+use rekey::domain::proof::ProofMethod;
 use rekey::domain::ticket::Ticket;
+use rekey::platform::clock::Clock as _;
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
+use crate::support::event::HttpEvent;
+use crate::support::help::TOMORROW;
 use crate::support::seam::Fault;
+use crate::support::staff::{ACCOUNTS, at_work};
 use crate::support::{NEW_PASSWORD, TestApp, token_in};
 use crate::undelivered::{DAY, MINUTE, recipients, redrive, undelivered, with_a_practice_of_its_own_sender};
 
@@ -192,4 +197,26 @@ async fn the_list_goes_on_where_it_ended() {
         let refused = app.operate(asked).await.unwrap_err().to_string();
         assert!(refused.contains(member), "{refused}");
     }
+}
+
+/// A link that waited until it was over is put back by the operator, and keeps what staff said of the caller.
+#[tokio::test]
+async fn a_link_that_is_put_back_keeps_its_proof() {
+    let app = TestApp::start().await;
+    let (member, jane) = (at_work(&app).await, app.account("jane").await.id);
+    app.mailbox.pause(true);
+    let link = json!({"expires_at": TOMORROW, "deliver": "email", "reason": "At the desk", "proof": {"method": "in_person"}});
+    let sent = member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{jane}/links")).json(&link)).await;
+    assert_eq!(sent.status, 201);
+    app.deliver().await;
+    app.clock.advance(DAY * 2);
+    app.mailbox.pause(false);
+    app.sweep().await;
+    assert!(app.mailbox.messages().is_empty());
+    assert_eq!(redrive(&app, json!({"practice": "agency"})).await["redriven"], 1);
+    app.sweep().await;
+    assert_eq!(app.mailbox.messages().len(), 1);
+    let tickets = app.store.list_tickets(jane).await.unwrap().tickets;
+    let fresh = tickets.iter().find(|ticket| ticket.valid_until > app.clock.now()).unwrap();
+    assert_eq!((fresh.proof, fresh.reason.as_deref()), (Some(ProofMethod::InPerson), Some("At the desk")));
 }

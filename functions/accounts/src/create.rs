@@ -109,7 +109,9 @@ async fn create(
     event.outbox = invitation.as_ref().map(|item| item.id);
     let role = account.role.map(|role| role.as_str().to_owned());
     event.changes.extend(role.map(|role| Change { member: "role".to_owned(), from: None, to: Some(role) }));
-    let records = Records { event: &event, invitation: invitation.as_ref(), staff: Some(&staff.account) };
+    let mails = deps.mails_of_act(call, staff, &account, None).await?;
+    let (invitation, staff_account) = (invitation.as_ref(), Some(&staff.account));
+    let records = Records { event: &event, invitation, mails: &mails, staff: staff_account };
     match deps.store.register(account, records, Twins::Refused).await? {
         Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
         Registered::Taken | Registered::AddressTaken => Err(username_taken(deps, call, staff).await?),

@@ -67,8 +67,8 @@ impl Operation for UpdateAccount {
 /// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active`
 /// false or `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or
 /// `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
-/// staff, needs a session that is confirmed, by the sign-in or since. All administrators are mailed when one changes the account of
-/// another.
+/// staff, or opening their account again, needs a session that is confirmed, by the sign-in or since. All administrators are mailed
+/// when one changes the account of another, or makes one.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
@@ -103,7 +103,9 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             None
         };
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
-        let mails = deps.mails_of_act(call, &staff, &old, proof.as_ref()).await?;
+        // Whoever makes an administrator is told of too.
+        let on = if old.role == Some(Role::Admin) { &old } else { &new };
+        let mails = deps.mails_of_act(call, &staff, on, proof.as_ref()).await?;
         let event = event.with_changes(changes).with_proof(proof);
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
         let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], told).await?;
@@ -153,11 +155,14 @@ fn must_edit(staff: &Staff, account: &Account, patch: &AccountPatch) -> Result<(
     if account.id == staff.account.id && standing { Err(Problem::new(ErrorCode::Forbidden)) } else { Ok(()) }
 }
 
-/// Whether the change gives a role, or leads the mail of a colleague elsewhere, to which a link can then be mailed.
+/// Whether the change gives a role, leads the mail of a colleague elsewhere, to which a link can then be mailed, or lets one in who has
+/// left and still knows a password.
 fn takes_over(old: &Account, patch: &AccountPatch) -> bool {
     let is_promoted = patch.role.is_some_and(|role| old.role != Some(role));
     let is_readdressed = patch.email.as_ref().is_some_and(|email| *email != old.email);
-    is_promoted || is_readdressed && old.portal == Portal::Staff
+    let opens = patch.active.unwrap_or(old.active) && !patch.refused.unwrap_or(old.refused);
+    let is_opened = opens && !old.is_open();
+    is_promoted || old.portal == Portal::Staff && (is_readdressed || is_opened)
 }
 
 fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {

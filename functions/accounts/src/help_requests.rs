@@ -9,7 +9,7 @@ use rekey::domain::event::{Action, Event};
 use rekey::domain::help::{Act, Candidate, HelpRequest, Reach, State, TooLate, Why};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::{Portal, RecoveryMethod};
-use rekey::domain::text::is_line;
+use rekey::domain::proof::check_note;
 use rekey::http::call::Call;
 use rekey::http::page::{Size, cursor};
 use rekey::http::problem::{ErrorCode, Problem};
@@ -172,7 +172,8 @@ pub async fn list_help_requests(deps: &Deps, call: &Call) -> Result<Reply, Probl
 pub struct HelpAction {
     /// The act.
     pub action: Act,
-    /// A note for colleagues: 1 to 200 characters. It is recorded, and must not contain health data or the number of a document.
+    /// A note for colleagues: 1 to 200 characters. It is recorded, and must not contain health data or the number of a
+    /// document, so it has at most four digits.
     #[schema(min_length = 1, max_length = 200)]
     pub note: Option<String>,
 }
@@ -180,8 +181,8 @@ pub struct HelpAction {
 impl HelpAction {
     fn note(&self) -> Result<Option<String>, Problem> {
         let Some(note) = self.note.as_deref().map(str::trim) else { return Ok(None) };
-        let rule = "must have 1 to 200 characters and no control characters";
-        if is_line(note, 200) { Ok(Some(note.to_owned())) } else { Err(Problem::invalid("note", rule)) }
+        check_note(note).map_err(|rule| Problem::invalid("note", rule))?;
+        Ok(Some(note.to_owned()))
     }
 }
 

@@ -26,11 +26,25 @@ pub(crate) async fn table_reply(
     writer.terminator(csv::Terminator::CRLF).quote_style(csv::QuoteStyle::Always);
     let mut writer = writer.from_writer(Vec::new());
     let failed = |error: csv::Error| Problem::internal("writing a table", error);
-    let header = ["at", "action", "description", "actor", "by", "account", "username", "note", "ip", "id"];
+    let header = [
+        "at",
+        "action",
+        "description",
+        "actor",
+        "by",
+        "account",
+        "username",
+        "note",
+        "ip",
+        "id",
+        "proof",
+        "proof_note",
+    ];
     writer.write_record(header).map_err(failed)?;
     for event in found.events {
         let by = event.by.and_then(|id| usernames.get(&id)).cloned().unwrap_or_default();
         let event = facts(event, &usernames);
+        let (proof, note) = (event.proof.as_ref(), event.proof.as_ref().and_then(|proof| proof.note.clone()));
         let text = |id: Option<AccountId>| id.map(|id| id.to_string()).unwrap_or_default();
         let cells = [
             event.at,
@@ -43,6 +57,8 @@ pub(crate) async fn table_reply(
             event.note.unwrap_or_default(),
             event.ip.unwrap_or_default(),
             event.id.to_string(),
+            proof.map(|proof| proof.method.name()).unwrap_or_default(),
+            note.unwrap_or_default(),
         ];
         writer.write_record(cells.map(harmless)).map_err(failed)?;
     }

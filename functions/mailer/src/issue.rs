@@ -103,7 +103,7 @@ pub(crate) async fn ticket_for(
                 Standing::Used | Standing::Revoked => Issued::Void,
             }));
         }
-        let ticket = new_ticket(delivery, account, wanted).await?;
+        let ticket = new_ticket(delivery, account, wanted, &seen).await?;
         let actor =
             if delivery.item.redriven_at.is_some() { Actor::Operator } else { actor_of(wanted.issuer) };
         let event = delivery.event(Action::AuthnTokenCreated, actor)?;
@@ -193,7 +193,12 @@ fn newest(
     open.last().filter(|_| wanted.issuer == Issuer::SelfService && open.len() >= most).copied()
 }
 
-async fn new_ticket(delivery: Delivery<'_>, account: &Account, wanted: Wanted) -> Result<Ticket, Failure> {
+async fn new_ticket(
+    delivery: Delivery<'_>,
+    account: &Account,
+    wanted: Wanted,
+    seen: &TicketList,
+) -> Result<Ticket, Failure> {
     let Wanted { kind, issuer, valid_until } = wanted;
     let keys = delivery.deps.derivation.get().await?;
     let derivation = Derivation::with_current_key(keys, &delivery.item.nonce)?;
@@ -206,5 +211,8 @@ async fn new_ticket(delivery: Delivery<'_>, account: &Account, wanted: Wanted) -
     let grant = Grant { kind, issuer, issued_at: delivery.deps.ambient.now(), valid_until };
     let derivation_key = derivation.key_id().to_owned();
     let ticket = Ticket::new(id, account, grant, delivery.item.nonce);
-    Ok(Ticket { digest, derivation_key, by: asked_by(delivery), ..ticket })
+    // One that takes the place of an expired one was asked for in the same way.
+    let former = seen.tickets.iter().find(|former| former.id.is_of(delivery.item.id));
+    let (reason, proof) = former.map(|former| (former.reason.clone(), former.proof)).unwrap_or_default();
+    Ok(Ticket { digest, derivation_key, by: asked_by(delivery), reason, proof, ..ticket })
 }

@@ -215,8 +215,8 @@ pub(crate) async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Acc
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
-        | OutboxKind::ProofOverruled { account }
-        | OutboxKind::AdministratorActed { account }
+        | OutboxKind::ProofOverruled { account, .. }
+        | OutboxKind::AdministratorActed { account, .. }
         | OutboxKind::Frozen { account } => vec![*account],
     };
     let mut accounts = Vec::with_capacity(ids.len().min(MOST_SHARED));
@@ -308,11 +308,11 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::SettingsChanged { members, .. } => {
             notice::tell_administrator(delivery, accounts, members).await
         }
-        OutboxKind::ProofOverruled { .. } => {
-            notice::tell_of_administrator(delivery, accounts, Kind::ProofOverruled).await
+        OutboxKind::ProofOverruled { to, .. } => {
+            notice::tell_of_administrator(delivery, accounts, to, Kind::ProofOverruled).await
         }
-        OutboxKind::AdministratorActed { .. } => {
-            notice::tell_of_administrator(delivery, accounts, Kind::AdministratorActed).await
+        OutboxKind::AdministratorActed { to, .. } => {
+            notice::tell_of_administrator(delivery, accounts, to, Kind::AdministratorActed).await
         }
         OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } | OutboxKind::Help { .. } => {
             Ok(Vec::new())

@@ -86,30 +86,33 @@ pub(crate) async fn tell_administrator(
     accounts: &[Account],
     members: &[String],
 ) -> Result<Vec<Event>, Failure> {
-    let Some(account) = accounts.first().filter(|account| account.is_open()) else { return Ok(Vec::new()) };
+    let open = accounts.first().filter(|account| account.is_open());
+    let Some(addressed) = open.and_then(|account| Some((account, account.email.as_ref()?))) else {
+        return Ok(Vec::new());
+    };
     let settings: Vec<&str> = members.iter().map(String::as_str).collect();
-    tell(delivery, account, Kind::SettingsChanged, &settings).await
+    tell(delivery, addressed, Kind::SettingsChanged, &settings).await
 }
 
-/// Tells an administrator what another one has done: they have acted on an administrator's account, or gone without a proof. They were open when it was done. Whoever was closed by it is
-/// told too: they know best whether it was meant.
+/// Tells an administrator what another one has done: they have acted on an administrator's account, or gone without a proof. The mail
+/// goes where it would have gone before. Whoever was closed by it is told too: they know best whether it was meant.
 pub(crate) async fn tell_of_administrator(
     delivery: Delivery<'_>,
     accounts: &[Account],
+    to: &Email,
     kind: Kind,
 ) -> Result<Vec<Event>, Failure> {
     let Some(account) = accounts.first() else { return Ok(Vec::new()) };
-    tell(delivery, account, kind, &[]).await
+    tell(delivery, (account, to), kind, &[]).await
 }
 
-/// Mails an administrator, who may have no address.
+/// Mails an administrator.
 async fn tell(
     delivery: Delivery<'_>,
-    account: &Account,
+    (account, to): (&Account, &Email),
     kind: Kind,
     settings: &[&str],
 ) -> Result<Vec<Event>, Failure> {
-    let Some(to) = &account.email else { return Ok(Vec::new()) };
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
     let letter = Letter { settings, ..delivery.letter(kind, account, &links) };
     delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;

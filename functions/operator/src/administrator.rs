@@ -58,7 +58,7 @@ pub(crate) async fn create_administrator(
     let invitation = OutboxItem::new(&deps.ambient, &account.practice, kind, None)?;
     let event = deps.event(&account.practice, Action::UserCreated)?.of(account.id, account.portal);
     let event = event.with_outbox(invitation.id);
-    let records = Records { event: &event, invitation: Some(&invitation), staff: None };
+    let records = Records { event: &event, invitation: Some(&invitation), mails: &[], staff: None };
     Ok(match deps.store.register(account, records, Twins::Refused).await? {
         Registered::Created { account, .. } => {
             AdministratorCreated { status: Created::Created, account: Some(account.id) }

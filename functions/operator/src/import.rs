@@ -289,7 +289,9 @@ impl Import<'_> {
         let registered = if self.dry_run {
             store.would_register(account).await
         } else {
-            store.register(account, Records { event, invitation: None, staff: None }, Twins::Kept).await
+            store
+                .register(account, Records { event, invitation: None, mails: &[], staff: None }, Twins::Kept)
+                .await
         };
         match registered {
             Ok(Registered::Created { account, twin }) => {

@@ -113,8 +113,8 @@ const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
         | OutboxKind::PasswordChanged { account }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
-        | OutboxKind::ProofOverruled { account }
-        | OutboxKind::AdministratorActed { account }
+        | OutboxKind::ProofOverruled { account, .. }
+        | OutboxKind::AdministratorActed { account, .. }
         | OutboxKind::Frozen { account } => Some(*account),
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::challenge::Challenge;
 use crate::domain::help::Reach;
-use crate::domain::identifier::Identifier;
+use crate::domain::identifier::{Email, Identifier};
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
@@ -133,11 +133,15 @@ pub enum OutboxKind {
     ProofOverruled {
         /// The id of the administrator who is told.
         account: AccountId,
+        /// Their address when it was done, to which the mail goes.
+        to: Email,
     },
     /// An administrator has acted on the account of another one, and the administrators are told.
     AdministratorActed {
         /// The id of the administrator who is told.
         account: AccountId,
+        /// Their address before it was done, to which the mail goes: it may be the address that was changed.
+        to: Email,
     },
     /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
     /// the API uses.
@@ -361,6 +365,7 @@ mod tests {
     fn a_kind_is_called_as_it_is_stored() {
         let (portal, account) = (Portal::Client, AccountId::from_bytes([0; 16]));
         let identifier = Identifier::parse("jane").expect("an identifier");
+        let to = Email::parse("jane@agency.test").expect("an address");
         for kind in [
             OutboxKind::Recovery { portal, identifier: identifier.clone(), challenge: None },
             OutboxKind::LimitHit { portal, identifier },
@@ -375,8 +380,8 @@ mod tests {
             OutboxKind::PasswordChanged { account },
             OutboxKind::MailRestored { account },
             OutboxKind::SettingsChanged { account, members: Vec::new() },
-            OutboxKind::ProofOverruled { account },
-            OutboxKind::AdministratorActed { account },
+            OutboxKind::ProofOverruled { account, to: to.clone() },
+            OutboxKind::AdministratorActed { account, to },
             OutboxKind::Frozen { account },
         ] {
             assert_eq!(serde_json::to_value(&kind).expect("JSON")["kind"], kind.name());

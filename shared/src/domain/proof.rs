@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::domain::text::is_line;
 use crate::platform::ids::OutboxId;
+use crate::platform::wire::name_of;
 
 /// The number of digits of the code that a caller reads out.
 pub const LENGTH: u32 = 6;
@@ -20,6 +21,20 @@ pub const CODE_LIFE: Duration = Duration::from_mins(10);
 pub const PROOF_LIFE: Duration = Duration::from_mins(15);
 /// The most digits in a note. A time of day has no more; the number of a document has.
 const MOST_DIGITS: usize = 4;
+
+/// Checks a note on a person whom staff have to do with.
+///
+/// # Errors
+/// The rule that is broken.
+pub fn check_note(note: &str) -> Result<(), &'static str> {
+    if !is_line(note.trim(), 200) {
+        return Err("must have 1 to 200 characters and no control characters");
+    }
+    if note.chars().filter(|c| c.is_numeric()).count() > MOST_DIGITS {
+        return Err("must not contain the number of a document: it may have four digits");
+    }
+    Ok(())
+}
 
 /// The policy on callers: a proof is `off`, `recorded` with what is done for a caller, or `required` for what hands an account over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -73,6 +88,13 @@ pub enum Knowledge {
     CalledBack,
     /// An administrator went without a proof.
     Overruled,
+}
+
+impl Knowledge {
+    /// The name in the API.
+    pub fn name(self) -> String {
+        name_of(&self)
+    }
 }
 
 impl From<Option<ProofMethod>> for Knowledge {
@@ -145,13 +167,7 @@ impl NewProof {
             let must_say_why = self.method == ProofMethod::Overruled;
             return if must_say_why { Err(("proof.note", "must say why there is no proof")) } else { Ok(()) };
         };
-        if !is_line(note.trim(), 200) {
-            return Err(("proof.note", "must have 1 to 200 characters and no control characters"));
-        }
-        if note.chars().filter(|c| c.is_numeric()).count() > MOST_DIGITS {
-            return Err(("proof.note", "must not contain the number of a document: it may have four digits"));
-        }
-        Ok(())
+        check_note(note).map_err(|rule| ("proof.note", rule))
     }
 }
 

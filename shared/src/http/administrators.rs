@@ -10,11 +10,15 @@ use crate::domain::proof::{Knowledge, RecordedProof};
 use crate::http::auth::StaffDeps;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
+use crate::platform::clock::NoRandomness;
+use crate::platform::ids::OutboxId;
+use crate::secrets::token::derived_id;
 
 impl StaffDeps {
     /// The outbox items of the mails about what a member of staff does to an account: one for each open administrator who has an
-    /// address, the owner of the account first, when both are administrators. When an administrator goes without a proof of who calls,
-    /// the others are told. There are none for other acts.
+    /// address, the owner of the account first, when both are administrators, or the account becomes one. When an administrator goes
+    /// without a proof of who calls, the others are told. There are none for other acts, and of what one does to another in an hour
+    /// each is told once. Some round trips for such an act, and none for others.
     ///
     /// # Errors
     /// 503 when the administrators cannot be found, or no id can be drawn.
@@ -31,19 +35,22 @@ impl StaffDeps {
             return Ok(Vec::new());
         }
         let mut told = self.store.find_administrators(&on.practice).await?;
-        told.retain(|account| {
-            account.email.is_some() && (is_on_administrator || account.id != staff.account.id)
-        });
+        told.retain(|account| is_on_administrator || account.id != staff.account.id);
         told.sort_by_key(|account| account.id != on.id);
-        let mail = |account: &Account| {
-            let account = account.id;
+        let hour = self.ambient.now().hour();
+        let mail = |account: Account| {
+            let (id, to) = (account.id, account.email?);
             let kind = if is_overruled {
-                OutboxKind::ProofOverruled { account }
+                OutboxKind::ProofOverruled { account: id, to }
             } else {
-                OutboxKind::AdministratorActed { account }
+                OutboxKind::AdministratorActed { account: id, to }
             };
-            Ok(OutboxItem::new(&self.ambient, &on.practice, kind, Some(call.address))?)
+            let about = [kind.name(), &staff.account.id.to_string(), &on.id.to_string(), &id.to_string()];
+            let once = OutboxId::from(derived_id(hour, &about));
+            let item = OutboxItem::new(&self.ambient, &on.practice, kind, Some(call.address));
+            Some(item.map(|item| OutboxItem { id: once, ..item }))
         };
-        told.iter().map(mail).collect()
+        let mails = told.into_iter().filter_map(mail).collect::<Result<_, NoRandomness>>()?;
+        Ok(self.store.without_known(mails).await?)
     }
 }

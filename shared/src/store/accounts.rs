@@ -27,7 +27,7 @@ use crate::store::keys;
 use crate::store::limits::forget_sign_ins;
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
-use crate::store::told::Told;
+use crate::store::told::{Told, add_mails};
 use crate::store::transact::{MOST_WRITES, Outcome, Page, Store};
 use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
 
@@ -233,7 +233,8 @@ impl Store {
     /// - The username is counted among those of its look. Condition: no other has the look, if one of the two goes beyond ASCII;
     ///   `twin` lifts it.
     /// - The entries in the directory and on caseloads are put, without a condition.
-    /// - The event is put, and the outbox item of the invitation, if one is to be mailed. Condition: neither exists.
+    /// - The event is put, the outbox item of the invitation, if one is to be mailed, and those of mails to people who must know.
+    ///   Condition: none exists.
     /// - The account of the member of staff who makes it is checked, if there is one. Condition: it is open, and its role and its
     ///   session epoch are as read.
     /// - The invitation is counted, if staff have one mailed. Condition: every window has room.
@@ -248,7 +249,9 @@ impl Store {
     ) -> Result<Outcome, StoreError> {
         let mail = records.mail_of(account).map(|mail| mail.writes(records.event.at));
         let writes = mail.into_iter().flatten().chain(creation(account, records, twin));
-        self.transact_by(records.staff, writes.collect()).await
+        let mut writes = writes.collect();
+        add_mails(&mut writes, records.mails);
+        self.transact_by(records.staff, writes).await
     }
 
     /// Creates the first of several accounts, as many as one transaction has room for.
@@ -260,7 +263,7 @@ impl Store {
     pub async fn create_accounts(&self, new: impl Iterator<Item = &Creation>) -> Result<Created, StoreError> {
         let (mut writes, mut items, mut number) = (Vec::new(), HashSet::new(), 0);
         for Creation { account, event } in new {
-            let more = creation(account, Records { event, invitation: None, staff: None }, false);
+            let more = creation(account, Records { event, invitation: None, mails: &[], staff: None }, false);
             // A transaction writes an item once.
             let fits = writes.len() + more.len() <= MOST_WRITES
                 && more.iter().all(|write| !items.contains(write.key()));

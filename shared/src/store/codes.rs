@@ -7,7 +7,7 @@
 use crate::domain::account::Account;
 use crate::domain::challenge::{ATTEMPTS, Holder, Mailed};
 use crate::domain::event::Event;
-use crate::domain::outbox::OutboxItem;
+use crate::domain::outbox::{OutboxItem, OutboxKind};
 use crate::domain::ticket::State;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId};
@@ -120,7 +120,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<CodeCount, StoreError> {
         let key = keys::request(id);
-        self.count_at(&key, &key, (length, mark, now), has("challenge")).await
+        self.count_at(&key, &key, (length, mark, now), (has("challenge"), |_: &OutboxItem| true)).await
     }
 
     /// Counts a code that staff have entered for a caller check, as [`Store::count_code`] does for a request.
@@ -133,10 +133,14 @@ impl Store {
         mark: Digest,
     ) -> Result<CodeCount, StoreError> {
         let is_theirs = equals("by", check.staff.id).and(equals("account", check.account));
+        let is_of = |item: &OutboxItem| match item.kind {
+            OutboxKind::CallerCheck { account, by, .. } => account == check.account && by == check.staff.id,
+            _ => false,
+        };
         let key = keys::outbox(check.id);
         // What is refused to a colleague says nothing of what is refused to them.
         let memory = keys::check_by(&key, check.staff.id, check.account);
-        self.count_at(&key, &memory, (length, mark, self.ambient.now()), is_theirs).await
+        self.count_at(&key, &memory, (length, mark, self.ambient.now()), (is_theirs, is_of)).await
     }
 
     async fn count_at(
@@ -144,7 +148,7 @@ impl Store {
         key: &Key,
         memory: &Key,
         (length, mark, now): (u32, Digest, Timestamp),
-        fits: Condition,
+        (fits, is_of): (Condition, impl Fn(&OutboxItem) -> bool),
     ) -> Result<CodeCount, StoreError> {
         let of_length = keys::of_length(memory, length);
         if self.refusals.recall(memory, now).is_some() {
@@ -170,7 +174,7 @@ impl Store {
         };
         let refused = match request {
             Some(request) if is_counted(&request) => return Ok(CodeCount::Counted(Box::new(request))),
-            request => refused_count(request.as_ref(), length, now),
+            request => refused_count(request.as_ref().filter(|item| is_of(item)), length, now),
         };
         match refused {
             CodeCount::OtherLength { .. } => self.refusals.note(&of_length, item.as_ref(), now),

@@ -26,6 +26,8 @@ pub struct Records<'a> {
     pub event: &'a Event,
     /// The outbox item of an invitation, if one is to be mailed.
     pub invitation: Option<&'a OutboxItem>,
+    /// The outbox items of mails to people who must know of it.
+    pub mails: &'a [OutboxItem],
     /// The account of the member of staff who makes it, if one does.
     pub staff: Option<&'a Account>,
 }

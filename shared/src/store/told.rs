@@ -1,6 +1,8 @@
 //! What is recorded and told of a change: its event, and the mails to people who must know of it, in the transaction of the change.
 //! So neither is there without the change, and the change is not there without them.
 
+use std::collections::HashSet;
+
 use crate::domain::account::{Account, Role};
 use crate::domain::directory::Search;
 use crate::domain::event::Event;
@@ -10,6 +12,7 @@ use crate::platform::ids::AccountId;
 use crate::store::directory::Part;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
+use crate::store::keys;
 use crate::store::outbox::put_outbox_item;
 use crate::store::transact::{MOST_WRITES, Store};
 use crate::store::write::Write;
@@ -37,12 +40,30 @@ impl Told<'_> {
     /// member of staff who acts.
     pub(super) fn add_to(self, writes: &mut Vec<Write>) {
         writes.push(put_event(self.event));
-        let room = (MOST_WRITES - 1).saturating_sub(writes.len());
-        writes.extend(self.mails.iter().take(room).map(put_outbox_item));
+        add_mails(writes, self.mails);
     }
 }
 
+/// Adds the writes of mails to those of a change, as many as the transaction has room for beside the check of the member of staff who
+/// acts.
+pub(super) fn add_mails(writes: &mut Vec<Write>, mails: &[OutboxItem]) {
+    let room = (MOST_WRITES - 1).saturating_sub(writes.len());
+    writes.extend(mails.iter().take(room).map(put_outbox_item));
+}
+
 impl Store {
+    /// The mails among these that nobody has asked for yet, as many as a transaction has room for. One round trip, and none for none.
+    pub async fn without_known(&self, mut mails: Vec<OutboxItem>) -> Result<Vec<OutboxItem>, StoreError> {
+        mails.truncate(MOST_WRITES);
+        if mails.is_empty() {
+            return Ok(mails);
+        }
+        let known = self.get_batch(mails.iter().map(keys::outbox_item)).await?;
+        let known: HashSet<&String> = known.iter().filter_map(|item| item.get("pk")?.as_s().ok()).collect();
+        mails.retain(|mail| !known.contains(&keys::outbox_item(mail).pk));
+        Ok(mails)
+    }
+
     /// Finds the administrators of a practice whose accounts are open. Two round trips for each hundred entries of the staff portal's
     /// directory, and one more at its end.
     pub async fn find_administrators(&self, practice: &Slug) -> Result<Vec<Account>, StoreError> {

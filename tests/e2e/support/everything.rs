@@ -260,6 +260,7 @@ async fn help(app: &TestApp, session: &str) {
     let mut proven = link("copy");
     proven["proof"] = proof.clone();
     let member = StaffMember { app, session: session.to_owned() };
+    assert_eq!(member.patch(robin, json!({"locale": "es"})).await.status, 200);
     let moved = json!({"email": "family2@agency.test", "proof": proof});
     assert_eq!(member.patch(lily, moved).await.status, 200);
     assert_eq!(send("POST", &format!("/v1/admin/accounts/{lily}/links"), Some(proven)).await.status, 201);
