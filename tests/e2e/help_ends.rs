@@ -62,6 +62,11 @@ async fn a_person_and_a_practice_are_exported_with_their_help_requests() {
         .collect();
     states.sort_unstable();
     assert_eq!(states, ["done", "open"]);
+    app.in_need("family@agency.test").await;
+    let lily = invoke(&app, "export_person", json!({"who": {"username": "lily"}})).await;
+    let shared = lily["help_requests"].as_array().unwrap().last().unwrap()["accounts"].clone();
+    assert_eq!(shared.as_array().unwrap().len(), 1, "nothing of tom: {shared}");
+    assert_eq!(shared[0]["account"], app.account("lily").await.id.to_string());
     let (mut names, mut members) = (Vec::new(), json!({}));
     loop {
         let part = invoke(&app, "export_practice", members).await;
@@ -73,7 +78,7 @@ async fn a_person_and_a_practice_are_exported_with_their_help_requests() {
         }
     }
     names.sort();
-    assert_eq!(names, ["jane", "jane", "nobody", "sam"]);
+    assert_eq!(names, ["family@agency.test", "jane", "jane", "nobody", "sam"]);
     let broken = json!({"action": "export_practice", "practice": "agency", "cursor": "help/x"});
     assert!(app.operate(broken).await.is_err());
 }

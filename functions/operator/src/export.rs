@@ -105,8 +105,10 @@ fn session_data(session: &Session) -> Value {
     })
 }
 
-fn help_data(help: &HelpRequest) -> Value {
-    let accounts = help.accounts.iter().map(|named| json!({"account": named.account, "why": named.why}));
+/// A request for help. One person is given nothing of the others who share a mailbox.
+fn help_data(help: &HelpRequest, of: Option<AccountId>) -> Value {
+    let named = help.accounts.iter().filter(|named| of.is_none_or(|of| named.account == of));
+    let accounts = named.map(|named| json!({"account": named.account, "why": named.why}));
     json!({
         "id": help.id, "portal": help.portal, "state": help.state, "reach": help.reach, "method": help.method,
         "identifier": help.identifier.as_str(), "requested_at": help.requested_at.to_string(),
@@ -179,7 +181,8 @@ pub(crate) async fn export_person(deps: &Deps, asked: &ExportPerson) -> Result<P
         let listed = deps.store.list_tickets(account.id).await?.tickets;
         tickets = Some(listed.iter().rev().map(ticket_data).collect());
         sessions = Some(all_sessions(deps, account.id).await?);
-        help_requests = Some(deps.store.list_help_of(&account).await?.iter().map(help_data).collect());
+        let listed = deps.store.list_help_of(&account).await?;
+        help_requests = Some(listed.iter().map(|help| help_data(help, Some(account.id))).collect());
     }
     let EventPage { events, next } = events(deps, &Log::Account(account.id), *cursor).await?;
     let first = cursor.is_none().then(|| serde_json::to_value(AccountData::of(&account)).unwrap_or_default());
@@ -248,7 +251,7 @@ pub(crate) async fn export_practice(
 async fn help(deps: &Deps, practice: &Practice, from: &str) -> Result<PracticeData, OperatorError> {
     let from = if from.is_empty() { Ok(0) } else { from.parse().map_err(|_| walk::not_a_cursor()) };
     let (requests, next) = deps.store.read_help_of_practice(&practice.slug, from?).await?;
-    let lines = requests.iter().map(|request| json!({"help_request": help_data(request)})).collect();
+    let lines = requests.iter().map(|request| json!({"help_request": help_data(request, None)})).collect();
     let cursor = next.map_or_else(|| LOG.to_owned(), |next| format!("{HELP}{next}"));
     Ok(PracticeData { lines, cursor: Some(cursor) })
 }

@@ -223,8 +223,8 @@ fn an_act_on_an_administrator_in_english_reads_so() {
     let expected = "\
 Hello,
 
-On Saturday, November 21, 2026 at 6:35 PM EST, an administrator of Cedar Family Practice changed another \
-administrator's account, or helped its owner to get back in.
+On Saturday, November 21, 2026 at 6:35 PM EST, an administrator of Cedar Family Practice made somebody an \
+administrator, changed another administrator's account, or helped its owner to get back in.
 
 All administrators get this message. The staff portal's log of changes shows who did it, and for whom:
 
