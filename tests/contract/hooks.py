@@ -17,7 +17,7 @@ RULES = [
     for rule in (
         r"identifier: must not (be empty|contain control characters, and an address no spaces|contain characters that imitate others)",
         r"(username|email|record_email): ",
-        r"code: must have 6 to 10 digits",
+        r"code: must have (6 to 10|six) digits",
         r"(security_question\.)?(answer: must have 1 to 256 letters or digits|question: .* no control characters)",
         r"security_question: can only be set with an invitation",
         r"(display_name|reason|role|relationship): must have .* no control characters",
@@ -26,6 +26,8 @@ RULES = [
         r"account_id: must be another client's account",
         r"id: must be a client's account",
         r"expires_at: must be an RFC 3339 time, 10 minutes to \d+ hours ahead",
+        r"(proof\.)?note: must (have .* no control characters|not contain the number of a document|say why there is no proof)",
+        r"proof\.check_id: (is required for mailed_code|belongs to mailed_code alone)",
         r"reason: is required when the link lives longer than 24 hours",
         r"limit: must be 1 to 100$",
         r"cursor: must be an answer's next_cursor",
