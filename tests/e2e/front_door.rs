@@ -6,6 +6,7 @@ use rekey::domain::practice::Portal;
 use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
+use crate::support::seam::members;
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, token_in, tokens_in};
 
 /// One identifier of each kind that must not be told apart.
@@ -44,16 +45,6 @@ async fn forgot_answers_and_works_alike_for_every_identifier() {
         let calls: Vec<_> =
             app.seam.said().into_iter().map(|said| (said.target, members(&said.body))).collect();
         assert_eq!(work.get_or_insert(calls.clone()), &calls, "{identifier}");
-    }
-}
-
-/// The names in a request, without the values: what the work looks like from outside.
-fn members(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), members(value))).collect(),
-        Value::Array(values) => values.iter().map(members).collect(),
-        Value::String(text) if text.starts_with("SET") || text.contains("attribute") => value.clone(),
-        _ => Value::Null,
     }
 }
 

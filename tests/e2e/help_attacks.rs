@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::asking::TASKS;
 use crate::support::event::{HttpEvent, source};
-use crate::support::seam::Fault;
+use crate::support::seam::{Fault, members};
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
 use crate::support::{PASSWORD, Reply, TestApp, demo_accounts, logs};
 
@@ -31,16 +31,6 @@ async fn ask_from(app: &TestApp, request: &str, ip: &str) -> Reply {
 /// The items of help requests, as the table has them.
 async fn stored(app: &TestApp) -> Vec<String> {
     app.dump().await.into_iter().filter(|item| item.contains("\"pk\":\"HELP#")).collect()
-}
-
-/// The names in a call, without the values: what the work looks like from outside.
-fn members(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), members(value))).collect(),
-        Value::Array(values) => values.iter().map(members).collect(),
-        Value::String(text) if text.starts_with("SET") || text.contains("attribute") => value.clone(),
-        _ => Value::Null,
-    }
 }
 
 #[tokio::test]

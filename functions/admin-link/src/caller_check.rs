@@ -4,7 +4,6 @@
 use http::StatusCode;
 use rekey::domain::challenge::Challenge;
 use rekey::domain::event::{Action, Event, Reason};
-use rekey::domain::limit::Limit;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::proof::{CODE_LIFE, LENGTH, PROOF_LIFE, ProofMethod};
 use rekey::http::call::Call;
@@ -17,12 +16,11 @@ use rekey::secrets::secret::Secret;
 use rekey::secrets::token::Digest;
 use rekey::store::codes::{Check, CodeCount};
 use rekey::store::race::until_written;
-use rekey::store::tickets::Issuance;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::issue::{Helped, MailWarning, record_limit};
+use crate::issue::{Helped, MailWarning, is_written};
 
 /// The caller check that was begun.
 #[derive(Serialize, ToSchema)]
@@ -96,13 +94,9 @@ pub async fn check_caller(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let item = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address))?;
         let event = deps.event(&staff, call, Action::CallerCheckCreated)?;
         let event = event.of(account.id, account.portal).with_outbox(item.id);
-        match deps.store.create_check(&staff.account, &account, &item, &event).await? {
-            Issuance::Written => {}
-            Issuance::Outrun => return Ok(None),
-            Issuance::Limited { retry_after } => {
-                record_limit(&deps.store, &account, &event).await?;
-                return Err(Problem::too_many(Limit::Mails, retry_after));
-            }
+        let issuance = deps.store.create_check(&staff.account, &account, &item, &event).await?;
+        if !is_written(deps, issuance, &event, &account).await? {
+            return Ok(None);
         }
         let (sent_to, expires_at) = (to.masked(), until.to_string());
         let begun = NewCheck { check_id: item.id, sent_to, expires_at, warning: MailWarning::of(&account) };

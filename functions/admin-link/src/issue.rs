@@ -20,7 +20,6 @@ use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::{Nonce, Token};
 use rekey::store::tickets::{Issuance, Issue};
 use rekey::store::told::Told;
-use rekey::store::transact::Store;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -113,12 +112,22 @@ impl<'a> Helped<'a> {
     }
 }
 
-/// Records that too many mails were asked for, once an hour for an account.
-pub(crate) async fn record_limit(store: &Store, account: &Account, asked: &Event) -> Result<(), Problem> {
+/// Whether what was to be mailed for an account was written; `false` when the account, or the rights of whoever asked, have changed.
+///
+/// # Errors
+/// Answers 429 when too many mails were asked for, which is recorded once an hour for an account.
+pub(crate) async fn is_written(
+    deps: &Deps,
+    issuance: Issuance,
+    asked: &Event,
+    account: &Account,
+) -> Result<bool, Problem> {
+    let Issuance::Limited { retry_after } = issuance else { return Ok(issuance == Issuance::Written) };
     let action = Action::ExcessRateLimitExceeded;
     let event = Event { action, ticket: None, outbox: None, note: None, proof: None, ..asked.clone() };
     let event = event.once_an_hour(&account.id.to_string(), asked.at.hour());
-    Ok(store.record_event(&event).await?)
+    deps.store.record_event(&event).await?;
+    Err(Problem::too_many(Limit::Mails, retry_after))
 }
 
 /// Refuses an account that is closed, because its owner could not use what is issued.
@@ -274,14 +283,8 @@ impl Issuing<'_> {
         };
         let (staff, told) = (self.by.staff(), Told { event: &event, mails: &mails });
         let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, told };
-        match self.deps.store.issue_ticket(&issue).await? {
-            Issuance::Written => Ok(true),
-            Issuance::Outrun => Ok(false),
-            Issuance::Limited { retry_after } => {
-                record_limit(&self.deps.store, self.account, &event).await?;
-                Err(Problem::too_many(Limit::Mails, retry_after))
-            }
-        }
+        let issuance = self.deps.store.issue_ticket(&issue).await?;
+        is_written(self.deps, issuance, &event, self.account).await
     }
 
     fn issued(&self, ticket_id: TicketId) -> Issued {

@@ -212,13 +212,7 @@ impl Store {
             put_outbox_item(item),
             put_event(event),
         ]);
-        Ok(match self.transact_by(Some(staff), writes).await? {
-            Outcome::Written => Issuance::Written,
-            Outcome::Refused(refused) => match mail.wait(&refused, event.at) {
-                Some(retry_after) => Issuance::Limited { retry_after },
-                None => Issuance::Outrun,
-            },
-        })
+        self.transact_counted(Some(staff), writes, Some(mail), event.at).await
     }
 
     /// Records that the right code of a caller check was entered.

@@ -38,8 +38,8 @@ pub struct Part<'a> {
     pub limit: i32,
 }
 
-/// The number of accounts that one `BatchGetItem` takes.
-const BATCH: usize = 100;
+/// The number of items that one `BatchGetItem` takes.
+pub(super) const BATCH: usize = 100;
 
 impl Store {
     /// Lists the places of a portal's accounts that a search may find, in the order of their entries. An account may have

@@ -19,6 +19,7 @@ use crate::domain::limit::UNKNOWN_HELP;
 use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, HelpId};
+use crate::store::directory::BATCH;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::Item;
@@ -59,9 +60,6 @@ pub struct HelpPage {
     /// The id after which the next page begins; `None` at the end.
     pub next: Option<HelpId>,
 }
-
-/// The most keys that DynamoDB reads at once.
-const BATCH: usize = 100;
 
 impl Store {
     /// Makes a help request from the outbox item that asks for it.

@@ -224,7 +224,18 @@ impl Store {
         writes.push(put_ticket(issue.ticket));
         writes.extend(issue.outbox_item.map(put_outbox_item));
         issue.told.add_to(&mut writes);
-        Ok(match self.transact_by(issue.staff, writes).await? {
+        self.transact_counted(issue.staff, writes, mail, now).await
+    }
+
+    /// Writes what begins with the writes that count a mail, if one is due.
+    pub(super) async fn transact_counted(
+        &self,
+        staff: Option<&Account>,
+        writes: Vec<Write>,
+        mail: Option<CountedMail<'_>>,
+        now: Timestamp,
+    ) -> Result<Issuance, StoreError> {
+        Ok(match self.transact_by(staff, writes).await? {
             Outcome::Written => Issuance::Written,
             Outcome::Refused(refused) => match mail.and_then(|mail| mail.wait(&refused, now)) {
                 Some(retry_after) => Issuance::Limited { retry_after },

@@ -326,3 +326,13 @@ fn throttle(transaction: Option<usize>) -> Value {
     let alone = json!({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"});
     transaction.map_or(alone, |length| canceled(length, "ThrottlingError"))
 }
+
+/// The names in a request, without the values: what the work looks like from outside.
+pub fn members(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), members(value))).collect(),
+        Value::Array(values) => values.iter().map(members).collect(),
+        Value::String(text) if text.starts_with("SET") || text.contains("attribute") => value.clone(),
+        _ => Value::Null,
+    }
+}
