@@ -6,7 +6,7 @@
 use http::StatusCode;
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Event};
-use rekey::domain::help::{Act, Candidate, HelpRequest, Reach, State, TooLate, Why};
+use rekey::domain::help::{Act, Candidate, Cause, HelpRequest, Reach, State, TooLate, Why};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::{Portal, RecoveryMethod};
 use rekey::domain::proof::check_note;
@@ -65,16 +65,20 @@ pub struct HelpRequestFacts {
     pub portal: Portal,
     /// The progress.
     pub state: State,
-    /// The way in which the person asks to be reached. Call back at the number in the practice's own record only.
-    pub reach: Reach,
-    /// The username or the address that the person typed, in its canonical form. Nobody has proven that it is theirs.
-    pub identifier: String,
-    /// The way to recover that the person asked for.
-    pub method: RecoveryMethod,
-    /// The time at which the person asked for a recovery (RFC 3339, UTC).
+    /// The reason for which staff are asked.
+    pub cause: Cause,
+    /// The way in which the person asks to be reached, or null when nobody has asked for it. Call back at the number in the practice's
+    /// own record only.
+    pub reach: Option<Reach>,
+    /// The username or the address that the person typed, in its canonical form, or null when it is about no recovery. Nobody has
+    /// proven that it is theirs.
+    pub identifier: Option<String>,
+    /// The way to recover that the person asked for, or null when it is about no recovery.
+    pub method: Option<RecoveryMethod>,
+    /// The time at which the person asked for a recovery (RFC 3339, UTC), or null when it is about none.
     #[schema(format = DateTime)]
-    pub requested_at: String,
-    /// The time at which the person asked for help (RFC 3339, UTC).
+    pub requested_at: Option<String>,
+    /// The time at which staff were asked (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub asked_at: String,
     /// The accounts that it would be, as far as the caller may see them.
@@ -115,14 +119,16 @@ impl HelpRequestFacts {
                 why: candidate.why,
             })
         });
+        let sought = request.sought.as_ref();
         Self {
             id: request.id,
             portal: request.portal,
             state: request.state,
+            cause: request.cause,
             reach: request.reach,
-            identifier: request.identifier.as_str().to_owned(),
-            method: request.method,
-            requested_at: request.requested_at.to_string(),
+            identifier: sought.map(|sought| sought.identifier.as_str().to_owned()),
+            method: sought.map(|sought| sought.method),
+            requested_at: sought.map(|sought| sought.requested_at.to_string()),
             asked_at: request.asked_at.to_string(),
             accounts: shown.collect(),
             no_such_name: request.accounts.is_empty(),

@@ -87,7 +87,7 @@ pub async fn check_caller(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     until_written("beginning a caller check", || async {
         let staff = deps.staff(call).await?;
         let Helped { staff, account, .. } = Helped::find(deps, call, staff).await?;
-        let to = account.email.as_ref().ok_or_else(|| Problem::new(ErrorCode::NoAddress))?;
+        let to = account.mailed_at().ok_or_else(|| Problem::new(ErrorCode::NoAddress))?;
         let until = deps.ambient.now() + CODE_LIFE;
         let challenge = Challenge::new(LENGTH, until);
         let kind = OutboxKind::CallerCheck { account: account.id, by: staff.account.id, challenge };

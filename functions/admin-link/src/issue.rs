@@ -61,7 +61,8 @@ pub struct MailWarning {
 impl MailWarning {
     pub(crate) fn of(account: &Account) -> Option<Self> {
         let message = match account.mail {
-            MailStatus::Ok => return None,
+            // Nothing is mailed where somebody else has the address.
+            MailStatus::Ok | MailStatus::WrongPerson | MailStatus::SharedMailbox => return None,
             MailStatus::Bounced => {
                 "Mail to this address has come back, so this one will probably not arrive. Correct the address, or copy a link."
             }
@@ -241,7 +242,7 @@ impl Issuing<'_> {
     }
 
     fn address(&self) -> Result<&Email, Problem> {
-        self.account.email.as_ref().ok_or_else(|| Problem::new(ErrorCode::NoAddress))
+        self.account.mailed_at().ok_or_else(|| Problem::new(ErrorCode::NoAddress))
     }
 
     fn outbox_item(&self, kind: OutboxKind) -> Result<OutboxItem, Problem> {

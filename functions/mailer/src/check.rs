@@ -23,7 +23,7 @@ pub(crate) async fn send_check(
         let event = delivery.event(Action::MailNotSent, Actor::System)?;
         Ok(vec![event.of(account.id, account.portal).because(reason)])
     };
-    let Some(to) = &account.email else { return not_sent(Reason::NoAddress) };
+    let Some(to) = account.mailed_at() else { return not_sent(Reason::NoAddress) };
     if challenge.valid_until <= delivery.deps.ambient.now() {
         return not_sent(Reason::Expired);
     }

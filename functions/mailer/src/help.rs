@@ -5,12 +5,12 @@
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
-use rekey::domain::help::{Asked, Candidate, HelpRequest, Reach, Why};
+use rekey::domain::help::{Asked, Candidate, Cause, HelpRequest, Reach, Sought, Why};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::{OutboxItem, OutboxKind, Queue};
 use rekey::domain::practice::RecoveryMethod;
 use rekey::domain::ticket::Ticket;
-use rekey::platform::ids::{HelpId, OutboxId};
+use rekey::platform::ids::{AccountId, HelpId, OutboxId};
 use rekey::store::help::Made;
 use rekey::store::keys;
 
@@ -54,17 +54,50 @@ pub(crate) async fn ask_staff(
 
 /// What a person asked for with a request; `None` when it is no request for a recovery.
 fn asked_by(item: &OutboxItem, request: &OutboxItem, reach: Reach) -> Option<Asked> {
+    let reach = Some(reach);
     let OutboxKind::Recovery { portal, identifier, challenge } = &request.kind else { return None };
     Some(Asked {
         id: HelpId::from(item.id),
         practice: request.practice.clone(),
         portal: *portal,
-        request: request.id,
-        identifier: identifier.clone(),
-        method: challenge.as_ref().map_or(RecoveryMethod::Link, |_| RecoveryMethod::Code),
-        requested_at: request.at,
+        cause: Cause::Asked,
+        sought: Some(Sought {
+            request: request.id,
+            identifier: identifier.clone(),
+            method: challenge.as_ref().map_or(RecoveryMethod::Link, |_| RecoveryMethod::Code),
+            requested_at: request.at,
+        }),
         reach,
     })
+}
+
+/// Makes the task of staff that an account asks for, and ends the item with it. An account has one open task of a cause.
+pub(crate) async fn make_task(
+    deps: &Deps,
+    item: &OutboxItem,
+    (account, cause): (AccountId, Cause),
+) -> Result<(), Failure> {
+    let Some(account) = deps.store.find_account(account).await? else {
+        return drop_item(deps, item, "no_account").await;
+    };
+    let asked = Asked {
+        id: HelpId::from(item.id),
+        practice: account.practice.clone(),
+        portal: account.portal,
+        cause,
+        sought: None,
+        reach: None,
+    };
+    let why = Why::of_account(&account).unwrap_or(Why::NotSent);
+    let task = HelpRequest::new(asked, item.at, vec![Candidate { account: account.id, why }]);
+    match deps.store.create_help(item, &task, &[]).await? {
+        Made::Listed => {
+            tracing::info!(event = "task_made", help = task.id.to_string(), cause = cause.as_str());
+            Ok(())
+        }
+        Made::Before => Ok(()),
+        Made::Open | Made::TooMany => drop_item(deps, item, "open_already").await,
+    }
 }
 
 /// The reason why no mail of a request reached the owner of an account.

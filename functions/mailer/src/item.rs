@@ -112,6 +112,12 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
                 Err(failure) => (Vec::new(), Outcome::from(failure)),
             }
         }
+        OutboxKind::Task { account, cause } => {
+            match Box::pin(help::make_task(deps, item, (account, cause))).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => (Vec::new(), Outcome::from(failure)),
+            }
+        }
         _ => try_mails(deps, hold, item).await,
     };
     let Outcome { mut events, sent, failures, is_over } = outcome;
@@ -208,7 +214,7 @@ pub(crate) async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Acc
                 login.into_iter().map(|login| login.account).collect()
             }
         }
-        OutboxKind::Help { .. } => Vec::new(),
+        OutboxKind::Help { .. } | OutboxKind::Task { .. } => Vec::new(),
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }
@@ -314,9 +320,10 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::AdministratorActed { to, .. } => {
             notice::tell_of_administrator(delivery, accounts, to, Kind::AdministratorActed).await
         }
-        OutboxKind::LimitHit { .. } | OutboxKind::MailRestored { .. } | OutboxKind::Help { .. } => {
-            Ok(Vec::new())
-        }
+        OutboxKind::LimitHit { .. }
+        | OutboxKind::MailRestored { .. }
+        | OutboxKind::Help { .. }
+        | OutboxKind::Task { .. } => Ok(Vec::new()),
     };
     Ok(sent.map_or_else(Outcome::from, Outcome::from))
 }

@@ -20,7 +20,7 @@ pub(crate) async fn confirm_change(
     delivery: Delivery<'_>,
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
-    let Some((account, to)) = accounts.first().and_then(|account| Some((account, account.email.as_ref()?)))
+    let Some((account, to)) = accounts.first().and_then(|account| Some((account, account.mailed_at()?)))
     else {
         return Ok(Vec::new());
     };
@@ -87,7 +87,7 @@ pub(crate) async fn tell_administrator(
     members: &[String],
 ) -> Result<Vec<Event>, Failure> {
     let open = accounts.first().filter(|account| account.is_open());
-    let Some(addressed) = open.and_then(|account| Some((account, account.email.as_ref()?))) else {
+    let Some(addressed) = open.and_then(|account| Some((account, account.mailed_at()?))) else {
         return Ok(Vec::new());
     };
     let settings: Vec<&str> = members.iter().map(String::as_str).collect();

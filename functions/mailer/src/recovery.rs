@@ -129,7 +129,7 @@ async fn may_send(delivery: Delivery<'_>, mailbox: &Mailbox<'_>) -> Result<bool,
 fn mailboxes(accounts: Vec<&Account>) -> Vec<Mailbox<'_>> {
     let mut mailboxes: Vec<Mailbox<'_>> = Vec::new();
     for account in accounts {
-        let Some(to) = &account.email else { continue };
+        let Some(to) = account.mailed_at() else { continue };
         match mailboxes.iter_mut().find(|mailbox| mailbox.to == *to) {
             Some(mailbox) => mailbox.accounts.push(account),
             None => mailboxes.push(Mailbox { to: to.clone(), accounts: vec![account] }),
@@ -150,6 +150,9 @@ fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) ->
     }
     if account.email.is_none() {
         return Some(Reason::NoAddress);
+    }
+    if account.mailed_at().is_none() {
+        return Some(Reason::AddressOfAnother);
     }
     // The life of a code begins with its request, for known and unknown identifiers alike. A mail after its end is no help.
     let late = challenge.is_some_and(|challenge| challenge.valid_until <= now);

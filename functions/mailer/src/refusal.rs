@@ -76,7 +76,7 @@ async fn record_refused(
     };
     let Some(account) = account else { return Ok(()) };
     let is_later = account.mail_failed_at.is_none_or(|failed_at| failed_at < item.at);
-    let is_news = is_later && account.mail != MailStatus::Complained && account.email.as_ref() == at_fault;
+    let is_news = is_later && account.mail < MailStatus::Complained && account.email.as_ref() == at_fault;
     let marked =
         (at_fault.is_some() && is_news).then(|| account.with_failed_mail(MailStatus::Bounced, item.at));
     let unknown = ticket.filter(|ticket| ticket.mail.is_none());

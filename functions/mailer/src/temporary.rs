@@ -31,7 +31,7 @@ pub(crate) async fn send_temporary(
     if ticket.was_carried_by(delivery.item.id) {
         return Ok(vec![delivery.sent(account)?.with_ticket(ticket.id)]);
     }
-    let Some(to) = &account.email else {
+    let Some(to) = account.mailed_at() else {
         return Ok(vec![refusal(delivery, account, Reason::NoAddress)?]);
     };
     match ticket.standing(account, delivery.deps.ambient.now()) {

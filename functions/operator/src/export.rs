@@ -110,8 +110,10 @@ fn help_data(help: &HelpRequest, of: Option<AccountId>) -> Value {
     let named = help.accounts.iter().filter(|named| of.is_none_or(|of| named.account == of));
     let accounts = named.map(|named| json!({"account": named.account, "why": named.why}));
     json!({
-        "id": help.id, "portal": help.portal, "state": help.state, "reach": help.reach, "method": help.method,
-        "identifier": help.identifier.as_str(), "requested_at": help.requested_at.to_string(),
+        "id": help.id, "portal": help.portal, "cause": help.cause, "state": help.state, "reach": help.reach,
+        "method": help.sought.as_ref().map(|sought| sought.method),
+        "identifier": help.sought.as_ref().map(|sought| sought.identifier.as_str()),
+        "requested_at": text(help.sought.as_ref().map(|sought| sought.requested_at)),
         "asked_at": help.asked_at.to_string(), "accounts": accounts.collect::<Vec<_>>(), "by": help.by,
         "acted_at": text(help.acted_at), "note": help.note,
     })

@@ -106,7 +106,10 @@ impl Listed {
 
 const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
     match kind {
-        OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } | OutboxKind::Help { .. } => None,
+        OutboxKind::Recovery { .. }
+        | OutboxKind::LimitHit { .. }
+        | OutboxKind::Help { .. }
+        | OutboxKind::Task { .. } => None,
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }

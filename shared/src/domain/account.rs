@@ -65,7 +65,9 @@ pub const fn check_role(portal: Portal, role: Option<Role>) -> Result<(), &'stat
 }
 
 /// The state of mail to an account's address: `ok` if no failure is known, `bounced` if the address or the mail service does not
-/// accept mail, and `complained` if its owner marked a mail as spam. A later value of this list is worse than an earlier one.
+/// accept mail, `complained` if its owner marked a mail as spam, `wrong_person` if its owner says that they are somebody else, and
+/// `shared_mailbox` if it is that of a guardian whose time has ended. To the last two nothing is mailed. A later value of this list is
+/// worse than an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailStatus {
@@ -76,6 +78,10 @@ pub enum MailStatus {
     Bounced,
     /// The owner of the address marked a mail as spam.
     Complained,
+    /// The owner of the address says that they are not the account's owner.
+    WrongPerson,
+    /// The address is that of a guardian whose time has ended, and the account needs one of its own.
+    SharedMailbox,
 }
 
 impl MailStatus {
@@ -85,7 +91,14 @@ impl MailStatus {
             Self::Ok => "ok",
             Self::Bounced => "bounced",
             Self::Complained => "complained",
+            Self::WrongPerson => "wrong_person",
+            Self::SharedMailbox => "shared_mailbox",
         }
+    }
+
+    /// Whether nothing is mailed to the address, because somebody else than the account's owner has it.
+    pub const fn is_of_another(self) -> bool {
+        matches!(self, Self::WrongPerson | Self::SharedMailbox)
     }
 }
 
@@ -268,6 +281,11 @@ impl Account {
     /// mailbox or the telephone may have set the question.
     pub const fn drops_question(&self, owner_seen: bool) -> bool {
         self.frozen_at.is_some() && owner_seen
+    }
+
+    /// The address to which the owner is mailed: none if there is none, or if somebody else has it.
+    pub fn mailed_at(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| !self.mail.is_of_another())
     }
 
     /// The canonical address of the account.

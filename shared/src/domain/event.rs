@@ -126,6 +126,12 @@ pub enum Reason {
     AccountClosed,
     /// The account has no email address.
     NoAddress,
+    /// Somebody else has the account's address.
+    AddressOfAnother,
+    /// The account's address is too new for a recovery by mail.
+    AddressOnHold,
+    /// The account was frozen from a former address, and staff alone can open it.
+    Frozen,
     /// SES refused the mail for good.
     MailRejected,
     /// The password is wrong.

@@ -1,4 +1,5 @@
-//! A help request: what a person sends whose mail does not come, as a task in the list of staff.
+//! A help request: what a person sends whose mail does not come, as a task in the list of staff; and the other tasks of that list,
+//! which come from what has become of an account's address.
 //!
 //! The public front door knows no account, so it knows no practice either: the mailer makes the task, behind the stream. A task has
 //! what the person typed, because nobody could be called back without it where no account has the name. Staff alone see it. No log
@@ -22,6 +23,36 @@ const OPEN: Duration = days(30);
 const SETTLED: Duration = days(30);
 /// The longest time for which a help request can be in the table.
 pub const KEPT: Duration = days(60);
+
+/// The reason for which staff are asked: `asked` by a person whose mail does not come; `on_hold`, because somebody asked for a recovery
+/// while the address is too new for one; `wrong_person`, because whoever has the address says that they are somebody else; and
+/// `shared_mailbox`, because the address is that of a guardian whose time has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HelpCause)]
+pub enum Cause {
+    /// A person has asked for help.
+    #[default]
+    Asked,
+    /// Somebody asked for a recovery while the account's new address is on hold.
+    OnHold,
+    /// The person who has the account's address says that they are somebody else.
+    WrongPerson,
+    /// The account needs an address of its own.
+    SharedMailbox,
+}
+
+impl Cause {
+    /// The name of the cause in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::OnHold => "on_hold",
+            Self::WrongPerson => "wrong_person",
+            Self::SharedMailbox => "shared_mailbox",
+        }
+    }
+}
 
 /// The way in which staff are to reach the person: `call` asks to be called back, `visit` says that the person comes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -102,8 +133,8 @@ pub enum TooLate {
     Settled,
 }
 
-/// The reason why no mail reached the owner of an account, as it was known when the person asked for help: `closed`, `no_address`,
-/// `bounced`, `complained`, `waiting`, `not_sent` and `returned` are reasons; after `sent` and `delivered` the mail is on its way,
+/// The reason why no mail reached the owner of an account, as it was known when the task was made: `closed`, `no_address`, `bounced`,
+/// `complained`, `wrong_person`, `shared_mailbox`, `on_hold`, `waiting`, `not_sent` and `returned` are reasons; after `sent` and `delivered` the mail is on its way,
 /// or lies in the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -117,6 +148,12 @@ pub enum Why {
     Bounced,
     /// The owner of the address marked a mail as spam.
     Complained,
+    /// The person who has the address says that they are somebody else.
+    WrongPerson,
+    /// The address is that of a guardian whose time has ended.
+    SharedMailbox,
+    /// The address is too new for a recovery by mail.
+    OnHold,
     /// The mail has not been sent yet, and is tried again.
     Waiting,
     /// The mail could not be sent, or too many had gone to the mailbox before.
@@ -142,6 +179,8 @@ impl Why {
             MailStatus::Ok => None,
             MailStatus::Bounced => Some(Self::Bounced),
             MailStatus::Complained => Some(Self::Complained),
+            MailStatus::WrongPerson => Some(Self::WrongPerson),
+            MailStatus::SharedMailbox => Some(Self::SharedMailbox),
         }
     }
 
@@ -167,6 +206,19 @@ pub struct Candidate {
     pub why: Why,
 }
 
+/// The request for a recovery that no mail followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sought {
+    /// The id of the request. Codes are entered with it, so nobody is shown it.
+    pub request: OutboxId,
+    /// The identifier that the person typed, in its canonical form.
+    pub identifier: Identifier,
+    /// The way to recover that the person asked for.
+    pub method: RecoveryMethod,
+    /// The time at which the person asked.
+    pub requested_at: Timestamp,
+}
+
 /// A help request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelpRequest {
@@ -174,20 +226,19 @@ pub struct HelpRequest {
     pub id: HelpId,
     /// The practice.
     pub practice: Slug,
-    /// The portal at which the person asked for a recovery.
+    /// The portal.
     pub portal: Portal,
-    /// The id of the request for a recovery. Codes are entered with it, so nobody is shown it.
-    pub request: OutboxId,
-    /// The identifier that the person typed, in its canonical form.
-    pub identifier: Identifier,
-    /// The way to recover that the person asked for.
-    pub method: RecoveryMethod,
-    /// The time at which the person asked for a recovery.
-    pub requested_at: Timestamp,
-    /// The time at which the person asked for help.
+    /// The reason for which staff are asked.
+    #[serde(default)]
+    pub cause: Cause,
+    /// The request for a recovery that it is about; absent when it is about none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sought: Option<Sought>,
+    /// The time at which staff were asked.
     pub asked_at: Timestamp,
-    /// The way in which staff are to reach the person.
-    pub reach: Reach,
+    /// The way in which staff are to reach the person; absent when nobody has said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// The accounts that have the identifier; empty when none has it.
     pub accounts: Vec<Candidate>,
     /// The progress.
@@ -205,7 +256,7 @@ pub struct HelpRequest {
     pub valid_until: Timestamp,
 }
 
-/// What a person asked for, and how they are to be reached.
+/// What staff are asked for.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The id of the help request.
@@ -214,30 +265,24 @@ pub struct Asked {
     pub practice: Slug,
     /// The portal.
     pub portal: Portal,
-    /// The id of the request for a recovery.
-    pub request: OutboxId,
-    /// The identifier that the person typed.
-    pub identifier: Identifier,
-    /// The way to recover.
-    pub method: RecoveryMethod,
-    /// The time of the request for a recovery.
-    pub requested_at: Timestamp,
-    /// The way in which staff are to reach the person.
-    pub reach: Reach,
+    /// The reason.
+    pub cause: Cause,
+    /// The request for a recovery that it is about, if it is about one.
+    pub sought: Option<Sought>,
+    /// The way in which staff are to reach the person, if somebody has said one.
+    pub reach: Option<Reach>,
 }
 
 impl HelpRequest {
-    /// A help request of this time, for the accounts that have the identifier.
+    /// A help request of this time, for the accounts that it is about.
     pub fn new(asked: Asked, asked_at: Timestamp, accounts: Vec<Candidate>) -> Self {
-        let Asked { id, practice, portal, request, identifier, method, requested_at, reach } = asked;
+        let Asked { id, practice, portal, cause, sought, reach } = asked;
         Self {
             id,
             practice,
             portal,
-            request,
-            identifier,
-            method,
-            requested_at,
+            cause,
+            sought,
             asked_at,
             reach,
             accounts,
@@ -272,9 +317,9 @@ impl HelpRequest {
         Ok(Some(Self { state: next, by: Some(by), acted_at: Some(now), note, valid_until, ..self.clone() }))
     }
 
-    /// The milliseconds for which the person has waited since they asked for a recovery.
+    /// The milliseconds for which the person has waited since they asked for a recovery, or since staff were asked.
     pub fn waited(&self, now: Timestamp) -> u64 {
-        now.millis_since(self.requested_at)
+        now.millis_since(self.sought.as_ref().map_or(self.asked_at, |sought| sought.requested_at))
     }
 }
 
@@ -289,11 +334,9 @@ mod tests {
             id: HelpId::from_bytes([1; 16]),
             practice: Slug::parse("agency").expect("a slug"),
             portal: Portal::Client,
-            request: OutboxId::from_bytes([2; 16]),
-            identifier: Identifier::parse("jane").expect("an identifier"),
-            method: RecoveryMethod::Link,
-            requested_at: NOW,
-            reach: Reach::Call,
+            cause: Cause::OnHold,
+            sought: None,
+            reach: None,
         };
         HelpRequest::new(asked, NOW, Vec::new())
     }

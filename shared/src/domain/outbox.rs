@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::challenge::Challenge;
-use crate::domain::help::Reach;
+use crate::domain::help::{Cause, Reach};
 use crate::domain::identifier::{Email, Identifier};
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp, days};
@@ -88,6 +88,13 @@ pub enum OutboxKind {
         /// The way in which staff are to reach the person.
         reach: Reach,
     },
+    /// Staff are asked to see to an account. No mail follows.
+    Task {
+        /// The id of the account.
+        account: AccountId,
+        /// The reason.
+        cause: Cause,
+    },
     /// The owner of an account is to be sent a link, to set the account up or to choose a new password. The ticket of
     /// the link may have been issued already.
     Link {
@@ -159,6 +166,7 @@ impl OutboxKind {
             Self::Recovery { .. } => "recovery",
             Self::LimitHit { .. } => "limit_hit",
             Self::Help { .. } => "help",
+            Self::Task { .. } => "task",
             Self::Link { .. } => "link",
             Self::TemporaryPassword { .. } => "temporary_password",
             Self::CallerCheck { .. } => "caller_check",

@@ -1,7 +1,7 @@
 //! The keys of help requests: the list of a portal by state, what leads to it from an account, and the one open request of a name.
 
 use super::{Key, SHARDS};
-use crate::domain::help::{HelpRequest, State};
+use crate::domain::help::{Cause, HelpRequest, State};
 use crate::domain::limit::Subject;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, HelpId};
@@ -41,10 +41,22 @@ pub fn help_of_account(account: AccountId, id: HelpId) -> Key {
     Key::new(help_of(account), id.to_string())
 }
 
-/// The key of what keeps a name to one open help request.
+/// The key of what keeps a name to one open help request, and an account to one of each other cause.
 pub fn open_help(request: &HelpRequest) -> Key {
-    let of = Subject::help_for(&request.practice, request.portal, &request.identifier);
-    Key::new(format!("HELP#{}", of.as_str()), "OPEN")
+    let asked = request.sought.as_ref().filter(|_| request.cause == Cause::Asked);
+    match (asked, request.accounts.first()) {
+        (Some(sought), _) => {
+            let of = Subject::help_for(&request.practice, request.portal, &sought.identifier);
+            Key::new(format!("HELP#{}", of.as_str()), "OPEN")
+        }
+        (None, Some(named)) => open_help_of(named.account, request.cause),
+        (None, None) => Key::new(format!("HELP#{}", request.id), "OPEN"),
+    }
+}
+
+/// The key of what keeps an account to one open help request of a cause.
+pub fn open_help_of(account: AccountId, cause: Cause) -> Key {
+    Key::new(help_of(account), format!("OPEN#{}", cause.as_str()))
 }
 
 /// The key of the counter of a practice's help requests with names that nobody has.
