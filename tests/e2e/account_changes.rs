@@ -51,7 +51,8 @@ async fn another_email_voids_what_was_mailed_and_is_logged_masked() {
     let link = app.token_for("jane").await;
     let (request, code) = app.code_for("jane").await;
     let id = app.account("jane").await.id;
-    let reply = admin.patch(id, json!({"email": "j.doe@elsewhere.test"})).await;
+    let reply =
+        admin.patch(id, json!({"email": "j.doe@elsewhere.test", "proof": {"method": "in_person"}})).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["email"]), (200, &json!("j.doe@elsewhere.test")));
     assert_eq!(app.preview(&link).await.outcome(), (410, "revoked_token".to_owned()));
     assert_eq!(app.verify(&request, &code).await.outcome(), (410, "code_expired".to_owned()));
@@ -62,6 +63,7 @@ async fn another_email_voids_what_was_mailed_and_is_logged_masked() {
     let event = app.events(id).await.into_iter().find(|event| event.action == Action::UserUpdated).unwrap();
     let change = serde_json::to_value(&event.changes).unwrap();
     assert_eq!(change, json!([{"member": "email", "from": "j…@a….test", "to": "j…@e….test"}]));
+    app.deliver().await;
     app.mailbox.clear().unwrap();
     let fresh = app.token_for("j.doe@elsewhere.test").await;
     assert_eq!(app.mailbox.messages()[0].to, ["j.doe@elsewhere.test"]);

@@ -70,6 +70,8 @@ async fn main() {
     })
     .await;
 
+    compare("help", &app, 202, async |app, identifier| app.ask_help(&requests[identifier]).await).await;
+
     compare_shared().await;
     for (family, hash) in imported_hashes() {
         compare_imported(family, &hash).await;

@@ -185,6 +185,8 @@ async fn a_code_that_waits_too_long_is_not_mailed_and_no_address_is_said() {
     let member = at_work(&app).await;
     assert_eq!(member.patch(jane, json!({"email": null})).await.status, 200);
     assert_eq!(begin(&member, jane).await.outcome(), (409, "no_address".to_owned()));
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
     app.seam.inject("admin-link", "TransactWriteItems", usize::MAX, Fault::Down);
     let sam = app.account("sam").await.id;
     assert_eq!(begin(&member, sam).await.outcome(), (503, "unavailable".to_owned()));
@@ -346,7 +348,8 @@ async fn an_administrator_alone_goes_without_a_proof() {
         assert_eq!(copy(&admin, jane, Some(&overruled)).await.status, 201);
     }
     app.deliver().await;
-    let mails = app.mailbox.messages();
+    let mut mails = app.mailbox.messages();
+    mails.retain(|mail| mail.to != ["jane@agency.test"]);
     assert_eq!(mails.len(), 1, "the other administrators are told");
     assert_eq!(mails[0].to, ["robin@agency.test"]);
     assert_eq!(mails[0].subject, "An account was helped without a proof of who called");

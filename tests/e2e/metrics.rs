@@ -123,6 +123,8 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
             "caller_check",
             "temporary_password",
             "password_changed",
+            "notice",
+            "task",
             "mail_restored",
             "settings_changed",
             "proof_overruled",

@@ -212,7 +212,10 @@ async fn a_colleague_cannot_switch_off_a_strangers_sign_in_by_address() {
     let created = admin.create(new).await;
     assert_eq!((created.status.as_u16(), &created.json()["signs_in_by_email"]), (201, &json!(false)));
     let sam = app.account("sam").await.id;
-    let given = admin.patch(sam, json!({"email": "jane@agency.test"})).await.json();
+    let shared = json!({"email": "jane@agency.test", "proof": {"method": "in_person"}});
+    let given = admin.patch(sam, shared).await.json();
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
     assert_eq!((&given["email"], &given["signs_in_by_email"]), (&json!("jane@agency.test"), &json!(false)));
     let session = app.sign_in("jane@agency.test", PASSWORD).await.json();
     assert_eq!(session["account"]["username"], "jane");

@@ -250,9 +250,10 @@ fn the_matrix_that_reviewers_read_is_the_templates() {
 }
 
 /// Members that functions name in calls which `everything` does not make. Other tests make them, and the seam asks the roles.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("admin-link", "setup"),
     ("change-password", "frozen_at"),
+    ("change-password", "needs_proof"),
     ("change-password", "setup"),
     ("change-password", "ticket"),
     ("forgot-password", "count"),

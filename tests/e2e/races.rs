@@ -14,7 +14,7 @@ use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, demo_accounts, func
 const TOMORROW: &str = "2026-11-22T18:00:00Z";
 
 /// A call whose write waits until something else has been done.
-fn overtaken<'a>(
+pub fn overtaken<'a>(
     held: Held,
     call: impl Future<Output = Reply> + Send + 'a,
     other: impl Future<Output = ()> + Send + 'a,

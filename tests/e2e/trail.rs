@@ -139,10 +139,24 @@ async fn copy_and_revoke(recorder: &mut Recorder<'_>, member: &StaffMember<'_>, 
     let of = |tail: &str| format!("{ACCOUNTS}/{jane}/{tail}");
     let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
     let issue = HttpEvent::new("POST", &of("links")).json(&link);
-    recorder.expect("copied link", member.send(issue), &["authn_token_created"]).await;
+    recorder.expect("copied link", member.send(issue), &["authn_token_created", "mail_sent"]).await;
     let ticket = member.get(&of("tickets")).await.json()["tickets"][0]["id"].as_str().unwrap().to_owned();
     let revoke = HttpEvent::new("DELETE", &of(&format!("tickets/{ticket}")));
     recorder.expect("revocation", member.send(revoke), &["authn_token_revoked"]).await;
+}
+
+/// Another address, which is on hold, the former one again, and another whose owner was seen.
+async fn move_address(recorder: &mut Recorder<'_>, member: &StaffMember<'_>, sam: AccountId) {
+    let app = recorder.app;
+    let mut complaining = json!({"email": "complaint@simulator.amazonses.com"});
+    let moved = member.patch(sam, complaining.clone());
+    recorder.expect("address", moved, &["mail_sent", "user_updated"]).await;
+    recorder.expect("recovery on hold", app.forgot("sam"), &["mail_sent", "recovery_refused"]).await;
+    let back = member.patch(sam, json!({"email": "sam@agency.test"}));
+    recorder.expect("address back", back, &["mail_sent", "user_updated"]).await;
+    complaining["proof"] = json!({"method": "in_person"});
+    let moved = member.patch(sam, complaining);
+    recorder.expect("address seen", moved, &["mail_sent", "user_updated"]).await;
 }
 
 /// U1: each operation, and the events that it must leave. An action that no operation here leaves is a failure.
@@ -177,8 +191,7 @@ async fn every_operation_leaves_its_events() {
     recorder
         .expect("temporary password", member.send(temporary), &["authn_token_created", "mail_sent"])
         .await;
-    let complaining = json!({"email": "complaint@simulator.amazonses.com"});
-    recorder.expect("address", member.patch(sam, complaining), &["user_updated"]).await;
+    move_address(&mut recorder, &member, sam).await;
     let complained = ["authn_token_created", "mail_complained", "mail_sent"];
     recorder.expect("spam", app.forgot("sam"), &complained).await;
 

@@ -4,8 +4,11 @@ use http::StatusCode;
 use rekey::domain::account::{Account, AccountPatch, Role, check_role};
 use rekey::domain::event::{Action, Change};
 use rekey::domain::identifier::Email;
+use rekey::domain::notice::Telling;
+use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::{Portal, check_locale};
+use rekey::domain::proof::RecordedProof;
 use rekey::domain::text::check_name;
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -13,6 +16,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
+use rekey::store::limits::CountedMail;
 use rekey::store::race::until_written;
 use rekey::store::told::Told;
 
@@ -69,13 +73,17 @@ impl Operation for UpdateAccount {
 /// `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
 /// staff, or opening their account again, needs a session that is confirmed, by the sign-in or since. All administrators are mailed
 /// when one changes the account of another, or makes one.
+///
+/// The former address is told of another `email`, with a link to say that it was not its owner's doing. By the practice's
+/// `address_hold`, a recovery by self-service mails nothing to the new address for a while, but becomes a task of staff, and the former
+/// address is told; there is no hold after a `proof` by `mailed_code`, `identity_document` or `in_person`.
 #[utoipa::path(patch, path = "/v1/admin/accounts/{id}", impl_for = UpdateAccount, operation_id = "updateAccount", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account"), ("If-Match" = String, Header, description = "The `ETag` of the account as it was read")),
     request_body = AccountPatch,
     responses(
         (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    until_written("changing an account", || async {
+    Box::pin(until_written("changing an account", || async {
         let staff = deps.staff(call).await?;
         let patch: AccountPatch = call.json()?;
         let tag = call.if_match()?;
@@ -92,11 +100,11 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let given = patch.proof.clone();
         let new = old.patched(patch).map_err(|error| no_username(&error))?;
         let new = if is_addressed { with_names(deps, call, &staff, &old, new).await? } else { new };
+        let is_readdressed = old.email != new.email;
         let changes = changes(&old, &new);
         if changes.is_empty() {
             return account_reply(StatusCode::OK, &old).map(Some);
         }
-        let is_readdressed = old.email != new.email;
         let proof = if is_readdressed || given.is_some() {
             deps.proof(&staff, &old, given.as_ref(), is_readdressed).await?
         } else {
@@ -105,13 +113,57 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let event = deps.event(&staff, call, Action::UserUpdated)?.of(new.id, new.portal);
         // Whoever makes an administrator is told of too.
         let on = if old.role == Some(Role::Admin) { &old } else { &new };
-        let mails = deps.mails_of_act(call, &staff, on, proof.as_ref()).await?;
+        let mut mails = deps.mails_of_act(call, &staff, on, proof.as_ref()).await?;
+        let notices = if is_readdressed { former_addresses(deps, call, &old, &new)? } else { Vec::new() };
+        let new = if is_readdressed { held(deps, &staff, (&old, new), proof.as_ref()) } else { new };
+        let counted = (!notices.is_empty()).then_some(CountedMail {
+            by: Some(staff.account.id),
+            account: &old,
+            is_notice: true,
+        });
+        // Room is made for what the owner must know first.
+        mails.splice(0..0, notices);
         let event = event.with_changes(changes).with_proof(proof);
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
-        let outcome = deps.store.update_accounts(Some(&staff.account), &[edited], told).await?;
-        outcome.is_written().then(|| account_reply(StatusCode::OK, &new)).transpose()
-    })
+        let issuance = deps.store.edit_account(&staff.account, edited, told, counted).await?;
+        let written = deps.is_written(issuance, &event, &old).await?;
+        written.then(|| account_reply(StatusCode::OK, &new)).transpose()
+    }))
     .await
+}
+
+/// The account with its new address, on hold by the practice's policy unless somebody has seen the owner, or a code that went to the
+/// former address was read out.
+fn held(
+    deps: &Deps,
+    staff: &Staff,
+    (old, new): (&Account, Account),
+    proof: Option<&RecordedProof>,
+) -> Account {
+    let is_proven = proof.is_some_and(RecordedProof::is_strong);
+    let now = deps.ambient.now();
+    new.holding_address(old, now, staff.practice.policy.held_until(now).filter(|_| !is_proven))
+}
+
+/// The outbox items of the mails that tell the owner of another address: at the one that it takes the place of, and at the last one
+/// that was not on hold.
+fn former_addresses(
+    deps: &Deps,
+    call: &Call,
+    old: &Account,
+    new: &Account,
+) -> Result<Vec<OutboxItem>, Problem> {
+    let before = old.on_hold(deps.ambient.now()).and_then(|hold| hold.former.clone());
+    let mut told: Vec<Email> = before.into_iter().chain(old.mailed_at().cloned()).collect();
+    told.dedup();
+    told.retain(|to| Some(to) != new.email.as_ref());
+    let masked = new.email.as_ref().map(Email::masked);
+    let item = |to| {
+        let (account, about, masked) = (old.id, Telling::AddressChanged, masked.clone());
+        let kind = OutboxKind::Notice { account, about, to, masked };
+        Ok(OutboxItem::new(&deps.ambient, &old.practice, kind, Some(call.address))?)
+    };
+    told.into_iter().map(item).collect()
 }
 
 /// The account with its new names, if they are free. An address that others share becomes no name for sign-in.

@@ -42,10 +42,16 @@ pub struct AdminAccount {
     pub representative: bool,
     /// The progress of the account's set-up.
     pub setup: Setup,
-    /// The time at which the owner reported that somebody else had changed the password (RFC 3339, UTC), or null when the account
+    /// The time at which the owner reported that something was not their doing (RFC 3339, UTC), or null when the account
     /// is not frozen. A frozen account has no password until one is set by a recovery or with the help of staff.
     #[schema(format = DateTime)]
     pub frozen_at: Option<String>,
+    /// Whether the report came from a former address. Then nothing is mailed by self-service, and whatever staff issue needs a `proof`.
+    pub needs_proof: bool,
+    /// The time until which a recovery by self-service is not mailed to the account's new address (RFC 3339, UTC), or null when the
+    /// address is not on hold.
+    #[schema(format = DateTime)]
+    pub address_held_until: Option<String>,
     /// The state of mail to the account's address.
     pub mail: MailStatus,
     /// The members of staff who look after the client. For an account of the staff portal the list is empty.
@@ -108,6 +114,8 @@ impl AdminAccount {
             representative: account.representative,
             setup: account.setup,
             frozen_at: account.frozen_at.map(|at| at.to_string()),
+            needs_proof: account.needs_proof,
+            address_held_until: account.address_hold.as_ref().map(|hold| hold.valid_until.to_string()),
             mail: account.mail,
             caseload: account.caseload.iter().map(assignment).collect(),
             associations: account.associations.iter().map(association).collect(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use rekey::domain::event::{Action, Actor, Change, Event, Reason};
+use rekey::domain::notice::Telling;
 use rekey::domain::permission::{Forbidden, Staff};
 use rekey::domain::practice::Portal;
 use rekey::domain::proof::RecordedProof;
@@ -119,6 +120,8 @@ pub struct ChangeEvent {
     pub note: Option<String>,
     /// The id of the ticket that the event is about, or null.
     pub ticket: Option<TicketId>,
+    /// What the account's owner was told, or, when they say that it was somebody else, what; null for other events.
+    pub telling: Option<Telling>,
     /// How staff knew the caller for whom they acted, or null when they acted for nobody.
     pub proof: Option<RecordedProof>,
     /// The network address from which the actor acted, or null when none is recorded.
@@ -291,6 +294,7 @@ pub(crate) fn facts(event: Event, usernames: &BTreeMap<AccountId, String>) -> Ch
         failures: event.failures,
         note: event.note,
         ticket: event.ticket,
+        telling: event.telling,
         proof: event.proof,
         ip: event.ip,
     }

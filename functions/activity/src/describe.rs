@@ -1,6 +1,7 @@
 //! The words for events: a sentence for each kind of event, for people.
 
-use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::event::{Action, Actor, Event, Reason};
+use rekey::domain::notice::Telling;
 use rekey::domain::proof::Knowledge;
 
 /// The names that the sentence of an event uses.
@@ -75,7 +76,7 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::HelpDone => format!("A request for help{} was settled by {who}", with(event, name)),
         Action::HelpRefused => format!("A request for help{} was refused by {who}", with(event, name)),
         Action::RecoveryRefused => {
-            format!("Password reset requested for {name}, but no mail could be sent")
+            format!("Password reset requested for {name}, but {}", why_no_mail(event.reason))
         }
         Action::ExcessRateLimitExceeded => limit(event, name, who),
         Action::AuthnTokenCreated if event.actor == Actor::Anonymous => {
@@ -99,7 +100,7 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
             format!("A link, invitation or temporary password for {name} was revoked by {who}")
         }
         Action::AuthnTokenReuse => format!("A link or code for {name} was tried that is no longer valid"),
-        Action::MailSent => format!("A mail was sent to {name}"),
+        Action::MailSent => mailed(event.telling, name),
         Action::MailNotSent => format!("A mail to {name} could not be sent"),
         Action::MailBounced => format!("A mail to {name} could not be delivered"),
         Action::MailComplained => format!("A mail to {name} was marked as spam"),
@@ -111,7 +112,10 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AuthnPasswordChangeFail => format!("Changing the password of {name} failed"),
         Action::AuthnPasswordVoided => format!("The password of {name} was ended by {who}"),
         Action::AuthnPasswordRepudiated => {
-            format!("Password change reported by {name} as made by somebody else; the login was locked")
+            format!(
+                "{} reported by {name} as made by somebody else; the login was locked",
+                done(event.telling)
+            )
         }
         Action::SecurityQuestionChange => format!("Security question changed by {name}"),
         Action::SecurityQuestionChangeFail => format!("Changing the security question of {name} failed"),
@@ -124,6 +128,41 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AuthnConfirmed => format!("Password entered again by {name}"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
         Action::SessionRevoked => ended_session(event, name, who),
+    }
+}
+
+/// The reason why no mail was sent.
+const fn why_no_mail(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::AddressOnHold) => "the address is on hold, so staff were asked",
+        Some(Reason::Frozen) => "it was locked from a former address, so staff alone can open it",
+        Some(Reason::AddressOfAnother) => "somebody else has the address",
+        _ => "no mail could be sent",
+    }
+}
+
+/// What an account's owner was told by a mail, if it told them of anything.
+fn mailed(telling: Option<Telling>, name: &str) -> String {
+    match telling {
+        None => format!("A mail was sent to {name}"),
+        Some(Telling::PasswordChanged) => format!("{name} was told that the password was changed"),
+        Some(Telling::AddressChanged) => {
+            format!("The former address of {name} was told of another address")
+        }
+        Some(Telling::RecoveryHeld) => {
+            format!("The former address of {name} was told that a password reset was requested")
+        }
+        Some(Telling::LinkCopied) => format!("{name} was told that a link was handed over"),
+    }
+}
+
+/// What an account's owner says that somebody else has done.
+const fn done(telling: Option<Telling>) -> &'static str {
+    match telling {
+        None | Some(Telling::PasswordChanged) => "Password change",
+        Some(Telling::AddressChanged) => "Another address",
+        Some(Telling::RecoveryHeld) => "Password reset request",
+        Some(Telling::LinkCopied) => "A link that was handed over",
     }
 }
 

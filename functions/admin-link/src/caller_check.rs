@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Deps;
-use crate::issue::{Helped, MailWarning, is_written};
+use crate::issue::{Helped, MailWarning};
 
 /// The caller check that was begun.
 #[derive(Serialize, ToSchema)]
@@ -95,7 +95,7 @@ pub async fn check_caller(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let event = deps.event(&staff, call, Action::CallerCheckCreated)?;
         let event = event.of(account.id, account.portal).with_outbox(item.id);
         let issuance = deps.store.create_check(&staff.account, &account, &item, &event).await?;
-        if !is_written(deps, issuance, &event, &account).await? {
+        if !deps.is_written(issuance, &event, &account).await? {
             return Ok(None);
         }
         let (sent_to, expires_at) = (to.masked(), until.to_string());

@@ -56,6 +56,9 @@ pub async fn create_link(deps: &Deps, invocation: Value) -> Result<Issued, Probl
             None => None,
         };
         let account = must_be_open(account.ok_or_else(|| Problem::new(ErrorCode::NotFound))?)?;
+        if account.needs_proof && proof.is_none() {
+            return Err(Problem::new(ErrorCode::ProofRequired));
+        }
         let terms = Terms { proof: proof.clone(), ..link.terms(&practice, deps.ambient.now())? };
         let issue = Issuing { deps, by: By::Operator, practice: &practice, account: &account, terms };
         issue.link(link.deliver).await

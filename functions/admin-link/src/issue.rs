@@ -6,7 +6,7 @@ use rekey::domain::account::{Account, MailStatus, Setup};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
-use rekey::domain::limit::Limit;
+use rekey::domain::notice::Telling;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
 use rekey::domain::practice::Practice;
@@ -18,7 +18,7 @@ use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::{AccountId, TicketId};
 use rekey::secrets::temporary::Temporary;
 use rekey::secrets::token::{Nonce, Token};
-use rekey::store::tickets::{Issuance, Issue};
+use rekey::store::tickets::Issue;
 use rekey::store::told::Told;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -113,24 +113,6 @@ impl<'a> Helped<'a> {
     }
 }
 
-/// Whether what was to be mailed for an account was written; `false` when the account, or the rights of whoever asked, have changed.
-///
-/// # Errors
-/// Answers 429 when too many mails were asked for, which is recorded once an hour for an account.
-pub(crate) async fn is_written(
-    deps: &Deps,
-    issuance: Issuance,
-    asked: &Event,
-    account: &Account,
-) -> Result<bool, Problem> {
-    let Issuance::Limited { retry_after } = issuance else { return Ok(issuance == Issuance::Written) };
-    let action = Action::ExcessRateLimitExceeded;
-    let event = Event { action, ticket: None, outbox: None, note: None, proof: None, ..asked.clone() };
-    let event = event.once_an_hour(&account.id.to_string(), asked.at.hour());
-    deps.store.record_event(&event).await?;
-    Err(Problem::too_many(Limit::Mails, retry_after))
-}
-
 /// Refuses an account that is closed, because its owner could not use what is issued.
 pub(crate) fn must_be_open(account: Account) -> Result<Account, Problem> {
     if account.is_open() { Ok(account) } else { Err(Problem::new(ErrorCode::AccountClosed)) }
@@ -192,6 +174,19 @@ pub(crate) struct Terms {
     pub(crate) proof: Option<RecordedProof>,
 }
 
+/// The outbox items of a ticket: the mail that carries it, and the mail that tells its owner of it.
+#[derive(Clone, Copy)]
+struct Items<'a> {
+    mail: Option<&'a OutboxItem>,
+    notice: Option<&'a OutboxItem>,
+}
+
+impl<'a> Items<'a> {
+    const fn of_mail(mail: &'a OutboxItem) -> Self {
+        Self { mail: Some(mail), notice: None }
+    }
+}
+
 /// A ticket that is being issued.
 pub(crate) struct Issuing<'a> {
     pub(crate) deps: &'a Deps,
@@ -216,7 +211,9 @@ impl Issuing<'_> {
         let token = Token::new(self.account.id, id.to_bytes(), self.deps.ambient.bytes()?);
         let ticket =
             Ticket { digest: Some(token.digest()), ..self.new_ticket(id, Kind::of_link(self.account))? };
-        let written = self.write(&ticket, self.newly_invited().as_ref(), None).await?;
+        let notice = self.notice()?;
+        let items = Items { mail: None, notice: notice.as_ref() };
+        let written = self.write(&ticket, self.newly_invited().as_ref(), items).await?;
         let url = self.practice.link(self.account.portal, &token.expose());
         Ok(written.then(|| Issued { url: Some(url), ..self.issued(id) }))
     }
@@ -225,7 +222,7 @@ impl Issuing<'_> {
         let to = self.address()?;
         let item = self.outbox_item(OutboxKind::Link { account: self.account.id, by: self.by.id() })?;
         let ticket = self.new_ticket(TicketId::from(item.id), Kind::of_link(self.account))?;
-        let written = self.write(&ticket, self.newly_invited().as_ref(), Some(&item)).await?;
+        let written = self.write(&ticket, self.newly_invited().as_ref(), Items::of_mail(&item)).await?;
         Ok(written.then(|| self.mailed(ticket.id, to)))
     }
 
@@ -237,7 +234,7 @@ impl Issuing<'_> {
         let temporary = Temporary { ticket: ticket.id, valid_until, owner_seen, digest: None };
         let voids_current = self.practice.policy.temporary_password_voids_current;
         let new = self.account.with_temporary(temporary, voids_current);
-        let written = self.write(&ticket, Some(&new), Some(&item)).await?;
+        let written = self.write(&ticket, Some(&new), Items::of_mail(&item)).await?;
         Ok(written.then(|| self.mailed(ticket.id, to)))
     }
 
@@ -247,6 +244,13 @@ impl Issuing<'_> {
 
     fn outbox_item(&self, kind: OutboxKind) -> Result<OutboxItem, Problem> {
         Ok(OutboxItem::new(&self.deps.ambient, &self.account.practice, kind, self.by.address())?)
+    }
+
+    /// The outbox item of the mail that tells the owner of a link which somebody else is given; `None` when they have no address.
+    fn notice(&self) -> Result<Option<OutboxItem>, Problem> {
+        let Some(to) = self.account.mailed_at().cloned() else { return Ok(None) };
+        let (account, about) = (self.account.id, Telling::LinkCopied);
+        self.outbox_item(OutboxKind::Notice { account, about, to, masked: None }).map(Some)
     }
 
     /// The account after its first invitation, or `None` when it has been invited before.
@@ -270,12 +274,12 @@ impl Issuing<'_> {
         &self,
         ticket: &Ticket,
         changed: Option<&Account>,
-        outbox_item: Option<&OutboxItem>,
+        Items { mail, notice }: Items<'_>,
     ) -> Result<bool, Problem> {
         let event = self.by.event(self.deps, self.account)?.of(ticket.account, ticket.portal);
         let mut event = event.with_ticket(ticket.id).with_note(self.terms.reason.clone());
         event.proof = self.terms.proof.clone();
-        event.outbox = outbox_item.map(|item| item.id);
+        event.outbox = mail.or(notice).map(|item| item.id);
         let mails = match &self.by {
             By::Staff { staff, call } => {
                 self.deps.mails_of_act(call, staff, self.account, self.terms.proof.as_ref()).await?
@@ -283,9 +287,9 @@ impl Issuing<'_> {
             By::Operator => Vec::new(),
         };
         let (staff, told) = (self.by.staff(), Told { event: &event, mails: &mails });
-        let issue = Issue { staff, ticket, account: self.account, changed, outbox_item, told };
+        let issue = Issue { staff, ticket, account: self.account, changed, outbox_item: mail, notice, told };
         let issuance = self.deps.store.issue_ticket(&issue).await?;
-        is_written(self.deps, issuance, &event, self.account).await
+        self.deps.is_written(issuance, &event, self.account).await
     }
 
     fn issued(&self, ticket_id: TicketId) -> Issued {

@@ -28,7 +28,8 @@ impl Delivery<'_> {
 
     /// The event that SES has accepted a mail to an account.
     pub(crate) fn sent(&self, account: &Account) -> Result<Event, NoRandomness> {
-        Ok(self.event(Action::MailSent, Actor::System)?.of(account.id, account.portal))
+        let event = self.event(Action::MailSent, Actor::System)?.of(account.id, account.portal);
+        Ok(event.telling(self.item.telling()))
     }
 
     /// A letter in the account's language and in the practice's name.
@@ -57,6 +58,8 @@ impl Delivery<'_> {
             code: None,
             label: None,
             freeze_url: None,
+            masked: None,
+            needs_proof: false,
             settings: &[],
             valid_until: None,
             at: self.item.at.to_jiff(),

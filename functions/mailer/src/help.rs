@@ -7,14 +7,16 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::help::{Asked, Candidate, Cause, HelpRequest, Reach, Sought, Why};
 use rekey::domain::issuer::Issuer;
+use rekey::domain::notice::Telling;
 use rekey::domain::outbox::{OutboxItem, OutboxKind, Queue};
 use rekey::domain::practice::RecoveryMethod;
 use rekey::domain::ticket::Ticket;
 use rekey::platform::ids::{AccountId, HelpId, OutboxId};
+use rekey::secrets::token::derived_id;
 use rekey::store::help::Made;
 use rekey::store::keys;
 
-use crate::delivery::item_event;
+use crate::delivery::{Delivery, item_event};
 use crate::item::addressees;
 use crate::{Deps, Failure};
 
@@ -54,21 +56,51 @@ pub(crate) async fn ask_staff(
 
 /// What a person asked for with a request; `None` when it is no request for a recovery.
 fn asked_by(item: &OutboxItem, request: &OutboxItem, reach: Reach) -> Option<Asked> {
-    let reach = Some(reach);
-    let OutboxKind::Recovery { portal, identifier, challenge } = &request.kind else { return None };
+    let OutboxKind::Recovery { portal, .. } = &request.kind else { return None };
     Some(Asked {
         id: HelpId::from(item.id),
         practice: request.practice.clone(),
         portal: *portal,
         cause: Cause::Asked,
-        sought: Some(Sought {
-            request: request.id,
-            identifier: identifier.clone(),
-            method: challenge.as_ref().map_or(RecoveryMethod::Link, |_| RecoveryMethod::Code),
-            requested_at: request.at,
-        }),
-        reach,
+        sought: sought(request),
+        reach: Some(reach),
     })
+}
+
+/// What was sought with a request; `None` when it is no request for a recovery.
+fn sought(request: &OutboxItem) -> Option<Sought> {
+    let OutboxKind::Recovery { identifier, challenge, .. } = &request.kind else { return None };
+    let method = challenge.as_ref().map_or(RecoveryMethod::Link, |_| RecoveryMethod::Code);
+    let (request, requested_at) = (request.id, request.at);
+    Some(Sought { request, identifier: identifier.clone(), method, requested_at })
+}
+
+/// Asks staff to see to an account whose new address is on hold, because somebody has asked for its recovery, and tells the former
+/// address. Both are done once, for as long as staff have not settled the task: whoever asks again and again changes nothing.
+pub(crate) async fn ask_for_held(delivery: Delivery<'_>, account: &Account) -> Result<(), Failure> {
+    let (deps, request) = (delivery.deps, delivery.item);
+    let name = [&request.id.to_string(), &account.id.to_string()].map(String::as_str).concat();
+    let id = derived_id(request.at, &["held", &name]);
+    let asked = Asked {
+        id: HelpId::from(id),
+        practice: account.practice.clone(),
+        portal: account.portal,
+        cause: Cause::OnHold,
+        sought: sought(request),
+        reach: None,
+    };
+    let named = Candidate { account: account.id, why: Why::OnHold };
+    let task = HelpRequest::new(asked, deps.ambient.now(), vec![named]);
+    let former = account.address_hold.as_ref().and_then(|hold| hold.former.clone());
+    let notice = former.map(|to| {
+        let kind = OutboxKind::Notice { account: account.id, about: Telling::RecoveryHeld, to, masked: None };
+        let item = OutboxItem::new(&deps.ambient, &account.practice, kind, None);
+        item.map(|item| OutboxItem { id: OutboxId::from(id), ..item })
+    });
+    if deps.store.create_task(&task, notice.transpose()?.as_ref()).await? {
+        tracing::info!(event = "task_made", help = task.id.to_string(), cause = Cause::OnHold.as_str());
+    }
+    Ok(())
 }
 
 /// Makes the task of staff that an account asks for, and ends the item with it. An account has one open task of a cause.
@@ -88,7 +120,7 @@ pub(crate) async fn make_task(
         sought: None,
         reach: None,
     };
-    let why = Why::of_account(&account).unwrap_or(Why::NotSent);
+    let why = Why::of_account(&account, deps.ambient.now()).unwrap_or(Why::NotSent);
     let task = HelpRequest::new(asked, item.at, vec![Candidate { account: account.id, why }]);
     match deps.store.create_help(item, &task, &[]).await? {
         Made::Listed => {
@@ -102,7 +134,7 @@ pub(crate) async fn make_task(
 
 /// The reason why no mail of a request reached the owner of an account.
 async fn why(deps: &Deps, request: &OutboxItem, account: &Account) -> Result<Why, Failure> {
-    if let Some(why) = Why::of_account(account) {
+    if let Some(why) = Why::of_account(account, deps.ambient.now()) {
         return Ok(why);
     }
     if request.done_at.is_none() && !request.served.contains(&account.id) {

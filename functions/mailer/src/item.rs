@@ -219,6 +219,7 @@ pub(crate) async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Acc
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }
         | OutboxKind::PasswordChanged { account }
+        | OutboxKind::Notice { account, .. }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
         | OutboxKind::ProofOverruled { account, .. }
@@ -310,6 +311,9 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::TemporaryPassword { .. } => temporary::send_temporary(delivery, accounts).await,
         OutboxKind::CallerCheck { challenge, .. } => check::send_check(delivery, challenge, accounts).await,
         OutboxKind::PasswordChanged { .. } => notice::confirm_change(delivery, accounts).await,
+        OutboxKind::Notice { to, masked, about, .. } => {
+            notice::tell_owner(delivery, accounts, (to, *about), masked.as_deref()).await
+        }
         OutboxKind::Frozen { .. } => notice::tell_practice(delivery, accounts).await,
         OutboxKind::SettingsChanged { members, .. } => {
             notice::tell_administrator(delivery, accounts, members).await

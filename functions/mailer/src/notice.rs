@@ -1,10 +1,10 @@
-//! The mails after a change of the password. One tells the account's owner, with a link to say that it was somebody else. The
-//! other tells the practice when the owner has said so.
+//! The mails after a change. One tells the account's owner, with a link to say that it was somebody else. Another tells the practice
+//! when the owner has said so.
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::identifier::Email;
-use rekey::domain::notice::{self, Notice};
+use rekey::domain::notice::{self, Notice, Telling};
 use rekey::mail::compose::{Kind, Language, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::secrets::derivation::Derivation;
@@ -20,21 +20,33 @@ pub(crate) async fn confirm_change(
     delivery: Delivery<'_>,
     accounts: &[Account],
 ) -> Result<Vec<Event>, Failure> {
-    let Some((account, to)) = accounts.first().and_then(|account| Some((account, account.mailed_at()?)))
-    else {
-        return Ok(Vec::new());
-    };
-    let token = noticed_token(delivery, account, to).await?;
+    let Some(to) = accounts.first().and_then(Account::mailed_at) else { return Ok(Vec::new()) };
+    tell_owner(delivery, accounts, (to, Telling::PasswordChanged), None).await
+}
+
+/// Tells an account's owner what was done, with a link to say that it was somebody else. `masked` is the account's new address.
+pub(crate) async fn tell_owner(
+    delivery: Delivery<'_>,
+    accounts: &[Account],
+    (to, about): (&Email, Telling),
+    masked: Option<&str>,
+) -> Result<Vec<Event>, Failure> {
+    let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    let token = noticed_token(delivery, account, (to, about)).await?;
     let freeze_url = Zeroizing::new(delivery.practice.freeze_link(account.portal, &token.expose()));
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
-    let letter = delivery.letter(Kind::PasswordChanged, account, &links);
-    let letter = Letter { freeze_url: Some(&freeze_url), ..letter };
+    let letter = delivery.letter(Kind::of(about), account, &links);
+    let letter = Letter { freeze_url: Some(&freeze_url), masked, ..letter };
     delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
     Ok(vec![delivery.sent(account)?])
 }
 
-/// The token of the confirmation's link: the one that an earlier delivery of the record has made, or a new one.
-async fn noticed_token(delivery: Delivery<'_>, account: &Account, to: &Email) -> Result<Token, Failure> {
+/// The token of the notice's link: the one that an earlier delivery of the record has made, or a new one.
+async fn noticed_token(
+    delivery: Delivery<'_>,
+    account: &Account,
+    (to, about): (&Email, Telling),
+) -> Result<Token, Failure> {
     let (store, item) = (&delivery.deps.store, delivery.item);
     let keys = delivery.deps.derivation.get().await?;
     if let Some(known) = store.find_notice(account.id, item.id).await? {
@@ -46,6 +58,7 @@ async fn noticed_token(delivery: Delivery<'_>, account: &Account, to: &Email) ->
     let notice = Notice {
         id: item.id,
         account: account.id,
+        about,
         practice: account.practice.clone(),
         portal: account.portal,
         mailbox: digest_of(&to.mailbox()),
@@ -75,7 +88,8 @@ pub(crate) async fn tell_practice(
     let links = [Link { username: account.username.as_str(), url: &practice.portals.staff.url }];
     let letter = delivery.letter(Kind::Frozen, account, &links);
     // The mail is in the practice's own language, because staff read it.
-    let letter = Letter { language: Language::nearest([practice.locale.as_str()]), ..letter };
+    let language = Language::nearest([practice.locale.as_str()]);
+    let letter = Letter { language, needs_proof: account.needs_proof, ..letter };
     delivery.send(to, &letter, Vec::new()).await?;
     Ok(vec![event])
 }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::Failure;
 use crate::code::send_code;
 use crate::delivery::{Delivery, facts};
+use crate::help;
 use crate::issue::{self, Issued, Wanted};
 use crate::item::Outcome;
 
@@ -39,6 +40,7 @@ pub(crate) async fn recover(
 ) -> Result<Outcome, Failure> {
     let (mut outcome, mut able) = (Outcome::default(), Vec::new());
     let mut challenge = delivery.item.challenge().cloned();
+    let now = delivery.deps.ambient.now();
     let unserved = accounts.iter().filter(|account| !delivery.item.served.contains(&account.id));
     for account in unserved {
         // Its code was entered, so SES has taken its mail, also when nobody has heard so.
@@ -46,8 +48,11 @@ pub(crate) async fn recover(
             outcome.sent.push(delivery.sent(account)?.with_ticket(holder.ticket));
             continue;
         }
-        match obstacle(account, challenge.as_ref(), delivery.deps.ambient.now()) {
+        match obstacle(account, challenge.as_ref(), issuer, now) {
             Some(reason) => {
+                if reason == Reason::AddressOnHold {
+                    help::ask_for_held(delivery, account).await?;
+                }
                 let event = refusal(delivery, account, issuer, reason)?;
                 outcome.note_no_mail(delivery, account, event).await?;
             }
@@ -144,7 +149,12 @@ fn all_new(accounts: &[&Account]) -> bool {
 }
 
 /// The reason why an account gets no mail, if there is one. The caller who asked for the recovery is not told.
-fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) -> Option<Reason> {
+fn obstacle(
+    account: &Account,
+    challenge: Option<&Challenge>,
+    issuer: Issuer,
+    now: Timestamp,
+) -> Option<Reason> {
     if !account.is_open() {
         return Some(Reason::AccountClosed);
     }
@@ -153,6 +163,15 @@ fn obstacle(account: &Account, challenge: Option<&Challenge>, now: Timestamp) ->
     }
     if account.mailed_at().is_none() {
         return Some(Reason::AddressOfAnother);
+    }
+    // Staff are asked for a proof, or know whom they send a link to.
+    if issuer == Issuer::SelfService {
+        if account.needs_proof {
+            return Some(Reason::Frozen);
+        }
+        if account.on_hold(now).is_some() {
+            return Some(Reason::AddressOnHold);
+        }
     }
     // The life of a code begins with its request, for known and unknown identifiers alike. A mail after its end is no help.
     let late = challenge.is_some_and(|challenge| challenge.valid_until <= now);

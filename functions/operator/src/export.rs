@@ -45,6 +45,8 @@ struct AccountData<'a> {
     mail: MailStatus,
     mail_failed_at: Option<String>,
     frozen_at: Option<String>,
+    needs_proof: bool,
+    address_hold: Option<Value>,
     held_at: Option<String>,
     created_at: String,
     caseload: Vec<Value>,
@@ -82,6 +84,11 @@ impl<'a> AccountData<'a> {
             mail: account.mail,
             mail_failed_at: text(account.mail_failed_at),
             frozen_at: text(account.frozen_at),
+            needs_proof: account.needs_proof,
+            address_hold: account
+                .address_hold
+                .as_ref()
+                .map(|hold| json!({"valid_until": hold.valid_until.to_string(), "former": hold.former})),
             held_at: text(account.held_at),
             created_at: account.created_at.to_string(),
             caseload: caseload.collect(),

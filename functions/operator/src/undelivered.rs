@@ -106,14 +106,13 @@ impl Listed {
 
 const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
     match kind {
-        OutboxKind::Recovery { .. }
-        | OutboxKind::LimitHit { .. }
-        | OutboxKind::Help { .. }
-        | OutboxKind::Task { .. } => None,
+        OutboxKind::Recovery { .. } | OutboxKind::LimitHit { .. } | OutboxKind::Help { .. } => None,
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }
         | OutboxKind::PasswordChanged { account }
+        | OutboxKind::Notice { account, .. }
+        | OutboxKind::Task { account, .. }
         | OutboxKind::MailRestored { account }
         | OutboxKind::SettingsChanged { account, .. }
         | OutboxKind::ProofOverruled { account, .. }

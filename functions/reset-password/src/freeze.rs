@@ -20,11 +20,11 @@ use utoipa::ToSchema;
 use crate::Deps;
 use crate::ticket::parse_token;
 
-/// The report of an account's owner that somebody else changed the password.
+/// The report of an account's owner that something was not their doing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepudiateRequest {
-    /// The token from the fragment (`#repudiate=`) of the link in the confirmation mail.
+    /// The token from the fragment (`#repudiate=`) of the link in the mail that told them.
     #[schema(value_type = Token)]
     pub token: Secret,
 }
@@ -38,12 +38,14 @@ impl Operation for RepudiatePassword {
         &[JSON_BODY, &[ErrorCode::InvalidToken, ErrorCode::ExpiredToken, ErrorCode::RevokedToken]];
 }
 
-/// Freezes an account whose password somebody else has changed
+/// Freezes an account to which somebody else has done something
 ///
-/// The password becomes void, every session ends, and links, codes and a temporary password no longer work. The practice's
-/// support address is mailed, if it has one. A new recovery, or a link or temporary password from staff, opens the account again.
-/// The token works once, within 30 days, and only as long as the account has the address to which it was mailed. A second call
-/// with the same token changes nothing and answers 204.
+/// The link is in the mails that tell of a changed password, of another address and of a link that staff have copied. The password
+/// becomes void, every session ends, and links, codes and a temporary password no longer work. The practice's support address is
+/// mailed, if it has one. A new recovery, or a link or temporary password from staff, opens the account again. The token works once,
+/// within 30 days, and only as long as the account has the address to which it was mailed. One that was mailed to a former address
+/// works all the same: then a recovery no longer opens the account, but staff alone, with a proof of who called. A second call with
+/// the same token changes nothing and answers 204.
 #[utoipa::path(post, path = "/v1/password/repudiate", impl_for = RepudiatePassword, operation_id = "repudiatePassword", tag = "recovery",
     request_body = RepudiateRequest,
     responses(
@@ -60,10 +62,11 @@ pub async fn freeze(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
             return Err(Problem::new(ErrorCode::ExpiredToken));
         }
         let mailbox = noticed.account.email.as_ref().map(|email| digest_of(&email.mailbox()));
-        if mailbox != Some(noticed.notice.mailbox) {
+        let from_former = mailbox != Some(noticed.notice.mailbox);
+        if from_former && !noticed.notice.about.is_to_former() {
             return Err(Problem::new(ErrorCode::RevokedToken));
         }
-        Ok(write(deps, call, &noticed).await?.then(Reply::empty))
+        Ok(write(deps, call, &noticed, from_former).await?.then(Reply::empty))
     })
     .await
 }
@@ -84,13 +87,14 @@ async fn find_notice(deps: &Deps, token: &Token) -> Result<Noticed, Problem> {
 }
 
 /// Freezes the account. Returns whether the change was written.
-async fn write(deps: &Deps, call: &Call, noticed: &Noticed) -> Result<bool, Problem> {
+async fn write(deps: &Deps, call: &Call, noticed: &Noticed, from_former: bool) -> Result<bool, Problem> {
     let (now, old) = (deps.ambient.now(), &noticed.account);
     let kind = OutboxKind::Frozen { account: old.id };
     let alarm = OutboxItem::new(&deps.ambient, &old.practice, kind, Some(call.address))?;
     let event = Event::new(&deps.ambient, &old.practice, Action::AuthnPasswordRepudiated, Actor::Holder)?;
     let event = event.of(old.id, old.portal).with_outbox(alarm.id).from_address(call.address);
-    let changed = Changed { old, new: &old.frozen(now) };
+    let event = event.telling(Some(noticed.notice.about));
+    let changed = Changed { old, new: &old.frozen(now, from_former) };
     let freeze = Freeze { notice: &noticed.notice, changed, now, event: &event, alarm: &alarm };
     Ok(deps.store.freeze(&freeze).await?.is_written())
 }

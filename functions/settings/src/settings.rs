@@ -130,8 +130,14 @@ const FIXED: [(&str, &str); 3] = [
     ("senders", "can be changed by the operator only"),
 ];
 /// The settings that say where people are led, whom they turn to, and what keeps others out of their accounts.
-const LEADING: [&str; 5] =
-    ["portals.", "sender", "support.", "policy.caller_proof", "policy.security_question"];
+const LEADING: [&str; 6] = [
+    "portals.",
+    "sender",
+    "support.",
+    "policy.caller_proof",
+    "policy.address_hold",
+    "policy.security_question",
+];
 
 /// The names of the settings that have changed and say where people are led.
 fn leading(changes: &[Change]) -> Vec<String> {

@@ -105,6 +105,16 @@ impl MailStatus {
 /// The most associations of an account, and the most members of staff who look after it, because one item holds them all.
 pub const MOST_LINKS: usize = 50;
 
+/// The time for which a new address gets no mail by self-service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressHold {
+    /// The time from which it does.
+    pub valid_until: Timestamp,
+    /// The last address that was not on hold; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
+    pub former: Option<Email>,
+}
+
 /// The assignment of a client to a member of staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
@@ -179,6 +189,13 @@ pub struct Account {
     /// account is frozen and has no password. Setting a password removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_at: Option<Timestamp>,
+    /// Whether the freeze came from a former address. While it is true nothing is mailed by self-service, and whatever staff issue
+    /// needs a proof of who called. Setting a password makes it false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_proof: bool,
+    /// The hold of an address that staff have set without having seen the owner; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_hold: Option<AddressHold>,
     /// A counter that is raised by every change of the password or the address, and when the account is closed or
     /// frozen. A ticket of an earlier version is void, and a temporary password is removed.
     pub credential_version: u64,
@@ -251,6 +268,8 @@ impl Account {
             password: None,
             temporary: None,
             frozen_at: None,
+            needs_proof: false,
+            address_hold: None,
             credential_version: 1,
             session_epoch: 1,
             question: None,
@@ -286,6 +305,17 @@ impl Account {
     /// The address to which the owner is mailed: none if there is none, or if somebody else has it.
     pub fn mailed_at(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| !self.mail.is_of_another())
+    }
+
+    /// The hold of the address, if it lasts.
+    pub fn on_hold(&self, now: Timestamp) -> Option<&AddressHold> {
+        self.address_hold.as_ref().filter(|hold| now < hold.valid_until)
+    }
+
+    /// Whether a code that is mailed to the address says anything of who calls: not where it may be the caller's doing that it is the
+    /// account's.
+    pub fn proves_by_mail(&self, now: Timestamp) -> bool {
+        !self.needs_proof && self.on_hold(now).is_none() && self.mailed_at().is_some()
     }
 
     /// The canonical address of the account.

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::notice::Telling;
 use crate::domain::practice::{Portal, Slug};
 use crate::domain::proof::RecordedProof;
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp};
@@ -98,7 +99,7 @@ pub enum Action {
     AuthnPasswordChangeFail,
     /// The operator ended a password, so that its owner has to recover.
     AuthnPasswordVoided,
-    /// The owner reported that a change of the password was not theirs, and the account was frozen.
+    /// The owner reported that a change was not theirs, and the account was frozen; `telling` says which.
     AuthnPasswordRepudiated,
     /// The security question was set.
     SecurityQuestionChange,
@@ -214,6 +215,9 @@ pub struct Event {
     /// The reason that a member of staff gave, in their own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What the account's owner was told, or what they said that somebody else did; absent for other events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Telling>,
     /// How staff knew the caller for whom they acted; absent for other acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<RecordedProof>,
@@ -286,6 +290,7 @@ impl Event {
             session: None,
             outbox: None,
             note: None,
+            telling: None,
             proof: None,
             ip: None,
         })
@@ -368,6 +373,13 @@ impl Event {
     #[must_use]
     pub fn with_note(mut self, note: Option<String>) -> Self {
         self.note = note;
+        self
+    }
+
+    /// Sets what the owner was told.
+    #[must_use]
+    pub fn telling(mut self, telling: Option<Telling>) -> Self {
+        self.telling = telling;
         self
     }
 

@@ -134,7 +134,7 @@ pub enum TooLate {
 }
 
 /// The reason why no mail reached the owner of an account, as it was known when the task was made: `closed`, `no_address`, `bounced`,
-/// `complained`, `wrong_person`, `shared_mailbox`, `on_hold`, `waiting`, `not_sent` and `returned` are reasons; after `sent` and `delivered` the mail is on its way,
+/// `complained`, `wrong_person`, `shared_mailbox`, `on_hold`, `frozen`, `waiting`, `not_sent` and `returned` are reasons; after `sent` and `delivered` the mail is on its way,
 /// or lies in the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -154,6 +154,8 @@ pub enum Why {
     SharedMailbox,
     /// The address is too new for a recovery by mail.
     OnHold,
+    /// The account was frozen from a former address.
+    Frozen,
     /// The mail has not been sent yet, and is tried again.
     Waiting,
     /// The mail could not be sent, or too many had gone to the mailbox before.
@@ -168,15 +170,18 @@ pub enum Why {
 
 impl Why {
     /// The reason that an account gives by itself.
-    pub const fn of_account(account: &Account) -> Option<Self> {
+    pub fn of_account(account: &Account, now: Timestamp) -> Option<Self> {
         if !account.is_open() {
             return Some(Self::Closed);
         }
         if account.email.is_none() {
             return Some(Self::NoAddress);
         }
+        if account.needs_proof {
+            return Some(Self::Frozen);
+        }
         match account.mail {
-            MailStatus::Ok => None,
+            MailStatus::Ok => account.on_hold(now).map(|_| Self::OnHold),
             MailStatus::Bounced => Some(Self::Bounced),
             MailStatus::Complained => Some(Self::Complained),
             MailStatus::WrongPerson => Some(Self::WrongPerson),

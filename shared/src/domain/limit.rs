@@ -197,15 +197,17 @@ impl Subject {
         Self::hashed(&[], "names refused to", &[&staff.to_bytes()])
     }
 
-    /// The subject of the mails that are sent for an account.
-    pub fn mails_for(account: AccountId) -> Self {
-        Self::hashed(&[], "mails for", &[&account.to_bytes()])
+    /// The subject of the mails that are sent for an account, or of the notices.
+    pub fn mails_for(account: AccountId, are_notices: bool) -> Self {
+        let use_of = if are_notices { "notices for" } else { "mails for" };
+        Self::hashed(&[], use_of, &[&account.to_bytes()])
     }
 
-    /// The subject of a practice's mails to a mailbox, which several accounts may share. The table has the address of each
+    /// The subject of a practice's mails to a mailbox, or of its notices, which several accounts may share. The table has the address of each
     /// account anyway, so the hash needs no key.
-    pub fn mails_to(practice: &Slug, to: &Email) -> Self {
-        Self::hashed(&[], "mails to", &[practice.as_str().as_bytes(), to.mailbox().as_bytes()])
+    pub fn mails_to(practice: &Slug, to: &Email, are_notices: bool) -> Self {
+        let use_of = if are_notices { "notices to" } else { "mails to" };
+        Self::hashed(&[], use_of, &[practice.as_str().as_bytes(), to.mailbox().as_bytes()])
     }
 
     /// The subject of the help requests with a name. The request itself has the name, so the hash needs no key.
@@ -257,6 +259,9 @@ pub mod mails {
         [Window { count: 5, span: hours(1) }, Window { count: 10, span: days(1) }];
     /// The windows of a mailbox.
     pub const TO_MAILBOX: [Window; 2] =
+        [Window { count: 10, span: hours(1) }, Window { count: 20, span: days(1) }];
+    /// The windows of the notices of an account, and of those to a mailbox, that come with what staff do.
+    pub const NOTICES: [Window; 2] =
         [Window { count: 10, span: hours(1) }, Window { count: 20, span: days(1) }];
 }
 

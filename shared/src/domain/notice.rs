@@ -1,8 +1,12 @@
-//! The notice that a password was changed, with a link by which the account's owner can report that the change was not
-//! theirs (P3).
+//! The notice of what was done to an account, with a link by which its owner can report that it was not their doing (P3, A5).
 //!
-//! The mail that confirms a change of the password carries the link. The link's token can only freeze the account: it
-//! signs nobody in and sets no password. The owner of the mailbox ends the freeze with a new recovery.
+//! The mails that tell of a changed password, of another address and of a copied link carry it. The link's token can only freeze the
+//! account: it signs nobody in and sets no password. The owner of the mailbox ends the freeze with a new recovery.
+//!
+//! **A former address freezes for staff to open.** When somebody at the desk was talked into another address, a recovery goes to
+//! whoever talked them into it, and would end the freeze. So after a report from an address that the account no longer has, nobody
+//! recovers it by self-service, and what staff issue needs a proof of who called. Whoever still reads a mailbox that the owner has left
+//! can do that once for each notice; it costs the owner a visit, and gains nothing.
 //!
 //! **The password is taken away.** To end the sessions would not be enough: the person who changed the password knows
 //! it, and would sign in again. To put the former password back would trust a password that may have been stolen first.
@@ -17,28 +21,63 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
+use crate::platform::wire::name_of;
 use crate::secrets::token::Digest;
 
-/// The life of the link: 30 days from the change of the password, because people may be away from their mail for weeks.
+/// What the owner of an account is told of by mail, with a link to say that it was somebody else: `password_changed`, or that staff
+/// have given the account another address (`address_changed`), that somebody asked for a recovery while that address is on hold
+/// (`recovery_held`), or that staff have handed a link over (`link_copied`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Notice)]
+pub enum Telling {
+    /// The password was changed.
+    #[default]
+    PasswordChanged,
+    /// Staff have given the account another address. It goes to the former one.
+    AddressChanged,
+    /// Somebody asked for a recovery while the new address is on hold. It goes to the former one.
+    RecoveryHeld,
+    /// Staff have copied a link for somebody who called or came.
+    LinkCopied,
+}
+
+impl Telling {
+    /// Whether it goes to an address that the account no longer has.
+    pub const fn is_to_former(self) -> bool {
+        matches!(self, Self::AddressChanged | Self::RecoveryHeld)
+    }
+
+    /// The name in the API.
+    pub fn name(self) -> String {
+        name_of(&self)
+    }
+}
+
+/// The life of the link: 30 days from what it tells of, because people may be away from their mail for weeks.
 pub const LIFE: Duration = days(30);
 
-/// The notice that a password was changed, as the store keeps it. There is one for each confirmation that is mailed.
+/// The notice of a change, as the store keeps it. There is one for each that is mailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The id of the outbox item that asked for the mail.
     pub id: OutboxId,
-    /// The id of the account whose password was changed.
+    /// The id of the account.
     pub account: AccountId,
+    /// What it tells.
+    #[serde(default)]
+    pub about: Telling,
     /// The account's practice.
     pub practice: Slug,
     /// The account's portal.
     pub portal: Portal,
-    /// The digest of the address that the mail was sent to. The link no longer works once the account has another
-    /// address.
+    /// The digest of the address that the mail was sent to. The link no longer works once the account has another address, unless
+    /// it was mailed to a former one.
     pub mailbox: Digest,
     /// The digest of the link's token.
     pub digest: Digest,

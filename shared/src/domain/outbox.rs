@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::challenge::Challenge;
 use crate::domain::help::{Cause, Reach};
 use crate::domain::identifier::{Email, Identifier};
+use crate::domain::notice::Telling;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Ambient, NoRandomness, Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
@@ -123,6 +124,18 @@ pub enum OutboxKind {
         /// The id of the account.
         account: AccountId,
     },
+    /// The owner of an account is to be told of what was done, at the address that they had before it was.
+    Notice {
+        /// The id of the account.
+        account: AccountId,
+        /// What they are told.
+        about: Telling,
+        /// The address to which the mail goes.
+        to: Email,
+        /// The new address, masked, when they are told of one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masked: Option<String>,
+    },
     /// Staff have lifted the mark of an account's address. SES may have the address on its list of those that it does not mail,
     /// and takes it off. No mail follows.
     MailRestored {
@@ -171,6 +184,7 @@ impl OutboxKind {
             Self::TemporaryPassword { .. } => "temporary_password",
             Self::CallerCheck { .. } => "caller_check",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::Notice { .. } => "notice",
             Self::MailRestored { .. } => "mail_restored",
             Self::SettingsChanged { .. } => "settings_changed",
             Self::ProofOverruled { .. } => "proof_overruled",
@@ -354,6 +368,15 @@ impl OutboxItem {
             *challenge = challenge.take().map(Challenge::lengthened);
         }
         self
+    }
+
+    /// What a mail of the item tells the owner of an account that was done, if it does.
+    pub const fn telling(&self) -> Option<Telling> {
+        match self.kind {
+            OutboxKind::PasswordChanged { .. } => Some(Telling::PasswordChanged),
+            OutboxKind::Notice { about, .. } => Some(about),
+            _ => None,
+        }
     }
 
     /// Whether the item comes from a public request.

@@ -126,6 +126,11 @@ pub struct NewProof {
 }
 
 impl RecordedProof {
+    /// Whether the owner was seen, or has read out a code that went to the account's address.
+    pub fn is_strong(&self) -> bool {
+        self.method().is_some_and(|method| method.is_seen() || method == ProofMethod::MailedCode)
+    }
+
     /// The way in which the caller was known, if one was said.
     pub const fn method(&self) -> Option<ProofMethod> {
         match self.method {

@@ -15,6 +15,7 @@ use http::header::AUTHORIZATION;
 
 use crate::domain::account::Account;
 use crate::domain::event::{Action, Actor, Event};
+use crate::domain::limit::Limit;
 use crate::domain::permission::Staff;
 use crate::domain::practice::{Portal, Practice};
 use crate::domain::session::Session;
@@ -27,6 +28,7 @@ use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup};
 use crate::platform::ids::AccountId;
 use crate::secrets::token::Token;
+use crate::store::limits::Issuance;
 use crate::store::practices::PracticeCache;
 use crate::store::transact::Store;
 
@@ -124,6 +126,24 @@ impl StaffDeps {
             ambient,
             practices: PracticeCache::default(),
         })
+    }
+
+    /// Whether what was to be mailed for an account was written; `false` when the account, or the rights of whoever asked, have changed.
+    ///
+    /// # Errors
+    /// Answers 429 when too many mails were asked for, which is recorded once an hour for an account.
+    pub async fn is_written(
+        &self,
+        issuance: Issuance,
+        asked: &Event,
+        account: &Account,
+    ) -> Result<bool, Problem> {
+        let Issuance::Limited { retry_after } = issuance else { return Ok(issuance == Issuance::Written) };
+        let action = Action::ExcessRateLimitExceeded;
+        let event = Event { action, ticket: None, outbox: None, note: None, proof: None, ..asked.clone() };
+        let event = event.with_changes(Vec::new()).once_an_hour(&account.id.to_string(), asked.at.hour());
+        self.store.record_event(&event).await?;
+        Err(Problem::too_many(Limit::Mails, retry_after))
     }
 
     /// Finds the practice with this slug.

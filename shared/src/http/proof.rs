@@ -15,8 +15,9 @@ impl StaffDeps {
     /// check, and none without.
     ///
     /// # Errors
-    /// 400 for a proof that is not said as it must be. 403 `proof_required` when the practice requires a proof and none was given,
-    /// or when the code of the caller check was not read out to this member of staff lately. 403 `forbidden` when somebody who is
+    /// 400 for a proof that is not said as it must be. 403 `proof_required` when the practice requires a proof, or the account does, and
+    /// none was given; or when the code of the caller check was not read out to this member of staff lately, or went to an address that
+    /// proves nothing. 403 `forbidden` when somebody who is
     /// no administrator goes without a proof.
     pub async fn proof(
         &self,
@@ -28,6 +29,7 @@ impl StaffDeps {
         let policy = staff.practice.policy.caller_proof;
         let Some(given) = given else {
             return match policy {
+                _ if hands_over && account.needs_proof => Err(Problem::new(ErrorCode::ProofRequired)),
                 CallerProof::Required if hands_over => Err(Problem::new(ErrorCode::ProofRequired)),
                 CallerProof::Off => Ok(None),
                 CallerProof::Recorded | CallerProof::Required => Ok(Some(RecordedProof::of(None))),
@@ -51,6 +53,9 @@ impl StaffDeps {
     ) -> Result<(), Problem> {
         let item = self.store.find_outbox_item(&keys::outbox(check)).await?;
         let now = self.ambient.now();
+        if !account.proves_by_mail(now) {
+            return Err(Problem::new(ErrorCode::ProofRequired));
+        }
         let entered_at = item.and_then(|item| match item.kind {
             OutboxKind::CallerCheck { account: of, by, challenge }
                 if of == account.id && by == staff.account.id =>

@@ -10,6 +10,8 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 
+use crate::domain::notice::Telling;
+
 mod moment;
 mod template;
 
@@ -66,6 +68,12 @@ pub enum Kind {
     CallerCheck,
     /// A notice that the password was changed.
     PasswordChanged,
+    /// A notice to a former address: staff have given the account another one.
+    AddressChanged,
+    /// A notice to a former address: somebody asked for a recovery while the new one is on hold.
+    RecoveryHeld,
+    /// A notice that staff have handed a link over.
+    LinkCopied,
     /// A notice to the practice: the owner of an account has reported that a change was not theirs.
     Frozen,
     /// A notice to an administrator: another one has changed where people are led.
@@ -77,6 +85,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind of the mail that tells the owner of an account what was done.
+    pub const fn of(telling: Telling) -> Self {
+        match telling {
+            Telling::PasswordChanged => Self::PasswordChanged,
+            Telling::AddressChanged => Self::AddressChanged,
+            Telling::RecoveryHeld => Self::RecoveryHeld,
+            Telling::LinkCopied => Self::LinkCopied,
+        }
+    }
+
+    /// Whether the mail has a link to say that what it tells of was not the owner's doing.
+    fn has_freeze(self) -> bool {
+        matches!(self, Self::PasswordChanged | Self::AddressChanged | Self::RecoveryHeld | Self::LinkCopied)
+    }
+
     /// The folder of the kind's templates.
     fn folder(self) -> &'static str {
         match self {
@@ -86,6 +109,9 @@ impl Kind {
             Self::Invitation => "invitation",
             Self::CallerCheck => "caller_check",
             Self::PasswordChanged => "password_changed",
+            Self::AddressChanged => "address_changed",
+            Self::RecoveryHeld => "recovery_held",
+            Self::LinkCopied => "link_copied",
             Self::Frozen => "frozen",
             Self::SettingsChanged => "settings_changed",
             Self::ProofOverruled => "proof_overruled",
@@ -100,14 +126,11 @@ impl Kind {
 
     /// Whether the mail carries a secret that expires. Such a mail must say when.
     fn has_end(self) -> bool {
-        !matches!(
-            self,
-            Self::PasswordChanged
-                | Self::Frozen
-                | Self::SettingsChanged
-                | Self::ProofOverruled
-                | Self::AdministratorActed
-        )
+        !self.has_freeze()
+            && !matches!(
+                self,
+                Self::Frozen | Self::SettingsChanged | Self::ProofOverruled | Self::AdministratorActed
+            )
     }
 }
 
@@ -153,8 +176,12 @@ pub struct Letter<'a> {
     pub code: Option<&'a str>,
     /// For [`Kind::VerificationCode`]: the mark of the request, which the page that asked shows too.
     pub label: Option<&'a str>,
-    /// For [`Kind::PasswordChanged`]: the link by which the owner reports that the change was not theirs.
+    /// For a mail that tells the owner what was done: the link by which they report that it was not their doing.
     pub freeze_url: Option<&'a str>,
+    /// For [`Kind::AddressChanged`]: the new address, masked, if there is one.
+    pub masked: Option<&'a str>,
+    /// For [`Kind::Frozen`]: whether staff alone can open the account.
+    pub needs_proof: bool,
     /// For [`Kind::SettingsChanged`]: the settings, by dotted path. Their values are somebody's words, and stay out of the mail.
     pub settings: &'a [&'a str],
     /// The time at which the links or the code expire. A notice needs none.
@@ -222,7 +249,7 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_code() && letter.code.is_none() || unlabelled {
         return Err(ComposeError::NoCode);
     }
-    if letter.kind == Kind::PasswordChanged && letter.freeze_url.is_none() {
+    if letter.kind.has_freeze() && letter.freeze_url.is_none() {
         return Err(ComposeError::NoLink);
     }
     let mut urls =
@@ -287,6 +314,8 @@ struct Facts<'a> {
     code: Option<&'a str>,
     label: Option<&'a str>,
     freeze_url: Option<&'a str>,
+    masked: Option<&'a str>,
+    needs_proof: bool,
     settings: &'a [&'a str],
     at: String,
     valid_until: Option<String>,
@@ -318,6 +347,8 @@ impl<'a> Facts<'a> {
             code: letter.code,
             label: letter.label,
             freeze_url: letter.freeze_url,
+            masked: letter.masked,
+            needs_proof: letter.needs_proof,
             settings: letter.settings,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),

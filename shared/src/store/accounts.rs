@@ -24,7 +24,7 @@ use crate::store::directory::{caseload_writes, directory_writes};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
-use crate::store::limits::forget_sign_ins;
+use crate::store::limits::{CountedMail, Issuance, forget_sign_ins};
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
 use crate::store::told::{Told, add_mails};
@@ -308,6 +308,25 @@ impl Store {
         }
         told.into().add_to(&mut writes);
         self.transact_by(staff, writes).await
+    }
+
+    /// Writes an edit of a member of staff, and counts the mail about it, if its owner is to be told.
+    ///
+    /// One transaction: the writes and conditions of [`Store::update_accounts`], and those that count the mail for the member of staff,
+    /// for the account and for the mailbox. Condition: every window has room. One round trip.
+    pub async fn edit_account(
+        &self,
+        staff: &Account,
+        changed: Changed<'_>,
+        told: Told<'_>,
+        mail: Option<CountedMail<'_>>,
+    ) -> Result<Issuance, StoreError> {
+        let now = told.event.at;
+        let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
+        writes.extend(account_writes(changed, Guard::Unchanged));
+        writes.extend(looks_writes(Some(changed.old), changed.new, false));
+        told.add_to(&mut writes);
+        self.transact_counted(Some(staff), writes, mail, now).await
     }
 
     /// Ends an account's password and all else that opens it, for the operator.

@@ -18,9 +18,9 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::Item;
 use crate::store::keys::{self, Key};
-use crate::store::limits::CountedMail;
+use crate::store::limits::{CountedMail, Issuance};
 use crate::store::outbox::put_outbox_item;
-use crate::store::tickets::Issuance;
+
 use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Condition, Write, above, below, differs, equals, has, has_size, lacks};
 
@@ -205,7 +205,7 @@ impl Store {
         item: &OutboxItem,
         event: &Event,
     ) -> Result<Issuance, StoreError> {
-        let mail = CountedMail { by: Some(staff.id), account };
+        let mail = CountedMail { by: Some(staff.id), account, is_notice: false };
         let mut writes = mail.writes(event.at);
         writes.extend([
             check_open(account.id, account.credential_version),

@@ -18,6 +18,7 @@ use crate::domain::help::{Candidate, HelpRequest, KEPT, State};
 use crate::domain::limit::UNKNOWN_HELP;
 use crate::domain::outbox::OutboxItem;
 use crate::domain::practice::{Portal, Slug};
+use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, HelpId};
 use crate::store::directory::BATCH;
 use crate::store::error::StoreError;
@@ -25,7 +26,7 @@ use crate::store::events::put_event;
 use crate::store::items::Item;
 use crate::store::keys::{self, Key};
 use crate::store::limits::count_in_windows;
-use crate::store::outbox::marked_done;
+use crate::store::outbox::{marked_done, put_outbox_item};
 use crate::store::transact::{Outcome, Page, Store};
 use crate::store::write::{Range, Within, Write, absent, at_most, present};
 
@@ -85,16 +86,9 @@ impl Store {
         if counts && self.refusals.recall(&counter, now).is_some() {
             return Ok(Made::TooMany);
         }
-        let is_free = absent().or(at_most("valid_until", now));
-        let open = json!({"valid_until": request.valid_until});
-        let open = Write::put(&keys::open_help(request), &open, Some(request.valid_until)).only_if(is_free);
-        let mut writes = vec![marked_done(item, now), open];
+        let mut writes = vec![marked_done(item, now), open_one(request, now)];
         writes.extend(counts.then(|| count_in_windows(&counter, &UNKNOWN_HELP, now)));
-        writes.push(put_help(request));
-        writes.extend(request.accounts.iter().map(|candidate| {
-            let key = keys::help_of_account(candidate.account, request.id);
-            Write::create(&key, &json!({"account": candidate.account}), Some(request.asked_at + KEPT))
-        }));
+        writes.extend(listing(request));
         writes.extend(events.iter().map(put_event));
         Ok(match self.transact(writes).await? {
             Outcome::Written => Made::Listed,
@@ -105,6 +99,26 @@ impl Store {
             }
             Outcome::Refused(_) => Made::Open,
         })
+    }
+
+    /// Makes a task that a request for a recovery leads to, which goes on to its own end.
+    ///
+    /// One transaction:
+    ///
+    /// - The account's one open task of the cause is put. Condition: it has none, or that has ended.
+    /// - The task is put, and what leads to it from its account. Condition: neither exists.
+    /// - The outbox item of the mail about it is put, if one is due. Condition: it does not exist.
+    ///
+    /// `false` means that there is such a task; nothing is written. One round trip.
+    pub async fn create_task(
+        &self,
+        task: &HelpRequest,
+        notice: Option<&OutboxItem>,
+    ) -> Result<bool, StoreError> {
+        let mut writes = vec![open_one(task, self.ambient.now())];
+        writes.extend(listing(task));
+        writes.extend(notice.map(put_outbox_item));
+        Ok(self.transact(writes).await?.is_written())
     }
 
     /// Reads a page of a list. One round trip, strongly consistent.
@@ -253,6 +267,22 @@ impl Store {
 
 fn key_of(request: &HelpRequest) -> Key {
     keys::help_request(&request.practice, request.portal, request.state, request.id)
+}
+
+/// The write by which there is one open request for a name, or for an account and a cause.
+fn open_one(request: &HelpRequest, now: Timestamp) -> Write {
+    let is_free = absent().or(at_most("valid_until", now));
+    let open = json!({"valid_until": request.valid_until});
+    Write::put(&keys::open_help(request), &open, Some(request.valid_until)).only_if(is_free)
+}
+
+/// The writes of a new request, and of what leads to it from its accounts.
+fn listing(request: &HelpRequest) -> impl Iterator<Item = Write> {
+    let leading = request.accounts.iter().map(|candidate| {
+        let key = keys::help_of_account(candidate.account, request.id);
+        Write::create(&key, &json!({"account": candidate.account}), Some(request.asked_at + KEPT))
+    });
+    [put_help(request)].into_iter().chain(leading)
 }
 
 fn put_help(request: &HelpRequest) -> Write {

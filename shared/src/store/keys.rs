@@ -29,7 +29,7 @@
 //! | Limit | `LIMIT#SIGN_IN#keyed hash` | `KNOWN` | nothing more: somebody has signed in by a name from a source or with a device | sessions, reset-password |
 //! | Help request | `HELP#slug#portal#shard` | state, help request's id | [`HelpRequest`](crate::domain::help::HelpRequest) | mailer, accounts |
 //! | Help request's account | `HELP#account id` | help request's id | `account`: the account has come into the help request | mailer |
-//! | Open help request | `HELP#hash`, or `HELP#account id` | `OPEN`, or `OPEN#cause` | `valid_until`: an identifier, or an account, has an open help request until then | mailer |
+//! | Open help request | `HELP#hash`, or `HELP#account id#cause` | `OPEN` | `valid_until`: an identifier, or an account, has an open help request until then | mailer |
 //! | Count | `COUNT#hash` | `HELP` | the times of the help requests of a practice with names that nobody has | mailer |
 //! | Limit | `LIMIT#FORGOT#keyed hash` | `HELP` | the same, of requests for help by source | forgot-password |
 //! | Limit | `LIMIT#NOBODY#id` | event id | in the place of the event of a name that nobody has | sessions, verify-code |

@@ -155,6 +155,20 @@ impl Store {
     }
 }
 
+/// The outcome of what a mail is counted with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuance {
+    /// It is written.
+    Written,
+    /// The account, or the rights of whoever acts, have changed since they were read.
+    Outrun,
+    /// Too many mails were sent lately.
+    Limited {
+        /// The seconds until another one may be sent.
+        retry_after: u64,
+    },
+}
+
 /// A mail that somebody has asked for, and that counts for whoever has it sent, for its account and for its mailbox (L4).
 #[derive(Clone, Copy)]
 pub struct CountedMail<'a> {
@@ -162,16 +176,23 @@ pub struct CountedMail<'a> {
     pub by: Option<AccountId>,
     /// The account that it is for, which has an address.
     pub account: &'a Account,
+    /// Whether it tells of something. Such mails have windows of their own, so that they never crowd out a mail that lets the owner
+    /// in.
+    pub is_notice: bool,
 }
 
 impl CountedMail<'_> {
     fn counters(&self) -> Vec<(Key, &'static [Window])> {
-        let account = self.account;
+        let (account, notice) = (self.account, self.is_notice);
+        let (of_account, of_mailbox) = if notice {
+            (&mails::NOTICES[..], &mails::NOTICES[..])
+        } else {
+            (&mails::FOR_ACCOUNT[..], &mails::TO_MAILBOX[..])
+        };
         let by = self.by.map(|by| (Subject::mails_by(by), mails::BY_STAFF.as_slice()));
-        let to = account.email.as_ref().map(|to| Subject::mails_to(&account.practice, to));
-        let to = to.map(|to| (to, mails::TO_MAILBOX.as_slice()));
-        let own = (Subject::mails_for(account.id), mails::FOR_ACCOUNT.as_slice());
-        let all = by.into_iter().chain([own]).chain(to);
+        let to = account.email.as_ref().map(|to| Subject::mails_to(&account.practice, to, notice));
+        let own = (Subject::mails_for(account.id, notice), of_account);
+        let all = by.into_iter().chain([own]).chain(to.map(|to| (to, of_mailbox)));
         all.map(|(subject, windows)| (keys::mails(&subject), windows)).collect()
     }
 
@@ -192,6 +213,23 @@ impl CountedMail<'_> {
 }
 
 impl Store {
+    /// Writes what begins with the writes that count a mail, if one is due.
+    pub(super) async fn transact_counted(
+        &self,
+        staff: Option<&Account>,
+        writes: Vec<Write>,
+        mail: Option<CountedMail<'_>>,
+        now: Timestamp,
+    ) -> Result<Issuance, StoreError> {
+        Ok(match self.transact_by(staff, writes).await? {
+            Outcome::Written => Issuance::Written,
+            Outcome::Refused(refused) => match mail.and_then(|mail| mail.wait(&refused, now)) {
+                Some(retry_after) => Issuance::Limited { retry_after },
+                None => Issuance::Outrun,
+            },
+        })
+    }
+
     /// Counts a mail to a mailbox that a request of the time `at` leads to. Returns whether the mailbox's windows have room.
     ///
     /// One update by itself: the mailbox's counter takes the request. Condition: every window has room. A request that was counted
@@ -202,7 +240,7 @@ impl Store {
         to: &Email,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let key = keys::mails(&Subject::mails_to(practice, to));
+        let key = keys::mails(&Subject::mails_to(practice, to, false));
         let known = self.get_item(&key).await?.unwrap_or_default();
         let kept = mails::TO_MAILBOX.iter().map(|window| window.count).max().unwrap_or_default();
         if (0..kept).any(|place| number_of(&known, &format!("t{place}")) == Some(at.millis())) {

@@ -36,7 +36,7 @@ impl<'a> Records<'a> {
     /// The invitation, as it counts, if staff have it sent.
     pub(super) fn mail_of(&self, account: &'a Account) -> Option<CountedMail<'a>> {
         let by = self.staff.filter(|_| self.invitation.is_some())?.id;
-        Some(CountedMail { by: Some(by), account })
+        Some(CountedMail { by: Some(by), account, is_notice: false })
     }
 }
 

@@ -143,6 +143,6 @@ mod tests {
     fn subject(n: usize) -> crate::domain::limit::Subject {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&n.to_be_bytes());
-        crate::domain::limit::Subject::mails_for(AccountId::from_bytes(bytes))
+        crate::domain::limit::Subject::mails_for(AccountId::from_bytes(bytes), false)
     }
 }

@@ -23,7 +23,7 @@ use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
-use crate::store::limits::{CountedMail, forget_sign_ins};
+use crate::store::limits::{CountedMail, Issuance, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
 use crate::store::spray::remember_place;
 use crate::store::told::Told;
@@ -57,22 +57,10 @@ pub struct Issue<'a> {
     pub changed: Option<&'a Account>,
     /// The outbox item of the mail, if one is due.
     pub outbox_item: Option<&'a OutboxItem>,
+    /// The outbox item of the mail that tells the owner of it, if one is due.
+    pub notice: Option<&'a OutboxItem>,
     /// The event that records it, and the mails about it.
     pub told: Told<'a>,
-}
-
-/// The outcome of issuing a ticket for staff or an operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Issuance {
-    /// The ticket is issued.
-    Written,
-    /// The account, or the rights of its issuer, have changed since they were read.
-    Outrun,
-    /// Too many mails were sent lately.
-    Limited {
-        /// The seconds until another one may be sent.
-        retry_after: u64,
-    },
 }
 
 /// Everything that is written when a ticket sets a password.
@@ -202,8 +190,8 @@ impl Store {
     /// - The event is put, the outbox item of the mail, if one is due, and those of mails about it. Condition: none exists.
     /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
     ///   are as read.
-    /// - If a mail is due, it is counted for the member of staff, for the account and for its mailbox. Condition: every window has
-    ///   room.
+    /// - If a mail is due, or a notice of a copied link, it is counted for the member of staff, for the account and for its mailbox.
+    ///   Condition: every window has room.
     ///
     /// The account changes when its owner is invited for the first time, and when a temporary password is issued. A copied link's
     /// ticket has the digest of its token. The ticket of a mailed link gets it from the mailer ([`Store::record_link`]), so that
@@ -215,33 +203,17 @@ impl Store {
     pub async fn issue_ticket(&self, issue: &Issue<'_>) -> Result<Issuance, StoreError> {
         let (old, now) = (issue.account, issue.told.event.at);
         let by = issue.staff.map(|staff| staff.id);
-        let mail = issue.outbox_item.map(|_| CountedMail { by, account: old });
+        let is_notice = issue.outbox_item.is_none();
+        let mail = issue.outbox_item.or(issue.notice).map(|_| CountedMail { by, account: old, is_notice });
         let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
         match issue.changed {
             Some(new) => writes.extend(account_writes(Changed { old, new }, Guard::Unchanged)),
             None => writes.push(check_open(old.id, old.credential_version)),
         }
         writes.push(put_ticket(issue.ticket));
-        writes.extend(issue.outbox_item.map(put_outbox_item));
+        writes.extend(issue.outbox_item.into_iter().chain(issue.notice).map(put_outbox_item));
         issue.told.add_to(&mut writes);
         self.transact_counted(issue.staff, writes, mail, now).await
-    }
-
-    /// Writes what begins with the writes that count a mail, if one is due.
-    pub(super) async fn transact_counted(
-        &self,
-        staff: Option<&Account>,
-        writes: Vec<Write>,
-        mail: Option<CountedMail<'_>>,
-        now: Timestamp,
-    ) -> Result<Issuance, StoreError> {
-        Ok(match self.transact_by(staff, writes).await? {
-            Outcome::Written => Issuance::Written,
-            Outcome::Refused(refused) => match mail.and_then(|mail| mail.wait(&refused, now)) {
-                Some(retry_after) => Issuance::Limited { retry_after },
-                None => Issuance::Outrun,
-            },
-        })
     }
 
     /// Gives a ticket the token of its link: it becomes `with_token`.

@@ -68,13 +68,15 @@ async fn of_two_addresses_set_at_once_only_the_one_that_is_kept_counts() {
     let addresses = ["one@agency.test", "two@agency.test"];
     let replies = join_all(addresses.map(|email| {
         let change = HttpEvent::new("PATCH", &path).header("if-match", "\"0\"");
-        admin.send(change.json(&json!({"email": email})))
+        admin.send(change.json(&json!({"email": email, "proof": {"method": "in_person"}})))
     }))
     .await;
     let mut statuses: Vec<u16> = replies.iter().map(|reply| reply.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
     let kept = app.account("jane").await.email.unwrap().as_str().to_owned();
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
     for address in addresses {
         app.forgot(address).await;
     }

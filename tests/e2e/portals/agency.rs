@@ -51,7 +51,7 @@ async fn agency_portal() {
     let session = portals.session("client", "jane", NEW_PASSWORD).await;
     portals.change(&session, NEW_PASSWORD, OWN_PASSWORD).await;
     assert_eq!(portals.mail_to("jane.at.home@agency.test").await.subject, "Your password was changed");
-    assert_eq!(app.mailbox.messages().len(), 3);
+    assert_eq!(app.mailbox.messages().len(), 4, "and one told the former address");
     assert_eq!(portals.sign_in("client", "jane", OWN_PASSWORD).await.status, 201);
 
     // The portal's activity: what was done, when, and by whom.

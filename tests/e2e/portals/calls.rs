@@ -63,7 +63,9 @@ async fn caseload_portal() {
     let portals = Portals::of("caseload").await;
     let casey = portals.staff("casey").await;
     let jane = select(&casey, "caseload=mine", "jane").await;
-    let jane = edit(&casey, &jane, json!({"email": "bounce+jane@simulator.amazonses.com"})).await;
+    let proof = json!({"method": "in_person"});
+    let moved = json!({"email": "bounce+jane@simulator.amazonses.com", "proof": proof});
+    let jane = edit(&casey, &jane, moved).await;
     portals.forgot("client", "jane").await;
     portals.mail_to("bounce+jane@simulator.amazonses.com").await;
     portals.app.in_need_at("caseload", "client", "jane").await;

@@ -136,6 +136,7 @@ async fn staff_work(app: &TestApp) {
     Box::pin(undelivered(app)).await;
     Box::pin(help(app, &session)).await;
     Box::pin(help_requests(app, &session)).await;
+    Box::pin(objection(app, &session)).await;
     Box::pin(ends(app)).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -216,6 +217,26 @@ async fn help_requests(app: &TestApp, session: &str) {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     app.in_need("dora").await;
+}
+
+/// Another address, a recovery while it is on hold, and the objection of the former one, after which staff alone help.
+async fn objection(app: &TestApp, session: &str) {
+    let member = StaffMember { app, session: session.to_owned() };
+    let new = json!({"username": "nina", "email": "nina@agency.test", "display_name": "Nina"});
+    let nina = member.create(new).await.json()["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(member.patch(nina, json!({"email": "n@evil.test"})).await.status, 200);
+    app.forgot("nina").await;
+    app.deliver().await;
+    let mail = app.mailbox.messages().into_iter().find(|mail| mail.to == ["nina@agency.test"]).unwrap();
+    let text = mail.text.unwrap();
+    let token = text.lines().find_map(|line| line.split_once("#repudiate=")).unwrap().1;
+    assert_eq!(app.post("/v1/password/repudiate", json!({"token": token})).await.status, 204);
+    let proven =
+        json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy", "proof": {"method": "in_person"}});
+    let link = HttpEvent::new("POST", &format!("/v1/admin/accounts/{nina}/links")).json(&proven);
+    let url = member.send(link).await.json()["url"].as_str().unwrap().to_owned();
+    assert_eq!(app.reset(url.split_once("#token=").unwrap().1, NEW_PASSWORD).await.status, 204);
+    app.deliver().await;
 }
 
 /// Everything that staff do to help an account's owner get back in.

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::{Account, Assignment, Association, MailStatus, Role, Setup};
+use super::{Account, AddressHold, Assignment, Association, MailStatus, Role, Setup};
 use crate::domain::identifier::{Email, IdentifierError, NewUsername, Username};
 use crate::domain::proof::NewProof;
 use crate::domain::question::Question;
@@ -91,6 +91,7 @@ impl Account {
             question: question.or(kept),
             temporary: None,
             frozen_at: None,
+            needs_proof: false,
             setup: Setup::SignedUp,
             credential_version: self.credential_version + 1,
             session_epoch: self.session_epoch + 1,
@@ -149,14 +150,16 @@ impl Account {
         Self { session_epoch: self.session_epoch + 1, ..self.clone() }
     }
 
-    /// Freezes the account after its owner has reported that a change of the password was not theirs. The password is
-    /// removed, and not only the sessions are ended, because the person who changed the password knows it.
+    /// Freezes the account after its owner has reported that a change was not theirs. The password is removed, and not only the
+    /// sessions are ended, because the person who changed the password knows it. When the report comes from a former address, a
+    /// recovery would go to whoever has the present one: then staff alone open the account, with a proof.
     #[must_use]
-    pub fn frozen(&self, now: Timestamp) -> Self {
+    pub fn frozen(&self, now: Timestamp, from_former: bool) -> Self {
         Self {
             password: None,
             temporary: None,
             frozen_at: Some(now),
+            needs_proof: self.needs_proof || from_former,
             credential_version: self.credential_version + 1,
             session_epoch: self.session_epoch + 1,
             revision: self.revision + 1,
@@ -273,6 +276,20 @@ impl Account {
             revision: self.revision + u64::from(changed),
             ..new
         })
+    }
+
+    /// Holds the address that an edit has set, until this time, or lets it go. The former address is the last one that was not on
+    /// hold, so that whoever changes it twice does not tell themselves; it needs no hold when it comes back. The first address of an
+    /// account to which nobody has been invited has nothing to be held against.
+    #[must_use]
+    pub fn holding_address(&self, old: &Self, now: Timestamp, until: Option<Timestamp>) -> Self {
+        let before = old.on_hold(now);
+        let former = before.map_or_else(|| old.mailed_at().cloned(), |hold| hold.former.clone());
+        let is_first = before.is_none() && old.email.is_none() && old.setup == Setup::NotInvited;
+        let is_back = former.is_some() && former == self.email;
+        let hold =
+            until.filter(|_| !is_first && !is_back).map(|valid_until| AddressHold { valid_until, former });
+        Self { address_hold: hold, ..self.clone() }
     }
 
     /// Replaces the list of members of staff who look after the account's owner.

@@ -17,6 +17,8 @@ fn a_kind_is_called_as_it_is_stored() {
             challenge: Challenge::new(6, Timestamp::from_millis(0)),
         },
         OutboxKind::PasswordChanged { account },
+        OutboxKind::Task { account, cause: Cause::OnHold },
+        OutboxKind::Notice { account, about: Telling::LinkCopied, to: to.clone(), masked: None },
         OutboxKind::MailRestored { account },
         OutboxKind::SettingsChanged { account, members: Vec::new() },
         OutboxKind::ProofOverruled { account, to: to.clone() },

@@ -8,7 +8,7 @@ mod templates;
 
 use super::{Kind, Language, Letter, Link, Support};
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 13] = [
     Kind::ResetLink,
     Kind::VerificationCode,
     Kind::TemporaryPassword,
@@ -19,6 +19,9 @@ const KINDS: [Kind; 10] = [
     Kind::CallerCheck,
     Kind::ProofOverruled,
     Kind::AdministratorActed,
+    Kind::AddressChanged,
+    Kind::RecoveryHeld,
+    Kind::LinkCopied,
 ];
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
@@ -46,6 +49,8 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         code: Some("1234 5678"),
         label: Some("KTRM"),
         freeze_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
+        masked: Some("j***@e***.test"),
+        needs_proof: false,
         settings: &["portals.client.url", "support.email"],
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),

@@ -56,7 +56,7 @@ pub fn open_help(request: &HelpRequest) -> Key {
 
 /// The key of what keeps an account to one open help request of a cause.
 pub fn open_help_of(account: AccountId, cause: Cause) -> Key {
-    Key::new(help_of(account), format!("OPEN#{}", cause.as_str()))
+    Key::new(format!("HELP#{account}#{}", cause.as_str()), "OPEN")
 }
 
 /// The key of the counter of a practice's help requests with names that nobody has.

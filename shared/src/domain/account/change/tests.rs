@@ -163,7 +163,7 @@ fn credentials() -> Vec<Row> {
             |a| a.with_password_voided(None),
             ([1, 1, 1], &["password", "temporary"]),
         ),
-        row("frozen", full(), |a| a.frozen(now), ([1, 1, 1], &["frozen_at", "password", "temporary"])),
+        row("frozen", full(), |a| a.frozen(now, false), ([1, 1, 1], &["frozen_at", "password", "temporary"])),
     ]
 }
 
