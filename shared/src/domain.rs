@@ -7,6 +7,7 @@ pub mod directory;
 pub mod event;
 pub mod help;
 pub mod identifier;
+pub mod issued;
 pub mod issuer;
 pub mod limit;
 pub mod notice;

@@ -3,4 +3,5 @@
 pub mod compose;
 pub mod identities;
 pub mod postbox;
+pub mod slip;
 pub mod tags;

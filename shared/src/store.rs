@@ -14,6 +14,7 @@
 
 pub mod accounts;
 pub mod answers;
+pub mod caseload;
 pub mod codes;
 mod conditions;
 pub mod directory;
@@ -21,6 +22,7 @@ pub mod erasure;
 pub mod error;
 pub mod events;
 pub mod help;
+pub mod issued;
 pub mod items;
 pub mod keys;
 pub mod limits;
@@ -29,6 +31,7 @@ pub mod names;
 pub mod notices;
 pub mod origins;
 pub mod outbox;
+mod places;
 pub mod practices;
 pub mod queue;
 pub mod race;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rekey::domain::event::Action;
-use rekey::platform::clock::{Clock, hours};
+use rekey::platform::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::former_address::{SEEN, mailed, readdress, told};

@@ -302,6 +302,14 @@ async fn staffs_accounts(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str
     recorder.send("association", at("PUT", &association).json(&json!({"relationship": "parent"}))).await;
     recorder.send("account_with_relations", at("GET", &account)).await;
     recorder.send("assignment", at("DELETE", &caseload)).await;
+    app.import(
+        "agency",
+        &[json!({"username": "ada", "display_name": "A", "caseload": [{"staff": "casey"}]})],
+    )
+    .await;
+    let robin = app.account_of("agency", Portal::Staff, "robin").await.id;
+    let hand_over = format!("/v1/admin/accounts/{casey}/hand-over");
+    recorder.send("caseload", at("POST", &hand_over).json(&json!({"to": robin}))).await;
     recorder.send("association", at("DELETE", &association)).await;
 }
 
@@ -328,6 +336,9 @@ async fn staffs_help(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str) {
     app.deliver().await;
     app.report_mails().await;
     recorder.send("tickets", at("GET", "tickets")).await;
+    let boss = app.account_of("agency", Portal::Staff, "admin").await.id;
+    let issued = HttpEvent::new("GET", &format!("/v1/admin/accounts/{boss}/issued"));
+    recorder.send("issued", issued.query("limit=2").bearer(staff)).await;
     let tasks = HttpEvent::new("GET", "/v1/admin/help-requests").query("portal=client&state=open&limit=2");
     let tasks = recorder.send("open", tasks.bearer(staff)).await.json();
     let task = format!("/v1/admin/help-requests/{}", text(&tasks["help_requests"][0]["id"]));

@@ -129,6 +129,7 @@ fn values_of(dimension: &str) -> BTreeSet<String> {
             "settings_changed",
             "proof_overruled",
             "administrator_acted",
+            "staff_closed",
             "repudiated",
             "limit_hit",
             "help",

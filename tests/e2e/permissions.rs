@@ -264,11 +264,12 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("reset-password", "used_with"),
 ];
 
-/// The statements of `UpdateItem` of every role but that of `accounts`, which may put accounts anyway.
+/// The statements of `UpdateItem` of every role, but that of `accounts` on accounts, which it may put anyway.
 fn updates() -> impl Iterator<Item = (&'static str, &'static Statement)> {
-    FUNCTIONS.iter().filter(|(function, _)| *function != "accounts").flat_map(|(function, _)| {
+    FUNCTIONS.iter().flat_map(|(function, _)| {
         let statements = policy::statements(function).iter();
-        let updates = statements.filter(|own| own.actions == ["dynamodb:UpdateItem"]);
+        let is_bound = |own: &&Statement| *function != "accounts" || own.members.is_some();
+        let updates = statements.filter(|own| own.actions == ["dynamodb:UpdateItem"]).filter(is_bound);
         updates.map(move |statement| (*function, statement))
     })
 }

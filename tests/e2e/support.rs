@@ -30,6 +30,7 @@ pub mod examples;
 pub mod help;
 pub mod hostile;
 pub mod items;
+pub mod leaving;
 pub mod logs;
 pub mod mails;
 pub mod meter;

@@ -21,8 +21,9 @@ use rekey::store::race::until_written;
 use rekey::store::told::Told;
 
 use crate::Deps;
+use crate::closing::Closing;
 use crate::create::{may_name, may_share, no_username, username_taken};
-use crate::facts::{AdminAccount, account_reply, etag};
+use crate::facts::{AdminAccount, account_reply, closing_reply, etag};
 
 /// The operation `GET /v1/admin/accounts/{id}`.
 pub struct GetAdminAccount;
@@ -69,8 +70,9 @@ impl Operation for UpdateAccount {
 ///
 /// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
 /// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active`
-/// false or `refused` true) does the same and ends every session. Nobody may change their own `role`, `username`, `email`, `active` or
-/// `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
+/// false or `refused` true) does the same and ends every session. Closing a member of staff revokes what they have issued and
+/// nobody has used, unless `revoke_issued` is false; a link that they have copied or printed ends in any case. Nobody may change
+/// their own `role`, `username`, `email`, `active` or `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
 /// staff, or opening their account again, needs a session that is confirmed, by the sign-in or since. All administrators are mailed
 /// when one changes the account of another, or makes one.
 ///
@@ -93,6 +95,7 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             staff.must_be_confirmed(deps.ambient.now())?;
         }
         check(&old, &patch)?;
+        let closing = Closing::of(&old, &patch)?;
         if tag != etag(&old) {
             return Err(Problem::new(ErrorCode::PreconditionFailed));
         }
@@ -103,7 +106,11 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let is_readdressed = old.email != new.email;
         let changes = changes(&old, &new);
         if changes.is_empty() {
-            return account_reply(StatusCode::OK, &old).map(Some);
+            return match closing {
+                Some(closing) => closing_reply(&old, closing.end(deps, call, &staff, &old).await),
+                None => account_reply(StatusCode::OK, &old),
+            }
+            .map(Some);
         }
         let proof = if is_readdressed || given.is_some() {
             deps.proof(&staff, &old, given.as_ref(), is_readdressed).await?
@@ -121,13 +128,21 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             account: &old,
             is_notice: true,
         });
-        // Room is made for what the owner must know first.
+        // Room is made for what must not be left out first.
         mails.splice(0..0, notices);
+        if let Some(closing) = closing {
+            mails.insert(0, closing.item(deps, &staff, &new)?);
+        }
         let event = event.with_changes(changes).with_proof(proof);
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
         let issuance = deps.store.edit_account(&staff.account, edited, told, counted).await?;
-        let written = deps.is_written(issuance, &event, &old).await?;
-        written.then(|| account_reply(StatusCode::OK, &new)).transpose()
+        if !deps.is_written(issuance, &event, &old).await? {
+            return Ok(None);
+        }
+        match closing {
+            Some(closing) => closing_reply(&new, closing.end(deps, call, &staff, &new).await).map(Some),
+            None => account_reply(StatusCode::OK, &new).map(Some),
+        }
     }))
     .await
 }

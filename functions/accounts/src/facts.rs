@@ -11,6 +11,8 @@ use rekey::platform::ids::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::closing::IssuedEnd;
+
 /// An account, as staff see it.
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own that staff see")]
@@ -61,6 +63,10 @@ pub struct AdminAccount {
     /// The time at which the account was created (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// What became of what a member of staff had issued. It is left out of every answer but that to closing them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub issued: Option<IssuedEnd>,
 }
 
 /// A member of staff who looks after a client.
@@ -120,6 +126,7 @@ impl AdminAccount {
             caseload: account.caseload.iter().map(assignment).collect(),
             associations: account.associations.iter().map(association).collect(),
             created_at: account.created_at.to_string(),
+            issued: None,
         }
     }
 }
@@ -132,4 +139,10 @@ pub(crate) fn etag(account: &Account) -> String {
 /// Answers with an account and its `ETag`.
 pub(crate) fn account_reply(status: StatusCode, account: &Account) -> Result<Reply, Problem> {
     Ok(Reply::json(status, &AdminAccount::of(account))?.with_etag(&etag(account)))
+}
+
+/// Answers with the account of a member of staff who was closed, its `ETag`, and what became of what they had issued.
+pub(crate) fn closing_reply(account: &Account, end: IssuedEnd) -> Result<Reply, Problem> {
+    let facts = AdminAccount { issued: Some(end), ..AdminAccount::of(account) };
+    Ok(Reply::json(StatusCode::OK, &facts)?.with_etag(&etag(account)))
 }

@@ -11,9 +11,11 @@ use serde_json::value::RawValue;
 
 pub mod associations;
 pub mod caseload;
+pub mod closing;
 pub mod create;
 pub mod edit;
 pub mod facts;
+pub mod hand_over;
 pub mod help_requests;
 pub mod list;
 pub mod mail;
@@ -28,6 +30,7 @@ rekey::routes!(Deps:
     mail::RestoreMail => mail::restore_mail,
     caseload::Assign => caseload::assign,
     caseload::Unassign => caseload::unassign,
+    hand_over::HandOver => hand_over::hand_over,
     associations::Associate => associations::associate,
     associations::Dissociate => associations::dissociate,
     help_requests::ListHelpRequests => help_requests::list_help_requests,

@@ -25,6 +25,7 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::links::Deliver;
+use crate::slip::PrintedSlip;
 
 /// The ticket that was issued.
 #[derive(Serialize, ToSchema)]
@@ -34,11 +35,15 @@ pub struct Issued {
     /// The time from which the ticket no longer works (RFC 3339, UTC).
     #[schema(format = DateTime)]
     pub expires_at: String,
-    /// The link to be copied. It is shown once. It is left out when something is mailed.
+    /// The link to be copied. It is shown once. It is left out when something is mailed or printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uri", nullable = false)]
     pub url: Option<String>,
-    /// The address to which the mail goes, masked. It is left out when a link is copied.
+    /// The page to be printed. It is shown once. It is left out unless the link is printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub slip: Option<PrintedSlip>,
+    /// The address to which the mail goes, masked. It is left out when a link is copied or printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub sent_to: Option<String>,
@@ -203,6 +208,7 @@ impl Issuing<'_> {
         match deliver {
             Deliver::Copy => self.copied_link().await,
             Deliver::Email => self.mailed_link().await,
+            Deliver::Print => self.copied_link().await?.map(|issued| self.printed(issued)).transpose(),
         }
     }
 
@@ -216,6 +222,13 @@ impl Issuing<'_> {
         let written = self.write(&ticket, self.newly_invited().as_ref(), items).await?;
         let url = self.practice.link(self.account.portal, &token.expose());
         Ok(written.then(|| Issued { url: Some(url), ..self.issued(id) }))
+    }
+
+    /// What was issued with its link on a page to be printed.
+    fn printed(&self, issued: Issued) -> Result<Issued, Problem> {
+        let url = issued.url.unwrap_or_default();
+        let slip = PrintedSlip::of(self.practice, self.account, &url, self.terms.valid_until)?;
+        Ok(Issued { url: None, slip: Some(slip), ..issued })
     }
 
     pub(crate) async fn mailed_link(&self) -> Result<Option<Issued>, Problem> {
@@ -294,7 +307,7 @@ impl Issuing<'_> {
 
     fn issued(&self, ticket_id: TicketId) -> Issued {
         let expires_at = self.terms.valid_until.to_string();
-        Issued { ticket_id, expires_at, url: None, sent_to: None, warning: None }
+        Issued { ticket_id, expires_at, url: None, slip: None, sent_to: None, warning: None }
     }
 
     fn mailed(&self, ticket: TicketId, to: &Email) -> Issued {

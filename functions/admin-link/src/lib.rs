@@ -22,8 +22,10 @@ pub mod caller_check;
 pub mod direct;
 pub mod invitation;
 pub mod issue;
+pub mod issued;
 pub mod links;
 pub mod sessions;
+pub mod slip;
 pub mod temporary_password;
 pub mod tickets;
 
@@ -61,6 +63,7 @@ rekey::routes!(Deps:
     caller_check::EnterCheck => caller_check::enter_check,
     tickets::ListTickets => tickets::list_tickets,
     tickets::RevokeTicket => tickets::revoke_ticket,
+    issued::ListIssued => issued::list_issued,
     sessions::EndSessions => sessions::end_sessions,
 );
 

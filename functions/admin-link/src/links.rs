@@ -1,4 +1,4 @@
-//! This module serves `POST /v1/admin/accounts/{id}/links`: a link that staff copy or that is mailed.
+//! This module serves `POST /v1/admin/accounts/{id}/links`: a link that staff copy or print, or that is mailed.
 
 use std::time::Duration;
 
@@ -23,13 +23,15 @@ use crate::issue::{Helped, Issued, Terms};
 const SHORTEST: Duration = Duration::from_mins(10);
 /// The longest life of a link that needs no reason.
 const WITHOUT_REASON: Duration = days(1);
+/// The longest life of a link on paper, which may be lost on the way home.
+const LONGEST_ON_PAPER: Duration = days(1);
 
 /// The link to be created.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLink {
     /// The time from which the link no longer works (RFC 3339): at least ten minutes from now, and at most the practice's
-    /// `admin_link_max`.
+    /// `admin_link_max`, or 24 hours when the link is printed.
     #[schema(format = DateTime)]
     pub expires_at: String,
     /// The way in which the link reaches the account's owner.
@@ -38,7 +40,8 @@ pub struct NewLink {
     /// must not contain health data.
     #[schema(min_length = 1, max_length = 200)]
     pub reason: Option<String>,
-    /// How the caller is known. By the practice's `caller_proof`, a copied link needs it, and so does every link for a frozen account.
+    /// How the caller is known. By the practice's `caller_proof`, a copied or printed link needs it, and so does every link for a
+    /// frozen account.
     #[schema(nullable = false)]
     pub proof: Option<NewProof>,
 }
@@ -52,6 +55,15 @@ pub enum Deliver {
     Copy,
     /// The link is mailed to the account's address.
     Email,
+    /// The answer has a page with the link once, which staff print and hand over.
+    Print,
+}
+
+impl Deliver {
+    /// Whether the member of staff sees the link, and hands it over.
+    pub(crate) const fn is_shown(self) -> bool {
+        matches!(self, Self::Copy | Self::Print)
+    }
 }
 
 /// The operation `POST /v1/admin/accounts/{id}/links`.
@@ -74,9 +86,10 @@ impl Operation for CreateLink {
 
 /// Creates a link with which an account's owner sets a password
 ///
-/// The link is shown once (`copy`) or mailed (`email`). It works once, until the time that the caller chooses. Nobody may create
-/// a link for their own account. A link that is copied for an account of the staff portal needs a session that is confirmed, by the
-/// sign-in or since. The link is in the account's list of tickets, where it can be revoked.
+/// The link is shown once (`copy`), mailed (`email`), or shown once on a page to be printed (`print`). It works once, until the time
+/// that the caller chooses. Nobody may create a link for their own account. A link that is copied or printed for an account of the
+/// staff portal needs a session that is confirmed, by the sign-in or since, and every such link ends with the account of whoever made
+/// it. The link is in the account's list of tickets, where it can be revoked.
 #[utoipa::path(post, path = "/v1/admin/accounts/{id}/links", impl_for = CreateLink, operation_id = "createLink", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account")),
     request_body = NewLink,
@@ -87,11 +100,11 @@ pub async fn create_link(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let staff = deps.staff(call).await?;
         let asked: NewLink = call.json()?;
         let helped = Helped::find(deps, call, staff).await?;
-        if asked.deliver == Deliver::Copy && helped.account.portal == Portal::Staff {
+        if asked.deliver.is_shown() && helped.account.portal == Portal::Staff {
             helped.staff.must_be_confirmed(deps.ambient.now())?;
         }
         let terms = asked.terms(&helped.staff.practice, deps.ambient.now())?;
-        let proof = helped.proof(asked.proof.as_ref(), asked.deliver == Deliver::Copy).await?;
+        let proof = helped.proof(asked.proof.as_ref(), asked.deliver.is_shown()).await?;
         let terms = Terms { proof, ..terms };
         let issued = helped.issuing(terms).link(asked.deliver).await?;
         issued.map(|issued| Reply::json(StatusCode::CREATED, &issued)).transpose()
@@ -110,7 +123,8 @@ impl NewLink {
     }
 
     fn check_expiry(&self, practice: &Practice, now: Timestamp) -> Result<Timestamp, Problem> {
-        let most = Duration::from_secs(practice.policy.admin_link_max.into());
+        let longest = if self.deliver == Deliver::Print { LONGEST_ON_PAPER } else { Duration::MAX };
+        let most = Duration::from_secs(practice.policy.admin_link_max.into()).min(longest);
         let valid_until = Timestamp::parse(&self.expires_at);
         let fits = valid_until.filter(|at| (now + SHORTEST..=now + most).contains(at));
         fits.ok_or_else(|| {

@@ -69,6 +69,22 @@ pub struct TicketFacts {
     pub expires_at: String,
 }
 
+impl TicketFacts {
+    pub(crate) fn of(ticket: &Ticket, account: &Account, now: Timestamp) -> Self {
+        Self {
+            id: ticket.id,
+            kind: ticket.kind,
+            issuer: ticket.issuer,
+            issued_by: ticket.by,
+            reason: ticket.reason.clone(),
+            state: TicketState::of(ticket, account, now),
+            mail: ticket.mail,
+            issued_at: ticket.issued_at.to_string(),
+            expires_at: ticket.valid_until.to_string(),
+        }
+    }
+}
+
 /// The progress of a ticket, as staff see it. While the ticket can be used: `issued` if nothing was mailed, `sent`, the outcome
 /// of the mail (`not_sent`, `delivered`, `bounced` or `complained`), and `opened` after the holder has opened it. At its end: `used`,
 /// `revoked`, `expired`, or `superseded` if a later change of the account has voided the ticket.
@@ -146,21 +162,10 @@ pub async fn list_tickets(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: TicketsQuery = call.query()?;
     let limit = PAGE.parse(asked.limit.as_deref())?;
     let found = deps.store.page_of_tickets(account.id, cursor(asked.cursor.as_deref())?, limit).await?;
-    let facts = |ticket: &Ticket| TicketFacts {
-        id: ticket.id,
-        kind: ticket.kind,
-        issuer: ticket.issuer,
-        issued_by: ticket.by,
-        reason: ticket.reason.clone(),
-        state: TicketState::of(ticket, &account, now),
-        mail: ticket.mail,
-        issued_at: ticket.issued_at.to_string(),
-        expires_at: ticket.valid_until.to_string(),
-    };
     Reply::json(
         StatusCode::OK,
         &TicketsList {
-            tickets: found.entries.iter().map(facts).collect(),
+            tickets: found.entries.iter().map(|ticket| TicketFacts::of(ticket, &account, now)).collect(),
             next_cursor: found.entries.last().filter(|_| found.more).map(|ticket| ticket.id),
         },
     )

@@ -108,6 +108,7 @@ pub(crate) fn item_event(
         OutboxKind::Link { by: Some(_), .. }
             | OutboxKind::TemporaryPassword { .. }
             | OutboxKind::CallerCheck { .. }
+            | OutboxKind::StaffClosed { .. }
     );
     Ok(match &item.ip {
         Some(ip) if !by_staff => event.from_address(ip),

@@ -18,6 +18,7 @@ use rekey::store::error::StoreError;
 use rekey::store::keys::{Key, outbox_id};
 use rekey::store::queue::Queued;
 
+use crate::closing::{Closed, end_issued};
 use crate::delivery::{Delivery, facts};
 use crate::hold::Hold;
 use crate::refusal::{not_sent, refused};
@@ -118,6 +119,12 @@ pub(crate) async fn attempt(deps: &Deps, hold: &Hold, item: &OutboxItem) -> Resu
                 Err(failure) => (Vec::new(), Outcome::from(failure)),
             }
         }
+        OutboxKind::StaffClosed { account, by, keeps_mailed } => {
+            match Box::pin(end_issued(deps, item, Closed { account, by, keeps_mailed })).await {
+                Ok(()) => return Ok(()),
+                Err(failure) => (Vec::new(), Outcome::from(failure)),
+            }
+        }
         _ => try_mails(deps, hold, item).await,
     };
     let Outcome { mut events, sent, failures, is_over } = outcome;
@@ -214,7 +221,7 @@ pub(crate) async fn addressees(deps: &Deps, item: &OutboxItem) -> Result<Vec<Acc
                 login.into_iter().map(|login| login.account).collect()
             }
         }
-        OutboxKind::Help { .. } | OutboxKind::Task { .. } => Vec::new(),
+        OutboxKind::Help { .. } | OutboxKind::Task { .. } | OutboxKind::StaffClosed { .. } => Vec::new(),
         OutboxKind::Link { account, .. }
         | OutboxKind::TemporaryPassword { account }
         | OutboxKind::CallerCheck { account, .. }
@@ -327,7 +334,8 @@ async fn mail(delivery: Delivery<'_>, accounts: &[Account]) -> Result<Outcome, F
         OutboxKind::LimitHit { .. }
         | OutboxKind::MailRestored { .. }
         | OutboxKind::Help { .. }
-        | OutboxKind::Task { .. } => Ok(Vec::new()),
+        | OutboxKind::Task { .. }
+        | OutboxKind::StaffClosed { .. } => Ok(Vec::new()),
     };
     Ok(sent.map_or_else(Outcome::from, Outcome::from))
 }

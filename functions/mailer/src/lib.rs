@@ -26,6 +26,7 @@ use rekey::store::transact::Store;
 use serde::{Deserialize, Serialize};
 
 mod check;
+mod closing;
 mod code;
 mod delivery;
 mod help;

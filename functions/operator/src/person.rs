@@ -10,6 +10,7 @@ use rekey::store::directory::Part;
 use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
 
+use crate::revoke::end_issued;
 use crate::{Deps, OperatorError};
 
 /// An account, by its username or by its id.
@@ -144,6 +145,9 @@ pub(crate) async fn erase(
             return Ok(Some(false));
         }
         let event = Event { other: merged_into, ..event_of(deps, Action::UserDeleted, &account)? };
+        if account.portal == Portal::Staff {
+            end_issued(deps, &account).await?;
+        }
         deps.store.delete_belongings(&account).await?;
         let written = deps.store.delete_account(&account, &event).await?.is_written();
         Ok::<_, OperatorError>(written.then_some(true))

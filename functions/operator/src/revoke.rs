@@ -1,10 +1,12 @@
 //! `revoke_issued`: what one member of staff, or the operator, has issued and nobody has used is taken back.
 
-use rekey::domain::event::{Action, Event};
+use rekey::domain::account::Account;
+use rekey::domain::event::{Action, Event, Reason};
 use rekey::domain::practice::Slug;
 use rekey::domain::ticket::{Standing, Ticket};
 use rekey::platform::ids::{AccountId, EventId, TicketId};
 use rekey::store::events::LogPart;
+use rekey::store::issued::{Revocation, Unused};
 use rekey::store::keys::Log;
 use rekey::store::tickets::TicketOfAccount;
 use serde::{Deserialize, Serialize};
@@ -83,4 +85,26 @@ async fn revoke(deps: &Deps, account: AccountId, ticket: TicketId) -> Result<boo
     let Ticket { id, .. } = ticket;
     let event: Event = event_of(deps, Action::AuthnTokenRevoked, &account)?.with_ticket(id);
     Ok(deps.store.revoke_ticket(None, account.id, id, &event).await?.is_written())
+}
+
+/// Takes back what a member of staff has issued and nobody has used, before their account is erased. An invitation that waits for its
+/// mail is not sent. It can be repeated.
+pub(crate) async fn end_issued(deps: &Deps, staff: &Account) -> Result<(), OperatorError> {
+    let mut revocations = Vec::new();
+    for unused in deps.store.list_unused(staff.id).await? {
+        match unused {
+            Unused::Open(found) => {
+                let event = event_of(deps, Action::AuthnTokenRevoked, &found.account)?;
+                let ticket = found.ticket;
+                revocations.push(Revocation { event: event.with_ticket(ticket.id), ticket });
+            }
+            Unused::Awaited(next) => {
+                let event = event_of(deps, Action::RecoveryRefused, &next.account)?;
+                let event = event.with_outbox(next.item.id).because(Reason::Revoked);
+                deps.store.record_done(&next.item, &[event]).await?;
+            }
+        }
+    }
+    deps.store.revoke_tickets(None, &revocations).await?;
+    Ok(())
 }

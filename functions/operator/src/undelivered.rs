@@ -117,6 +117,7 @@ const fn account_of(kind: &OutboxKind) -> Option<AccountId> {
         | OutboxKind::SettingsChanged { account, .. }
         | OutboxKind::ProofOverruled { account, .. }
         | OutboxKind::AdministratorActed { account, .. }
+        | OutboxKind::StaffClosed { account, .. }
         | OutboxKind::Frozen { account } => Some(*account),
     }
 }

@@ -45,16 +45,22 @@ async fn read_again_if_void(
     token: &Token,
     found: Option<TicketOfAccount>,
 ) -> Result<TicketOfAccount, Problem> {
-    let found = opened_by(token, found)?;
+    let found = opened_by(deps, token, found).await?;
     if found.ticket.standing(&found.account, deps.ambient.now()) != Standing::Revoked {
         return Ok(found);
     }
-    opened_by(token, read_ticket(deps, token).await?)
+    opened_by(deps, token, read_ticket(deps, token).await?).await
 }
 
-fn opened_by(token: &Token, found: Option<TicketOfAccount>) -> Result<TicketOfAccount, Problem> {
+/// The ticket that the token opens. A link that a colleague handed over ends with their account.
+async fn opened_by(
+    deps: &Deps,
+    token: &Token,
+    found: Option<TicketOfAccount>,
+) -> Result<TicketOfAccount, Problem> {
     let good = found.filter(|found| found.ticket.digest == Some(token.digest()));
-    good.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))
+    let good = good.ok_or_else(|| Problem::new(ErrorCode::InvalidToken))?;
+    Ok(deps.store.without_who_left(good).await?)
 }
 
 /// Refuses a ticket that is not open, with the reason for its holder.

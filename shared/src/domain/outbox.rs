@@ -163,6 +163,17 @@ pub enum OutboxKind {
         /// Their address before it was done, to which the mail goes: it may be the address that was changed.
         to: Email,
     },
+    /// A member of staff was closed. What they have issued and nobody has used is taken back, as far as the call that closed them has
+    /// not done so. No mail follows.
+    StaffClosed {
+        /// The id of the member of staff.
+        account: AccountId,
+        /// The id of the administrator who closed them.
+        by: AccountId,
+        /// Whether only links that were handed over end, and what was mailed stays.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keeps_mailed: bool,
+    },
     /// The owner of an account has frozen it, and the practice is to be told. The item is stored under the name that
     /// the API uses.
     #[serde(rename = "repudiated")]
@@ -189,6 +200,7 @@ impl OutboxKind {
             Self::SettingsChanged { .. } => "settings_changed",
             Self::ProofOverruled { .. } => "proof_overruled",
             Self::AdministratorActed { .. } => "administrator_acted",
+            Self::StaffClosed { .. } => "staff_closed",
             Self::Frozen { .. } => "repudiated",
         }
     }

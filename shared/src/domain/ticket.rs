@@ -298,6 +298,20 @@ impl Ticket {
         self.sent_for.contains(&item) || is_unheard && self.id.is_of(item)
     }
 
+    /// The member of staff to whom the link of the ticket was shown, so that they handed it over. A mailed link has the token that the
+    /// mailer derives, with a key that it names.
+    pub fn shown_to(&self) -> Option<AccountId> {
+        let is_link = matches!(self.kind, Kind::ResetLink | Kind::Invitation);
+        self.by.filter(|_| is_link && self.digest.is_some() && self.derivation_key.is_empty())
+    }
+
+    /// The ticket when whoever handed its link over has left: it ends with their account (A8). What has been used stays so.
+    #[must_use]
+    pub fn left_behind(self) -> Self {
+        let state = if self.state.may_become(State::Revoked) { State::Revoked } else { self.state };
+        Self { state, ..self }
+    }
+
     /// Whether whoever issued the ticket has seen the account's owner.
     pub fn owner_was_seen(&self) -> bool {
         self.proof.is_some_and(ProofMethod::is_seen)

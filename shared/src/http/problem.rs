@@ -130,7 +130,7 @@ impl Problem {
     }
 
     /// Writes the cause to the log; a caller's own mistake has none.
-    pub(super) fn log(&self) {
+    pub fn log(&self) {
         if let Some((doing, cause)) = &self.cause {
             tracing::error!(event = "failure", doing, cause = chain(cause.as_ref()), code = ?self.code);
         }

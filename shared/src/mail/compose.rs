@@ -270,8 +270,14 @@ fn is_forging(c: char) -> bool {
     c.is_control() || separates || reorders
 }
 
+/// A time in words, in the time zone of this IANA name, or in UTC if the name is unknown.
+pub(super) fn moment_in(moment: Timestamp, time_zone: &str, language: Language) -> String {
+    let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
+    write_moment(&moment.to_zoned(zone), language)
+}
+
 /// The text with a space in place of every character that could forge a line.
-fn without_controls(text: &str) -> String {
+pub(super) fn without_controls(text: &str) -> String {
     text.chars().map(|c| if is_forging(c) { ' ' } else { c }).collect()
 }
 
@@ -297,7 +303,7 @@ fn inert(words: &str) -> String {
 const WORD_JOINER: char = '\u{2060}';
 
 /// A means of contact in the form for a mail. A blank one counts as absent.
-fn contact(text: Option<&str>) -> Option<String> {
+pub(super) fn contact(text: Option<&str>) -> Option<String> {
     let text = without_controls(text?);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -336,8 +342,7 @@ struct LinkFacts<'a> {
 
 impl<'a> Facts<'a> {
     fn of(letter: &Letter<'a>) -> Self {
-        let zone = TimeZone::get(letter.time_zone).unwrap_or(TimeZone::UTC);
-        let write = |moment: Timestamp| write_moment(&moment.to_zoned(zone.clone()), letter.language);
+        let write = |moment: Timestamp| moment_in(moment, letter.time_zone, letter.language);
         Self {
             language: letter.language.code(),
             practice_name: inert(letter.practice_name),

@@ -173,6 +173,12 @@ impl From<OutboxId> for TicketId {
     }
 }
 
+impl From<TicketId> for OutboxId {
+    fn from(id: TicketId) -> Self {
+        Self(id.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ use crate::store::keys;
 use crate::store::limits::{CountedMail, Issuance, forget_sign_ins};
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
+use crate::store::places::put_awaited;
 use crate::store::told::{Told, add_mails};
 use crate::store::transact::{MOST_WRITES, Outcome, Page, Store};
 use crate::store::write::{Condition, Range, Write, equals, lacks, one_of};
@@ -155,6 +156,7 @@ fn creation(account: &Account, Records { event, invitation, .. }: Records<'_>, t
     writes.extend(caseload_writes(None, account));
     writes.push(put_event(event));
     writes.extend(invitation.map(put_outbox_item));
+    writes.extend(invitation.and_then(put_awaited));
     writes
 }
 
@@ -234,7 +236,7 @@ impl Store {
     ///   `twin` lifts it.
     /// - The entries in the directory and on caseloads are put, without a condition.
     /// - The event is put, the outbox item of the invitation, if one is to be mailed, and those of mails to people who must know.
-    ///   Condition: none exists.
+    ///   Condition: none exists. What leads to the invitation from the member of staff is put with it.
     /// - The account of the member of staff who makes it is checked, if there is one. Condition: it is open, and its role and its
     ///   session epoch are as read.
     /// - The invitation is counted, if staff have one mailed. Condition: every window has room.

@@ -21,13 +21,17 @@ use crate::store::transact::{Outcome, Store};
 use crate::store::write::{Range, Write};
 
 impl Store {
-    /// Deletes the help requests, the tickets, the sessions and the notices of an account. Four round trips, one for each further
-    /// megabyte and each 100 items, and two where there is a help request.
+    /// Deletes the help requests, the tickets, the sessions and the notices of an account, what leads to its tickets from members of
+    /// staff, and what leads from it to tickets that it has issued. Five round trips, one for each further megabyte and each 100
+    /// items, and two where there is a help request.
     pub async fn delete_belongings(&self, account: &Account) -> Result<(), StoreError> {
         self.delete_help_of(account).await?;
-        for partition in [keys::tickets(account.id), keys::sessions(account.id), keys::notices(account.id)] {
+        let (id, own) = (account.id, [keys::tickets, keys::sessions, keys::notices, keys::issued]);
+        for partition in own.map(|partition| partition(id)) {
             let items = self.query_all(Range::of(&partition)).await?;
+            let places: Vec<Key> = items.iter().filter_map(place_of).collect();
             let keys: Vec<Key> = items.iter().filter_map(key_of).collect();
+            self.delete_all(&places).await?;
             self.delete_all(&keys).await?;
         }
         Ok(())
@@ -62,6 +66,13 @@ impl Store {
         writes.push(put_event(event));
         self.transact(writes).await
     }
+}
+
+/// The key of what leads to a ticket from the member of staff who issued it.
+fn place_of(item: &Item) -> Option<Key> {
+    let text = |name: &str| item.get(name)?.as_s().ok();
+    text("pk").filter(|pk| keys::kind(pk) == "TICKET")?;
+    Some(keys::issued_ticket(text("by")?.parse().ok()?, text("sk")?.parse().ok()?))
 }
 
 fn key_of(item: &Item) -> Option<Key> {

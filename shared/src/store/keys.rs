@@ -13,6 +13,7 @@
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | operator, accounts |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket that the mailer issues | mailer |
+//! | Issued | `ISSUED#staff's account id` | ticket id | [`IssuedTicket`](crate::domain::issued::IssuedTicket): what a member of staff has issued | accounts (invitations), admin-link, mailer |
 //! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`] | forgot-password, mailer (codes, done), verify-code (attempts) |
 //! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`] | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
 //! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
@@ -379,8 +380,10 @@ pub fn sign_in_limit(subject: &Subject) -> Key {
 }
 
 mod help;
+mod issued;
 
 pub use help::*;
+pub use issued::*;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use crate::domain::account::{Account, Login, Recipient};
 use crate::domain::challenge::Challenge;
 use crate::domain::event::Event;
 use crate::domain::help::HelpRequest;
+use crate::domain::issued::IssuedTicket;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{OutboxItem, OutboxKind};
 use crate::domain::practice::Practice;
@@ -130,6 +131,7 @@ impl Stored for Recipient {}
 impl Stored for Practice {}
 impl Stored for Notice {}
 impl Stored for HelpRequest {}
+impl Stored for IssuedTicket {}
 impl Stored for Event {}
 
 #[cfg(test)]

@@ -18,13 +18,14 @@ use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId, TicketId};
 use crate::secrets::token::Token;
 use crate::store::accounts::{Changed, Guard, account_writes, check_open};
-use crate::store::conditions::{may_become, open_ticket};
+use crate::store::conditions::{may_become, open_account, open_ticket};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::{AFTERLIFE, Item, number_of};
 use crate::store::keys::{self, Key};
 use crate::store::limits::{CountedMail, Issuance, forget_sign_ins};
 use crate::store::outbox::put_outbox_item;
+use crate::store::places::put_issued;
 use crate::store::spray::remember_place;
 use crate::store::told::Told;
 use crate::store::transact::{Newest, Outcome, Store};
@@ -106,6 +107,15 @@ impl Store {
         }))
     }
 
+    /// The ticket as it is without the member of staff who handed its link over, if their account is closed or gone. One round trip for
+    /// such a link, and none for others.
+    pub async fn without_who_left(&self, found: TicketOfAccount) -> Result<TicketOfAccount, StoreError> {
+        let Some(staff) = found.ticket.shown_to() else { return Ok(found) };
+        let is_there = self.find_account(staff).await?.is_some_and(|account| account.is_open());
+        let ticket = if is_there { found.ticket } else { found.ticket.left_behind() };
+        Ok(TicketOfAccount { ticket, ..found })
+    }
+
     /// Finds the ticket of a token and its account, and records when the holder of the token first looked at the ticket.
     ///
     /// Two calls that go out together:
@@ -162,7 +172,7 @@ impl Store {
     ///
     /// One transaction:
     ///
-    /// - The ticket is put. Condition: it does not exist.
+    /// - The ticket is put. Condition: it does not exist. So is what leads to it from the member of staff who asked for it, if any.
     /// - The guard of the account's tickets rises by one. Condition: it is as in `seen`.
     /// - The event is put. Condition: it does not exist.
     ///
@@ -176,7 +186,7 @@ impl Store {
         let guard = Write::update(&keys::ticket_guard(ticket.account))
             .set("issued", seen.guard + 1)
             .only_if(lacks("issued").or(equals("issued", seen.guard)));
-        self.transact(vec![put_ticket(ticket), guard, put_event(event)]).await
+        self.transact(put_ticket(ticket).chain([guard, put_event(event)]).collect()).await
     }
 
     /// Issues a ticket for staff or an operator.
@@ -186,7 +196,7 @@ impl Store {
     /// - When the account does not change, it is checked. Condition: it is open, and its credential version is as read.
     /// - When the account changes, it and each of its logins get the members that differ. Condition: the account's revision,
     ///   credential version, session epoch, password and `mail` are as read, and each login is the account's.
-    /// - The ticket is put. Condition: it does not exist.
+    /// - The ticket is put. Condition: it does not exist. So is what leads to it from the member of staff, if one issues it.
     /// - The event is put, the outbox item of the mail, if one is due, and those of mails about it. Condition: none exists.
     /// - The account of the member of staff is checked, if one issues it. Condition: it is open, and its role and its session epoch
     ///   are as read.
@@ -210,7 +220,7 @@ impl Store {
             Some(new) => writes.extend(account_writes(Changed { old, new }, Guard::Unchanged)),
             None => writes.push(check_open(old.id, old.credential_version)),
         }
-        writes.push(put_ticket(issue.ticket));
+        writes.extend(put_ticket(issue.ticket));
         writes.extend(issue.outbox_item.into_iter().chain(issue.notice).map(put_outbox_item));
         issue.told.add_to(&mut writes);
         self.transact_counted(issue.staff, writes, mail, now).await
@@ -299,6 +309,7 @@ impl Store {
     ///
     /// - The ticket becomes `used`. Condition: it is `issued` or `sent`, its time has not passed, it is of the account's
     ///   credential version, and its digest is as read.
+    /// - The member of staff who handed the link over is checked, if one did. Condition: their account is open.
     /// - The account gets the hash, and the security question if one is set with it; it loses its temporary password and
     ///   `frozen_at`, and its credential version and its session epoch rise. Condition: it is open, both are as read, and no
     ///   other temporary password has been issued.
@@ -318,6 +329,8 @@ impl Store {
             .and(equals("digest", ticket.digest));
         let used = Write::difference(&keys::ticket(ticket.account, ticket.id), ticket, reset.used);
         let mut writes = vec![used.only_if(open)];
+        let of_staff = ticket.shown_to().map(|staff| Write::check(&keys::account(staff)));
+        writes.extend(of_staff.map(|check| check.only_if(open_account())));
         writes.extend(account_writes(reset.changed, Guard::OpenWithTemporary));
         writes.push(put_event(reset.event));
         writes.push(put_outbox_item(reset.confirmation));
@@ -328,14 +341,15 @@ impl Store {
     }
 }
 
-/// The write that puts a ticket.
-fn put_ticket(ticket: &Ticket) -> Write {
+/// The writes that put a ticket, and what leads to it from the member of staff who issues it, if one does.
+pub(super) fn put_ticket(ticket: &Ticket) -> impl Iterator<Item = Write> {
     let key = keys::ticket(ticket.account, ticket.id);
-    Write::create(&key, ticket, Some(ticket.valid_until + AFTERLIFE))
+    let own = Write::create(&key, ticket, Some(ticket.valid_until + AFTERLIFE));
+    [own].into_iter().chain(put_issued(ticket))
 }
 
 /// The write that moves a ticket into another state, from any state that may become it.
-fn move_ticket(account: AccountId, id: TicketId, next: State) -> Write {
+pub(super) fn move_ticket(account: AccountId, id: TicketId, next: State) -> Write {
     Write::update(&keys::ticket(account, id)).set("state", next).only_if(may_become(next))
 }
 

@@ -137,6 +137,7 @@ async fn staff_work(app: &TestApp) {
     Box::pin(help(app, &session)).await;
     Box::pin(help_requests(app, &session)).await;
     Box::pin(objection(app, &session)).await;
+    Box::pin(closing(app, &session)).await;
     Box::pin(ends(app)).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -294,6 +295,24 @@ async fn help(app: &TestApp, session: &str) {
     assert_eq!(app.sign_in("sam", &temporary).await.json()["next"], "change_password");
 }
 
+/// A colleague who leaves: their clients go to another one, and what they have issued ends, some of it by the mailer.
+async fn closing(app: &TestApp, session: &str) {
+    let id = async |name| app.account_of("agency", Portal::Staff, name).await.id;
+    let (casey, robin) = (id("casey").await, id("robin").await);
+    let member = StaffMember::of(app, "agency", "staff", "casey").await;
+    let waits = json!({"username": "waits", "email": "waits@agency.test", "display_name": "W"});
+    assert_eq!(member.create(waits).await.status, 201);
+    member.copied("sam").await;
+    let admin = StaffMember { app, session: session.to_owned() };
+    let hand_over = HttpEvent::new("POST", &format!("/v1/admin/accounts/{casey}/hand-over"));
+    assert_eq!(admin.send(hand_over.json(&json!({"to": robin}))).await.status, 200);
+    assert_eq!(admin.issued_by(casey).await.len(), 1);
+    admin.close(casey).await;
+    let copied = admin.copied("lily").await;
+    assert_eq!(app.reset(&copied, NEW_PASSWORD).await.status, 204);
+    app.deliver().await;
+}
+
 /// The end of what one has, of people and of a whole practice.
 async fn ends(app: &TestApp) {
     app.create_practice("closing", json!({})).await;
@@ -335,6 +354,9 @@ async fn ends(app: &TestApp) {
         operate(action, json!({"who": {"username": "sam"}})).await;
     }
     operate("merge_accounts", json!({"duplicate": {"username": "tom"}, "into": {"username": "sam"}})).await;
+    let leaving = StaffMember::of(app, "closing", "staff", "casey").await;
+    let waits = json!({"username": "waits", "email": "waits@closing.test", "display_name": "W"});
+    assert_eq!(leaving.create(waits).await.status, 201);
     operate("erase_person", json!({"portal": "staff", "who": {"username": "casey"}})).await;
     operate("end_sessions", json!({})).await;
     operate("reset_passwords", json!({"pepper": "k1"})).await;

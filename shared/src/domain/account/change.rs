@@ -60,6 +60,11 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 35, pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$")]
     pub locale: Option<Option<String>>,
+    /// Whether closing a member of staff revokes what they have issued and nobody has used. It is true without it. `false` keeps
+    /// what was mailed; a link that was copied or printed ends in any case. It is refused for every other change.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub revoke_issued: Option<bool>,
     /// How the caller is known for whom the address is changed. By the practice's `caller_proof`, another address needs it.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -296,6 +301,19 @@ impl Account {
     #[must_use]
     pub fn with_caseload(&self, caseload: Vec<Assignment>) -> Self {
         Self { caseload, revision: self.revision + 1, ..self.clone() }
+    }
+
+    /// Hands the account's owner over from one member of staff to another, in the same role. One who looks after them already goes on
+    /// as before. `None` when the first does not look after them.
+    pub fn handed_over(&self, from: AccountId, to: AccountId, now: Timestamp) -> Option<Self> {
+        let mut caseload = self.caseload.clone();
+        let given: Vec<Assignment> = caseload.extract_if(.., |entry| entry.staff == from).collect();
+        if given.is_empty() {
+            return None;
+        }
+        let mut new = self.with_caseload(caseload);
+        new.look_after(given.into_iter().map(|entry| Assignment { staff: to, assigned_at: now, ..entry }));
+        Some(new)
     }
 
     /// Replaces the list of accounts that act for this one or that this one acts for.

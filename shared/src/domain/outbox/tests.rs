@@ -23,6 +23,7 @@ fn a_kind_is_called_as_it_is_stored() {
         OutboxKind::SettingsChanged { account, members: Vec::new() },
         OutboxKind::ProofOverruled { account, to: to.clone() },
         OutboxKind::AdministratorActed { account, to },
+        OutboxKind::StaffClosed { account, by: account, keeps_mailed: true },
         OutboxKind::Frozen { account },
     ] {
         assert_eq!(serde_json::to_value(&kind).expect("JSON")["kind"], kind.name());

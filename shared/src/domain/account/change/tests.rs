@@ -218,6 +218,15 @@ fn edits() -> Vec<Row> {
         ),
         row("another role", full(), edit(json!({"role": "admin"})), ([0, 0, 1], &["role"])),
         row("caseload", full(), |a| a.with_caseload(Vec::new()), ([0, 0, 1], &["caseload"])),
+        row(
+            "handed over",
+            full(),
+            |a| {
+                let [from, to] = [1, 3].map(|n| AccountId::from_bytes([n; 16]));
+                a.handed_over(from, to, Timestamp::from_millis(9)).expect("a place")
+            },
+            ([0, 0, 1], &["caseload"]),
+        ),
         row("associations", full(), |a| a.with_associations(Vec::new()), ([0, 0, 1], &["associations"])),
         row("held", full(), |a| a.held(Some(Timestamp::from_millis(3))), ([0, 0, 1], &["held_at"])),
         row(
