@@ -5,6 +5,7 @@ pub mod account;
 pub mod challenge;
 pub mod directory;
 pub mod event;
+pub mod guardian;
 pub mod help;
 pub mod identifier;
 pub mod issued;

@@ -24,6 +24,8 @@ RULES = [
         r"role: (a client has none|must be staff or admin)",
         r"invite: must not be true without an email",
         r"account_id: must be another client's account",
+        r"account_id: must not be a client of the account",
+        r"until: must be an RFC 3339 time to come",
         r"id: must be (a client's account|the account of a member of staff)",
         r"to: must be another member of staff",
         r"revoke_issued: belongs to closing a member of staff",

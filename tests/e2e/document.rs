@@ -299,7 +299,13 @@ async fn staffs_accounts(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str
     recorder.send("assignment", at("PUT", &caseload).json(&json!({"role": "case manager"}))).await;
     let lily = app.account("lily").await.id;
     let association = format!("{account}/associations/{lily}");
-    recorder.send("association", at("PUT", &association).json(&json!({"relationship": "parent"}))).await;
+    recorder
+        .send(
+            "association",
+            at("PUT", &association)
+                .json(&json!({"relationship": "parent", "role": "acts", "until": "2031-06-01T04:00:00Z"})),
+        )
+        .await;
     recorder.send("account_with_relations", at("GET", &account)).await;
     recorder.send("assignment", at("DELETE", &caseload)).await;
     app.import(

@@ -46,6 +46,8 @@ mod floods;
 mod former_address;
 mod freezing;
 mod front_door;
+mod guardian_attacks;
+mod guardians;
 mod hand_over;
 mod help;
 mod help_attacks;

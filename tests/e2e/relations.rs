@@ -110,7 +110,7 @@ async fn a_guardian_and_a_client_show_each_other_and_a_search_for_either_finds_b
         let account = admin.get(&format!("{ACCOUNTS}/{id}")).await.json();
         account["associations"].as_array().unwrap().clone()
     };
-    let entry = |other: AccountId, acts: bool| json!({"account": other.to_string(), "relationship": "parent", "acts": acts});
+    let entry = |other: AccountId, acts: bool| json!({"account": other.to_string(), "relationship": "parent", "acts": acts, "role": "acts", "until": null});
     assert_eq!(associations(lily).await, [entry(jane, true), entry(sam, true)], "several guardians");
     assert_eq!(associations(jane).await, [entry(lily, false), entry(tom, false)], "several clients");
     assert_eq!(admin.list("q=lily").await, ["lily", "jane", "sam"]);

@@ -185,6 +185,8 @@ async fn every_operation_leaves_its_events() {
     let association = of(&format!("associations/{sam}"));
     let parent = json!({"relationship": "parent"});
     recorder.expect("association", member.put(&association, parent), &["association_changed"]).await;
+    let end = HttpEvent::new("DELETE", &association);
+    recorder.expect("end of it", member.send(end), &["association_ended"; 2]).await;
     check_caller(&mut recorder, &member, jane).await;
     copy_and_revoke(&mut recorder, &member, jane).await;
     let temporary = HttpEvent::new("POST", &of("temporary-password"));

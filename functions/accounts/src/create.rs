@@ -113,7 +113,9 @@ async fn create(
     let (invitation, staff_account) = (invitation.as_ref(), Some(&staff.account));
     let records = Records { event: &event, invitation, mails: &mails, staff: staff_account };
     match deps.store.register(account, records, Twins::Refused).await? {
-        Registered::Created { account, .. } => account_reply(StatusCode::CREATED, &account).map(Some),
+        Registered::Created { account, .. } => {
+            account_reply(StatusCode::CREATED, &account, deps.ambient.now()).map(Some)
+        }
         Registered::Taken | Registered::AddressTaken => Err(username_taken(deps, call, staff).await?),
         Registered::Disallowed => Ok(None),
         Registered::Limited { retry_after } => {

@@ -44,7 +44,7 @@ impl Operation for GetAdminAccount {
         (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn get_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let staff = deps.staff(call).await?;
-    account_reply(StatusCode::OK, &deps.find_account(&staff, call.parameter("id")).await?)
+    account_reply(StatusCode::OK, &deps.find_account(&staff, call.parameter("id")).await?, deps.ambient.now())
 }
 
 /// The operation `PATCH /v1/admin/accounts/{id}`.
@@ -107,8 +107,10 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let changes = changes(&old, &new);
         if changes.is_empty() {
             return match closing {
-                Some(closing) => closing_reply(&old, closing.end(deps, call, &staff, &old).await),
-                None => account_reply(StatusCode::OK, &old),
+                Some(closing) => {
+                    closing_reply(&old, deps.ambient.now(), closing.end(deps, call, &staff, &old).await)
+                }
+                None => account_reply(StatusCode::OK, &old, deps.ambient.now()),
             }
             .map(Some);
         }
@@ -140,8 +142,10 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             return Ok(None);
         }
         match closing {
-            Some(closing) => closing_reply(&new, closing.end(deps, call, &staff, &new).await).map(Some),
-            None => account_reply(StatusCode::OK, &new).map(Some),
+            Some(closing) => {
+                closing_reply(&new, deps.ambient.now(), closing.end(deps, call, &staff, &new).await).map(Some)
+            }
+            None => account_reply(StatusCode::OK, &new, deps.ambient.now()).map(Some),
         }
     }))
     .await

@@ -2,11 +2,12 @@
 //! account.
 
 use http::StatusCode;
-use rekey::domain::account::{Account, Assignment, MailStatus, Role, Setup};
+use rekey::domain::account::{Account, Assignment, Association, GuardianRole, MailStatus, Role, Setup};
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::Portal;
 use rekey::http::problem::Problem;
 use rekey::http::reply::Reply;
+use rekey::platform::clock::Timestamp;
 use rekey::platform::ids::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -58,7 +59,7 @@ pub struct AdminAccount {
     pub mail: MailStatus,
     /// The members of staff who look after the client. For an account of the staff portal the list is empty.
     pub caseload: Vec<AssignmentFacts>,
-    /// The accounts that act for this account, and the accounts for which it acts.
+    /// The guardians of the account's owner, and the clients whose guardian they are. One whose time has ended is not shown.
     pub associations: Vec<AssociationFacts>,
     /// The time at which the account was created (RFC 3339, UTC).
     #[schema(format = DateTime)]
@@ -86,24 +87,31 @@ pub struct AssignmentFacts {
 pub struct AssociationFacts {
     /// The id of the other account.
     pub account: AccountId,
-    /// The relationship of the person who acts to the client, such as `parent` or `guardian`.
+    /// The relationship of the guardian to the client, such as `parent` or `guardian`.
     pub relationship: String,
-    /// Whether the other account acts for this one. When false, this account acts for the other one.
+    /// Whether the other account is the guardian's. When false, this account is the guardian's, and the other one the client's.
     pub acts: bool,
+    /// What the guardian does for the client, as the portal is to take it.
+    pub role: GuardianRole,
+    /// The time at which the association ends by itself (RFC 3339, UTC), or null when no end is known.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
 }
 
 impl AdminAccount {
-    /// The facts of an account that staff may see.
-    pub fn of(account: &Account) -> Self {
+    /// The facts of an account that staff may see at a time.
+    pub fn of(account: &Account, now: Timestamp) -> Self {
         let assignment = |entry: &Assignment| AssignmentFacts {
             staff: entry.staff,
             role: entry.role.clone(),
             assigned_at: entry.assigned_at.to_string(),
         };
-        let association = |entry: &rekey::domain::account::Association| AssociationFacts {
+        let association = |entry: &Association| AssociationFacts {
             account: entry.account,
             relationship: entry.relationship.clone(),
             acts: entry.acts,
+            role: entry.role,
+            until: entry.until.map(|until| until.to_string()),
         };
         Self {
             id: account.id,
@@ -124,7 +132,7 @@ impl AdminAccount {
             address_held_until: account.address_hold.as_ref().map(|hold| hold.valid_until.to_string()),
             mail: account.mail,
             caseload: account.caseload.iter().map(assignment).collect(),
-            associations: account.associations.iter().map(association).collect(),
+            associations: account.open_associations(now).map(association).collect(),
             created_at: account.created_at.to_string(),
             issued: None,
         }
@@ -136,13 +144,13 @@ pub(crate) fn etag(account: &Account) -> String {
     format!("\"{}\"", account.revision)
 }
 
-/// Answers with an account and its `ETag`.
-pub(crate) fn account_reply(status: StatusCode, account: &Account) -> Result<Reply, Problem> {
-    Ok(Reply::json(status, &AdminAccount::of(account))?.with_etag(&etag(account)))
+/// Answers with an account, as it is at a time, and its `ETag`.
+pub(crate) fn account_reply(status: StatusCode, account: &Account, now: Timestamp) -> Result<Reply, Problem> {
+    Ok(Reply::json(status, &AdminAccount::of(account, now))?.with_etag(&etag(account)))
 }
 
 /// Answers with the account of a member of staff who was closed, its `ETag`, and what became of what they had issued.
-pub(crate) fn closing_reply(account: &Account, end: IssuedEnd) -> Result<Reply, Problem> {
-    let facts = AdminAccount { issued: Some(end), ..AdminAccount::of(account) };
+pub(crate) fn closing_reply(account: &Account, now: Timestamp, end: IssuedEnd) -> Result<Reply, Problem> {
+    let facts = AdminAccount { issued: Some(end), ..AdminAccount::of(account, now) };
     Ok(Reply::json(StatusCode::OK, &facts)?.with_etag(&etag(account)))
 }

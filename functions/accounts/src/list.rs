@@ -124,7 +124,8 @@ pub async fn list_accounts(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let listing = Listing { deps, staff: &staff, search: Search::parse(&asked.q), asked: &asked };
     let (found, next) = listing.page().await?;
     let accounts = listing.with_associated(found).await?;
-    let accounts = accounts.iter().map(AdminAccount::of).collect();
+    let now = deps.ambient.now();
+    let accounts = accounts.iter().map(|account| AdminAccount::of(account, now)).collect();
     Reply::json(
         StatusCode::OK,
         &AccountsPage { accounts, next_cursor: next.map(|cursor| cursor.to_string()) },
@@ -219,14 +220,15 @@ impl Listing<'_> {
         if self.search.is_empty() {
             return Ok(found);
         }
+        let now = self.deps.ambient.now();
         let own: BTreeSet<AccountId> = found.iter().map(|account| account.id).collect();
-        let ids = found.iter().flat_map(|account| account.associations.iter().map(|other| other.account));
+        let ids = found.iter().flat_map(|account| account.open_associations(now).map(|other| other.account));
         let ids: BTreeSet<AccountId> = ids.filter(|id| !own.contains(id)).collect();
         let others = self.deps.store.find_accounts(&ids.into_iter().collect::<Vec<_>>()).await?;
         let mut all = Vec::with_capacity(found.len() + others.len());
         let mut shown = own;
         for account in found {
-            let associated = account.associations.clone();
+            let associated: Vec<_> = account.open_associations(now).cloned().collect();
             all.push(account);
             for other in
                 others.iter().filter(|other| associated.iter().any(|entry| entry.account == other.id))

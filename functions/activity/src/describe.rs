@@ -68,6 +68,12 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AssociationChanged => {
             format!("Association of {name} with {} was modified by {who}", names.other)
         }
+        Action::AssociationEnded if event.actor == Actor::System => {
+            format!("Association of {name} with {} ended by its date", names.other)
+        }
+        Action::AssociationEnded => {
+            format!("Association of {name} with {} was ended by {who}", names.other)
+        }
         Action::HelpRequested if event.account.is_none() => {
             "Help was asked for with a name that no portal login has".to_owned()
         }

@@ -3,7 +3,7 @@
 //! The front door has taken any id. Only a request for a recovery that is in the table leads to a task; whatever else somebody has
 //! sent is dropped with a line in the log, and leaves nothing in the list of staff.
 
-use rekey::domain::account::Account;
+use rekey::domain::account::{Account, MailStatus};
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::help::{Asked, Candidate, Cause, HelpRequest, Reach, Sought, Why};
 use rekey::domain::issuer::Issuer;
@@ -112,6 +112,9 @@ pub(crate) async fn make_task(
     let Some(account) = deps.store.find_account(account).await? else {
         return drop_item(deps, item, "no_account").await;
     };
+    if cause == Cause::SharedMailbox && account.mail != MailStatus::SharedMailbox {
+        return drop_item(deps, item, "no_need").await;
+    }
     let asked = Asked {
         id: HelpId::from(item.id),
         practice: account.practice.clone(),
@@ -130,6 +133,17 @@ pub(crate) async fn make_task(
         Made::Before => Ok(()),
         Made::Open | Made::TooMany => drop_item(deps, item, "open_already").await,
     }
+}
+
+/// Asks staff for an address of the owner's own, where somebody asks for a recovery and the mailbox is a former guardian's. While the
+/// account has an open task, there is no other.
+pub(crate) async fn ask_for_address(deps: &Deps, account: &Account) -> Result<(), Failure> {
+    if account.mail != MailStatus::SharedMailbox || !account.is_open() {
+        return Ok(());
+    }
+    let kind = OutboxKind::Task { account: account.id, cause: Cause::SharedMailbox };
+    let item = OutboxItem::new(&deps.ambient, &account.practice, kind, None)?;
+    Ok(deps.store.create_outbox_item(&item).await?)
 }
 
 /// The reason why no mail of a request reached the owner of an account.

@@ -29,6 +29,7 @@ mod check;
 mod closing;
 mod code;
 mod delivery;
+mod ending;
 mod help;
 mod hold;
 mod issue;
@@ -183,7 +184,7 @@ impl Failure {
 /// [`StoreError`] when the store does not answer a sweep.
 pub async fn handler(deps: &Deps, trigger: Trigger) -> Result<Answer, StoreError> {
     match trigger {
-        Trigger::Sweep { sweep: Sweepable::Outbox } => Ok(Answer::Swept(sweep::sweep(deps).await?)),
+        Trigger::Sweep { sweep: Sweepable::Outbox } => Ok(Answer::Swept(Box::pin(sweep::sweep(deps)).await?)),
         Trigger::Stream(batch) => Ok(Answer::Stream(deliver(deps, batch).await)),
     }
 }

@@ -53,6 +53,7 @@ pub(crate) async fn recover(
                 if reason == Reason::AddressOnHold {
                     help::ask_for_held(delivery, account).await?;
                 }
+                Box::pin(help::ask_for_address(delivery.deps, account)).await?;
                 let event = refusal(delivery, account, issuer, reason)?;
                 outcome.note_no_mail(delivery, account, event).await?;
             }

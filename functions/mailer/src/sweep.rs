@@ -1,4 +1,4 @@
-//! The sweep, which comes every minute: it tries the items whose time has come, and tells what SES lets the account send.
+//! The sweep, which comes every minute: it ends the guardians whose time has come, tries the items whose time has come, and tells what SES lets the account send.
 //!
 //! An item comes here when its first attempt has failed, when the mailer died before it was done, or when the stream is late. The
 //! sweep ends early when SES takes nothing, and leaves the rest as it is, so that the next one begins with the same items.
@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::hold::Hold;
-use crate::{Deps, Failure, item};
+use crate::{Deps, Failure, ending, item};
 
 /// The time after which a sweep begins no other attempt. The function has a minute, and one attempt takes ten seconds at most.
 const LONGEST: Duration = Duration::from_secs(40);
@@ -39,6 +39,8 @@ pub struct Swept {
 /// # Errors
 /// The store does not answer. What was not tried stays due.
 pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
+    // The future is boxed, as those of attempts are.
+    let ended = Box::pin(ending::end_due(deps)).await;
     let (started, now) = (Instant::now(), deps.ambient.now());
     let due = deps.store.list_due(now).await?;
     let hold = Hold::default();
@@ -76,7 +78,11 @@ pub(crate) async fn sweep(deps: &Deps) -> Result<Swept, StoreError> {
     let sum = |sum: (usize, usize), lane: (usize, usize)| (sum.0 + lane.0, sum.1 + lane.1);
     let (tried, missed) = join_all(lanes).await.into_iter().fold((0, 0), sum);
     tracing::info!(event = "outbox_swept", due = found, oldest, tried, missed);
-    Ok(Swept { due: found, tried })
+    match ended {
+        // The invocation fails, so that an alarm tells.
+        Err(Failure::Store(error)) => Err(error),
+        _ => Ok(Swept { due: found, tried }),
+    }
 }
 
 /// The number of attempts at once that keeps to SES's rate.

@@ -44,6 +44,7 @@ struct AccountData<'a> {
     security_question: Option<&'a str>,
     mail: MailStatus,
     mail_failed_at: Option<String>,
+    former_mailbox: Option<&'a Email>,
     frozen_at: Option<String>,
     needs_proof: bool,
     address_hold: Option<Value>,
@@ -62,9 +63,10 @@ impl<'a> AccountData<'a> {
         let caseload = account.caseload.iter().map(|entry| {
             json!({"staff": entry.staff, "role": entry.role, "assigned_at": entry.assigned_at.to_string()})
         });
-        let associations = account.associations.iter().map(
-            |entry| json!({"account": entry.account, "relationship": entry.relationship, "acts": entry.acts}),
-        );
+        let associations = account.associations.iter().map(|entry| {
+            json!({"account": entry.account, "relationship": entry.relationship, "acts": entry.acts,
+                "role": entry.role, "until": text(entry.until)})
+        });
         Self {
             id: account.id,
             portal: account.portal,
@@ -83,6 +85,7 @@ impl<'a> AccountData<'a> {
             security_question: account.question.as_ref().map(|question| question.question.as_str()),
             mail: account.mail,
             mail_failed_at: text(account.mail_failed_at),
+            former_mailbox: account.former_mailbox.as_ref(),
             frozen_at: text(account.frozen_at),
             needs_proof: account.needs_proof,
             address_hold: account

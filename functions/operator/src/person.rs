@@ -2,6 +2,7 @@
 
 use rekey::domain::account::{Account, MOST_LINKS};
 use rekey::domain::event::{Action, Change, Event};
+use rekey::domain::guardian::End;
 use rekey::domain::identifier::Identifier;
 use rekey::domain::practice::{Portal, Slug};
 use rekey::platform::ids::AccountId;
@@ -236,6 +237,9 @@ async fn relink_one(
 ) -> Result<(), OperatorError> {
     until_written("relinking an account", || async {
         let Some(old) = deps.store.find_account(other).await? else { return Ok(Some(())) };
+        if by.is_none() && old.association_with(account.id).is_some_and(|entry| entry.acts) {
+            return end_guardian(deps, &old, account.id).await;
+        }
         let Some(new) = old.relinked(account.id, by) else { return Ok(Some(())) };
         let same_staff = old.caseload == new.caseload;
         let action = if same_staff { Action::AssociationChanged } else { Action::CaseloadChanged };
@@ -244,4 +248,13 @@ async fn relink_one(
         Ok::<_, OperatorError>(written.is_written().then_some(()))
     })
     .await
+}
+
+/// Ends a guardian who is erased: whoever has their mailbox is no guardian any more. Returns `None` when another change came first.
+async fn end_guardian(deps: &Deps, client: &Account, id: AccountId) -> Result<Option<()>, OperatorError> {
+    let guardian = deps.store.find_account(id).await?;
+    let event = event_of(deps, Action::AssociationEnded, client)?;
+    let end = End::new(&deps.ambient, client, (id, guardian.as_ref()), event)?;
+    let written = deps.store.end_association(None, (client, guardian.as_ref()), &end).await?;
+    Ok(written.is_written().then_some(()))
 }

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod association;
 mod change;
 
+pub use association::{Association, Ending, GuardianRole};
 pub use change::AccountPatch;
 
 use crate::domain::identifier::{Email, Identifier, Username};
@@ -127,18 +129,6 @@ pub struct Assignment {
     pub assigned_at: Timestamp,
 }
 
-/// The association of a client's account with the account of a person who acts for the client. Each of the two accounts
-/// stores it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Association {
-    /// The id of the other account.
-    pub account: AccountId,
-    /// The relationship of the person who acts to the client, such as parent or guardian, in the practice's own words.
-    pub relationship: String,
-    /// Whether the other account is the one that acts. If not, the other account is the client's.
-    pub acts: bool,
-}
-
 /// An account. It is stored whole, as one item. Each name by which its owner signs in has a [`Login`] that leads to it, and its
 /// email address a [`Recipient`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +202,10 @@ pub struct Account {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mail_failed_at: Option<Timestamp>,
+    /// The address of a guardian whose time has ended, which the account had as well; absent when there is none. No mail of the account
+    /// goes there, also when staff enter the address again.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
+    pub former_mailbox: Option<Email>,
     /// The members of staff who look after the client; empty for accounts of the staff portal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caseload: Vec<Assignment>,
@@ -275,6 +269,7 @@ impl Account {
             question: None,
             mail: MailStatus::Ok,
             mail_failed_at: None,
+            former_mailbox: None,
             caseload: Vec::new(),
             associations: Vec::new(),
             revision: 0,

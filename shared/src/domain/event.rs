@@ -64,8 +64,11 @@ pub enum Action {
     UsernameRefused,
     /// A client was added to a caseload or removed from it.
     CaseloadChanged,
-    /// An association between two accounts was added or removed.
+    /// An association between two accounts was added or changed.
     AssociationChanged,
+    /// An association between a client and a guardian ended: by its date, by staff or by the operator. The client's log has one, and so
+    /// has the guardian's.
+    AssociationEnded,
     /// A mail that lets the owner set a password was asked for and not sent; `reason` says why.
     RecoveryRefused,
     /// A limit was exceeded: of recoveries or codes for an identifier of the account, of answers to its security question, of

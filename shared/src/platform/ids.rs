@@ -148,6 +148,13 @@ impl TicketId {
     }
 }
 
+impl AccountId {
+    /// The part of the id that is not its time.
+    pub fn random(self) -> u128 {
+        self.0.random()
+    }
+}
+
 impl HelpId {
     /// The part of the id that is not its time.
     pub fn random(self) -> u128 {

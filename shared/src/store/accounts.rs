@@ -21,6 +21,7 @@ use crate::domain::practice::{Portal, Slug};
 use crate::platform::ids::{AccountId, TicketId};
 use crate::store::conditions::{open_account_of, same_account};
 use crate::store::directory::{caseload_writes, directory_writes};
+use crate::store::endings::ending_writes;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
@@ -122,6 +123,7 @@ pub(super) fn account_writes(changed: Changed<'_>, guard: Guard) -> Vec<Write> {
     writes.extend(recipient_writes(Some(old), new));
     writes.extend(directory_writes(Some(old), new));
     writes.extend(caseload_writes(Some(old), new));
+    writes.extend(ending_writes(old, new));
     writes
 }
 
@@ -290,7 +292,8 @@ impl Store {
     /// - Each of its logins whose copy differs gets the same. Condition: it is the account's login. The login of a former name is
     ///   deleted, without a condition. The login of a new one is put. Condition: it does not exist.
     /// - Another username is counted among those of its look. Condition: as for a new account.
-    /// - The entries in the directory and on caseloads that differ are put or deleted, without a condition.
+    /// - The entries in the directory, on caseloads and in the list of guardians' ends that differ are put or deleted, without a
+    ///   condition.
     /// - The event is put, and the outbox items of mails about it. Condition: none exists.
     ///
     /// A refusal means that one of the accounts has changed since it was read, that another account has a new name, or that the

@@ -12,6 +12,7 @@ use crate::domain::account::Account;
 use crate::domain::directory::entries;
 use crate::domain::event::Event;
 use crate::store::accounts::Guard;
+use crate::store::endings::ending_key;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::items::Item;
@@ -42,8 +43,8 @@ impl Store {
     /// One transaction:
     ///
     /// - The account is deleted. Condition: its revision, credential version, session epoch, password and `mail` are as read.
-    /// - Its logins are deleted, its place among those that share its address, and its entries in the directory and on caseloads,
-    ///   without a condition.
+    /// - Its logins are deleted, its place among those that share its address, and its entries in the directory, on caseloads and in
+    ///   the list of guardians' ends, without a condition.
     /// - Its username is taken from those of its look. Condition: they are as read.
     /// - The event is put. Condition: it does not exist.
     ///
@@ -58,6 +59,7 @@ impl Store {
         gone.extend(account.address().map(|address| keys::recipient(account, &address)));
         gone.extend(entries(account).iter().map(|entry| keys::directory_entry(account, entry)));
         gone.extend(account.caseload.iter().map(|entry| keys::caseload_entry(entry.staff, account.id)));
+        gone.extend(ending_key(account));
         writes.extend(gone.iter().map(Write::delete));
         if let Some(looks) = account.username.looks() {
             let found = self.get_item(&keys::looks(account, &looks.skeleton)).await?.unwrap_or_default();

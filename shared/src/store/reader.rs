@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::account::{Account, Login, Recipient};
+use crate::domain::account::{Account, Ending, Login, Recipient};
 use crate::domain::challenge::Challenge;
 use crate::domain::event::Event;
 use crate::domain::help::HelpRequest;
@@ -128,6 +128,7 @@ impl Stored for OutboxItem {
 }
 
 impl Stored for Recipient {}
+impl Stored for Ending {}
 impl Stored for Practice {}
 impl Stored for Notice {}
 impl Stored for HelpRequest {}

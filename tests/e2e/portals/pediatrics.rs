@@ -54,6 +54,32 @@ async fn pediatric_practice() {
     assert_eq!(reset(&token_in(&mail), NEW_PASSWORD, "Biscuit").await.status, 204);
     let parents = portals.session("client", "sam.rivera@pediatrics.test", NEW_PASSWORD).await;
 
+    // The patient, whose logins share the family's mailbox, comes of age.
+    let staff = portals.staff("casey").await;
+    let family =
+        json!({"username": "lee", "email": "family@pediatrics.test", "display_name": "Lee", "invite": false});
+    let lee = staff.create(family).await.json();
+    let of_age = json!({"relationship": "parent", "until": "2026-11-25T18:38:30Z"});
+    let relation = path_of(&patient, &format!("/associations/{}", lee["id"].as_str().unwrap()));
+    assert_eq!(staff.put(&relation, of_age).await.status, 204);
+    portals.forgot("client", "lily").await;
+    let before = portals.mail_to("family@pediatrics.test").await;
+    app.clock.advance(Duration::from_mins(6));
+    app.sweep().await;
+    assert_eq!(app.preview(&token_in(&before)).await.outcome(), (410, "revoked_token".to_owned()));
+    let patient = select(&staff, "mail=shared_mailbox", "lily").await;
+    app.deliver().await;
+    assert_eq!(staff.tasks("").await[0]["cause"], "shared_mailbox");
+    let patient = edit(&staff, &patient, json!({"email": "lily@pediatrics.test"})).await;
+    post(
+        &staff,
+        &path_of(&patient, "/links"),
+        Some(json!({"expires_at": "2026-11-27T18:34:30Z", "deliver": "email"})),
+    )
+    .await;
+    let own = portals.mail_to("lily@pediatrics.test").await;
+    assert_eq!(app.preview(&token_in(&own)).await.status, 200);
+
     // Staff recover their own accounts in the practice portal in the same ways.
     portals.forgot("staff", "casey@pediatrics.test").await;
     let mail = portals.mail_to("casey@pediatrics.test").await;

@@ -1,6 +1,7 @@
 //! Everything that Rekey does, done once. Tests of permissions and of reads use it.
 
 use rekey::domain::practice::Portal;
+use rekey::platform::clock::Clock;
 use rekey_local::mailbox::Failure;
 use serde_json::{Value, json};
 
@@ -133,6 +134,7 @@ async fn staff_work(app: &TestApp) {
     }
     Box::pin(refused_mail(app, &session)).await;
     Box::pin(refused_name(app, &session)).await;
+    Box::pin(guardians(app, &session)).await;
     Box::pin(undelivered(app)).await;
     Box::pin(help(app, &session)).await;
     Box::pin(help_requests(app, &session)).await;
@@ -149,6 +151,32 @@ async fn staff_work(app: &TestApp) {
         let reply = app.send(HttpEvent::new("GET", path).query(query).bearer(&session)).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
     }
+}
+
+/// Two guardians, of whom one ends by a date that staff have moved, and shares the client's mailbox.
+async fn guardians(app: &TestApp, session: &str) {
+    let member = StaffMember { app, session: session.to_owned() };
+    let question = json!({"question": "Pet?", "answer": "Biscuit"});
+    let tilly = json!({"username": "tilly", "email": "family@agency.test", "display_name": "T", "security_question": question});
+    app.import("agency", &[tilly, json!({"username": "tully", "display_name": "T"})]).await;
+    let (tilly, lily) = (app.account("tilly").await.id, app.account("lily").await.id);
+    let noor = app.account("noor").await.id;
+    for (guardian, minutes) in [(lily, 9), (lily, 2), (noor, 5)] {
+        let until = (app.clock.now() + std::time::Duration::from_mins(minutes)).to_string();
+        let path = format!("/v1/admin/accounts/{tilly}/associations/{guardian}");
+        let reply = member.put(&path, json!({"relationship": "parent", "until": until})).await;
+        assert_eq!(reply.status, 204, "{reply:?}");
+    }
+    app.clock.advance(std::time::Duration::from_mins(2));
+    Box::pin(app.sweep()).await;
+    Box::pin(app.deliver()).await;
+    Box::pin(app.forgot("tilly")).await;
+    Box::pin(app.deliver()).await;
+    let tasks = member.tasks("").await;
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    assert_eq!(member.act(&tasks[0], json!({"action": "done"})).await.status, 200);
+    let merge = json!({"action": "merge_accounts", "practice": "agency", "duplicate": {"username": "tilly"}, "into": {"username": "tully"}});
+    Box::pin(app.operate(merge)).await.unwrap();
 }
 
 /// A mail that SES refuses, and the mark that it leaves.
@@ -325,6 +353,12 @@ async fn ends(app: &TestApp) {
         let body = if path.contains("caseload") { json!({}) } else { json!({"relationship": "parent"}) };
         assert_eq!(member.put(&format!("/v1/admin/accounts/{path}"), body).await.status, 204);
     }
+    let (lily, dora) = (id(Portal::Client, "lily").await, id(Portal::Client, "dora").await);
+    let until = json!({"relationship": "parent", "role": "views", "until": "2030-01-01T00:00:00Z"});
+    assert_eq!(
+        member.put(&format!("/v1/admin/accounts/{lily}/associations/{dora}"), until).await.status,
+        204
+    );
     let question = json!({"question": "Pet?", "answer": "Biscuit"});
     app.import("closing", &[json!({"username": "t0m", "display_name": "T", "security_question": question})])
         .await;
@@ -357,6 +391,7 @@ async fn ends(app: &TestApp) {
     let leaving = StaffMember::of(app, "closing", "staff", "casey").await;
     let waits = json!({"username": "waits", "email": "waits@closing.test", "display_name": "W"});
     assert_eq!(leaving.create(waits).await.status, 201);
+    operate("merge_accounts", json!({"duplicate": {"username": "lily"}, "into": {"username": "sam"}})).await;
     operate("erase_person", json!({"portal": "staff", "who": {"username": "casey"}})).await;
     operate("end_sessions", json!({})).await;
     operate("reset_passwords", json!({"pepper": "k1"})).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rekey::domain::account::{Account, Login, Recipient};
+use rekey::domain::account::{Account, Ending, Login, Recipient};
 use rekey::domain::event::Event;
 use rekey::domain::help::HelpRequest;
 use rekey::domain::notice::Notice;
@@ -54,6 +54,7 @@ pub fn read(item: &Value) -> Result<Value, String> {
         "ACCOUNT" => again::<Account>(item),
         "LOGIN" => again::<Login>(item),
         "EMAIL" => again::<Recipient>(item),
+        "ENDING" => again::<Ending>(item),
         "HELP" => again::<HelpRequest>(item),
         "FIND" | "CASELOAD" | "HELP#ACCOUNT" => again::<Entry>(item),
         "TICKET" => again::<Ticket>(item),

@@ -220,6 +220,11 @@ impl Account {
         new.associations.retain(|own| own.account != duplicate.id);
         new.look_after(duplicate.caseload.iter().cloned());
         new.associate(duplicate.associations.iter().filter(|entry| entry.account != self.id).cloned());
+        if new.former_mailbox.is_none() {
+            new.former_mailbox.clone_from(&duplicate.former_mailbox);
+            let marked = new.is_of_former_guardian(new.email.as_ref());
+            new.mail = if marked { MailStatus::SharedMailbox } else { new.mail };
+        }
         new
     }
 
@@ -272,8 +277,13 @@ impl Account {
         let moved = self.email != new.email || self.username != new.username;
         let readdressed = self.email != new.email;
         let closed = self.is_open() && !new.is_open();
+        let mail = match readdressed {
+            true if self.is_of_former_guardian(new.email.as_ref()) => MailStatus::SharedMailbox,
+            true => MailStatus::Ok,
+            false => self.mail,
+        };
         Ok(Self {
-            mail: if readdressed { MailStatus::Ok } else { self.mail },
+            mail,
             mail_failed_at: self.mail_failed_at.filter(|_| !readdressed),
             temporary: self.temporary.clone().filter(|_| !moved && !closed),
             credential_version: self.credential_version + u64::from(moved || closed),
@@ -316,6 +326,50 @@ impl Account {
         Some(new)
     }
 
+    /// Ends what a guardian may have of the client's account: every ticket, a temporary password and every session. Where the two shared
+    /// a mailbox, the guardian may have set the password and the question, so these go too, and nothing is mailed there any more.
+    #[must_use]
+    pub fn without_guardian(&self, guardian: AccountId, shared: bool) -> Self {
+        let kept = |entry: &&Association| entry.account != guardian;
+        Self {
+            associations: self.associations.iter().filter(kept).cloned().collect(),
+            password: self.password.clone().filter(|_| !shared),
+            question: self.question.clone().filter(|_| !shared),
+            temporary: None,
+            mail: if shared { MailStatus::SharedMailbox } else { self.mail },
+            former_mailbox: self.email.as_ref().filter(|_| shared).or(self.former_mailbox.as_ref()).cloned(),
+            credential_version: self.credential_version + 1,
+            session_epoch: self.session_epoch + 1,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Takes a client from the list of those that the account acts for. Nothing else of a guardian's own account ends.
+    #[must_use]
+    pub fn without_client(&self, client: AccountId) -> Self {
+        let kept = |entry: &&Association| entry.account != client;
+        self.with_associations(self.associations.iter().filter(kept).cloned().collect())
+    }
+
+    /// Ends every guardian of the client by a date, unless they end before. From then on they count as ended, and the sweep of the next
+    /// minute takes what they have.
+    #[must_use]
+    pub fn with_guardians_until(&self, until: Timestamp) -> Self {
+        let ending = |entry: &Association| {
+            let until =
+                if entry.acts { Some(entry.until.map_or(until, |own| own.min(until))) } else { entry.until };
+            Association { until, ..entry.clone() }
+        };
+        self.with_associations(self.associations.iter().map(ending).collect())
+    }
+
+    /// Whether an address is the one that a former guardian has as well.
+    fn is_of_former_guardian(&self, email: Option<&Email>) -> bool {
+        let former = self.former_mailbox.as_ref().and_then(Email::identifier);
+        former.is_some() && email.and_then(Email::identifier) == former
+    }
+
     /// Replaces the list of accounts that act for this one or that this one acts for.
     #[must_use]
     pub fn with_associations(&self, associations: Vec<Association>) -> Self {
@@ -328,10 +382,11 @@ impl Account {
         Self { mail, mail_failed_at: self.mail_failed_at.max(Some(asked_at)), ..self.clone() }
     }
 
-    /// Records that the account's address accepts mail again.
+    /// Records that the account's address accepts mail again, or is the owner's own.
     #[must_use]
     pub fn with_mail_restored(&self) -> Self {
-        Self { mail: MailStatus::Ok, ..self.clone() }
+        let former = self.former_mailbox.clone().filter(|_| self.mail != MailStatus::SharedMailbox);
+        Self { mail: MailStatus::Ok, former_mailbox: former, ..self.clone() }
     }
 }
 

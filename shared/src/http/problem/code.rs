@@ -65,7 +65,7 @@ pub enum ErrorCode {
     Forbidden,
     /// The practice requires a proof of who the caller is, and there is none that counts.
     ProofRequired,
-    /// The account has no address to send to: copy the link instead.
+    /// The account has no address to send to, or only one that somebody else has: enter another, or copy the link.
     NoAddress,
     /// The account is inactive, or its owner has refused it.
     AccountClosed,
@@ -194,9 +194,10 @@ impl ErrorCode {
             Self::ProofRequired => {
                 (StatusCode::FORBIDDEN, "Say how you know that the caller is the account's owner.")
             }
-            Self::NoAddress => {
-                (StatusCode::CONFLICT, "The account has no email address. Copy a link instead.")
-            }
+            Self::NoAddress => (
+                StatusCode::CONFLICT,
+                "The account has no email address of its owner's. Enter one, or copy a link.",
+            ),
             Self::AccountClosed => (StatusCode::CONFLICT, "The account is closed. Open it first."),
             Self::AlreadySignedUp => {
                 (StatusCode::CONFLICT, "The account is already set up. Send a link instead.")

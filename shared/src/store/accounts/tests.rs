@@ -23,7 +23,8 @@ fn others() -> Map<String, Value> {
         "temporary": {"ticket": ulid, "valid_until": 1}, "frozen_at": 1, "credential_version": 2, "session_epoch": 2,
         "question": {"question": "Pet?", "answer": "hash"}, "mail": "bounced", "mail_failed_at": 1,
         "caseload": [{"staff": ulid, "assigned_at": 1}],
-        "associations": [{"account": ulid, "relationship": "parent", "acts": true}], "revision": 2});
+        "associations": [{"account": ulid, "relationship": "parent", "acts": true}], "revision": 2,
+        "former_mailbox": "p@agency.test"});
     all.as_object().expect("members").clone()
 }
 
@@ -74,6 +75,14 @@ fn a_change_writes_what_follows_from_it_and_nothing_else() {
             vec!["ACCOUNT", "LOGIN", "LOGIN", "EMAIL", "EMAIL", "FIND", "FIND", "FIND"],
         ),
         (json!({"caseload": [{"staff": old.id, "assigned_at": 1}]}), vec!["ACCOUNT", "CASELOAD"]),
+        (
+            json!({"associations": [{"account": old.id, "relationship": "x", "acts": true, "until": 9}]}),
+            vec!["ACCOUNT", "ENDING"],
+        ),
+        (
+            json!({"associations": [{"account": old.id, "relationship": "x", "acts": false, "until": 9}]}),
+            vec!["ACCOUNT"],
+        ),
         (json!({}), vec!["ACCOUNT"]),
     ] {
         assert_eq!(kinds(&old, &account(&members)), written, "{members}");

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::super::GuardianRole;
 use super::*;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, TicketId};
+
+mod guardians;
 
 fn hash(text: &str) -> PasswordHash {
     serde_json::from_value(json!(text)).expect("a hash")
@@ -37,6 +40,8 @@ fn full() -> Account {
         account: AccountId::from_bytes([2; 16]),
         relationship: "parent".to_owned(),
         acts: true,
+        role: GuardianRole::Acts,
+        until: None,
     };
     let account = json!({"id": "01JD7Z3M5V8Q2X4Y6W0N1R9T3K", "practice": "agency", "portal": "client", "username": "jane",
         "email": "jane@agency.test", "display_name": "Jane", "record_email": "jane@clinic.test", "locale": "en",
@@ -87,7 +92,7 @@ fn patch(value: Value) -> AccountPatch {
 }
 
 fn table() -> Vec<Row> {
-    credentials().into_iter().chain(edits()).collect()
+    credentials().into_iter().chain(edits()).chain(guardians::rows()).collect()
 }
 
 /// The changes that affect how the owner signs in.
@@ -282,6 +287,8 @@ fn whoever_takes_a_place_has_it_once() {
         account,
         relationship: relationship.to_owned(),
         acts: true,
+        role: GuardianRole::Views,
+        until: Some(Timestamp::from_millis(4)),
     };
     let account = Account {
         associations: vec![entry(other, "parent"), entry(third, "guardian")],
@@ -311,6 +318,14 @@ fn only_changes_that_open_and_close_nothing_raise_nothing() {
         table().iter().filter(|row| row.raises == [0, 0, 0]).map(|row| row.change).collect();
     assert_eq!(
         silent,
-        ["rehash", "question", "temporary password mailed", "started", "nothing edited", "mail"]
+        [
+            "rehash",
+            "question",
+            "temporary password mailed",
+            "started",
+            "nothing edited",
+            "mail",
+            "the mark of a shared mailbox lifted"
+        ]
     );
 }
