@@ -11,6 +11,7 @@ pub mod identifier;
 pub mod issued;
 pub mod issuer;
 pub mod limit;
+pub mod not_me;
 pub mod notice;
 pub mod origin;
 pub mod outbox;

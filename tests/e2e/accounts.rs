@@ -24,7 +24,7 @@ async fn a_client_is_registered_invited_and_found_and_signs_up() {
     let expected = json!({"portal": "client", "username": "Noor", "email": "noor@agency.test",
         "display_name": "Noor Amin", "signs_in_by_email": true, "signs_in_by_email": true, "record_email": "noor.amin@clinic.test", "locale": "es", "role": null,
         "active": true, "refused": false, "representative": true, "setup": "invited", "mail": "ok", "frozen_at": null,
-        "needs_proof": false, "address_held_until": null,
+        "needs_proof": false, "address_held_until": null, "closed_reason": null, "email_proven_at": null,
         "caseload": [], "associations": [], "created_at": "2026-11-21T18:35:30Z", "id": account["id"]});
     assert_eq!(account, expected);
     assert_eq!(admin.create(asked).await.outcome(), (409, "username_taken".to_owned()));

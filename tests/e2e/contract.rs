@@ -56,7 +56,9 @@ fn body_for(pattern: &str) -> Option<Value> {
         "/v1/security-question" => {
             json!({"current_password": PASSWORD, "question": "First pet?", "answer": "Biscuit"})
         }
-        "/v1/password/reset/preview" | "/v1/password/repudiate" => json!({"token": token}),
+        "/v1/password/reset/preview" | "/v1/password/repudiate" | "/v1/password/not-me" => {
+            json!({"token": token})
+        }
         "/v1/password/reset" => json!({"token": token, "new_password": NEW_PASSWORD}),
         "/v1/sessions" => json!({"practice": "agency", "identifier": "jane", "password": "x"}),
         _ => return None,

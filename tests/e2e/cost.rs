@@ -6,6 +6,10 @@
 use std::collections::BTreeMap;
 
 use futures::future::LocalBoxFuture;
+use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::practice::Portal;
+use rekey::platform::clock::Ambient;
+use rekey::store::accounts::Changed;
 use serde_json::json;
 
 use crate::support::event::{HttpEvent, source};
@@ -150,6 +154,16 @@ fn post(path: &str, body: &serde_json::Value, person: usize) -> HttpEvent {
     HttpEvent::new("POST", path).at_ip(&source(person)).json(body)
 }
 
+/// The address of an account is proven, as it is after a first recovery.
+async fn prove(app: &TestApp, username: &str) {
+    let old = app.account_of(PRACTICE, Portal::Client, username).await;
+    let event = Event::new(&Ambient::system(), &old.practice, Action::UserUpdated, Actor::System).unwrap();
+    let new = old.with_email_proven(old.created_at);
+    let changed = [Changed { old: &old, new: &new }];
+    let proven = app.store.update_accounts(None, &changed, &event.of(old.id, old.portal)).await.unwrap();
+    assert!(proven.is_written());
+}
+
 /// A deployment whose functions have the settings of the practice and the keys, as they do for all but the first call of a
 /// minute.
 async fn deployment() -> TestApp {
@@ -166,6 +180,10 @@ async fn deployment() -> TestApp {
     )
     .await;
     app.deliver().await;
+    let names = NAMES.iter().flat_map(|name| (0..EACH).map(move |n| format!("{name}.{n}")));
+    for name in names.chain(["first".to_owned(), "second".to_owned()]) {
+        prove(&app, &name).await;
+    }
     let (mut link, mut code) = (Measured::new(&app, ""), Measured::new(&app, ""));
     by_link(&mut link, "first", 900).await;
     by_code(&mut code, "second", 900).await;

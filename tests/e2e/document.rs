@@ -10,7 +10,9 @@ use crate::support::event::HttpEvent;
 use crate::support::examples::Recorder;
 use crate::support::routes;
 use crate::support::template::root;
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, demo_accounts, other_than, token_in};
+use crate::support::{
+    NEW_PASSWORD, PASSWORD, TestApp, code_in, demo_accounts, not_me_in, other_than, token_in,
+};
 
 /// `REKEY_WRITE_OPENAPI=1 cargo test -p rekey-tests openapi` writes the document anew.
 #[tokio::test]
@@ -242,6 +244,13 @@ async fn recoveries(app: &TestApp, recorder: &mut Recorder<'_>) {
     let accept = json!({"token": token_in(&app.mailbox.messages()[0]), "new_password": NEW_PASSWORD,
         "security_question": {"question": "What was the name of your first pet?", "answer": "Biscuit"}});
     recorder.send("invitation", post("/v1/password/reset", &accept)).await;
+    app.deliver().await;
+    app.import("agency", &[json!({"username": "wes", "email": "wrong@agency.test", "display_name": "Wes"})])
+        .await;
+    app.forgot("wes").await;
+    app.deliver().await;
+    let token = not_me_in(&app.mailbox.messages()[0]).unwrap();
+    recorder.send("wrong_person", post("/v1/password/not-me", &json!({"token": token}))).await;
     app.deliver().await;
 }
 

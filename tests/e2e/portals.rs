@@ -7,6 +7,7 @@ mod caseload;
 mod pediatrics;
 mod therapy;
 mod veterinary;
+mod wrong_person;
 
 use rekey_local::mailbox::Message;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use crate::support::reader::{forms, kind, lost, objections, one_of_each};
 use crate::support::staff::StaffMember;
 use crate::support::stored::{self, Stored};
 use crate::support::template::root;
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, password_hash, temporary, token_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, not_me_in, password_hash, temporary, token_in};
 
 /// Has people begin what they do not finish, and returns what they hold.
 async fn begin(app: &TestApp) -> Value {
@@ -26,6 +26,7 @@ async fn begin(app: &TestApp) -> Value {
     app.deliver().await;
     let notice = app.mailbox.messages()[0].text.clone().unwrap();
     let repudiate = notice.split_once("#repudiate=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let not_me = not_me_in(&app.mailbox.messages()[0]).unwrap();
     let admin = StaffMember::of(app, "agency", "staff", "admin").await;
     let temporary = temporary::mailed(app, &admin, "tom").await;
     for _ in 0..7 {
@@ -39,7 +40,7 @@ async fn begin(app: &TestApp) -> Value {
     app.forgot("mia").await;
     app.deliver().await;
     json!({"link": link, "invitation": invitation, "request": request, "code": code, "session": session,
-        "repudiate": repudiate, "temporary": temporary})
+        "repudiate": repudiate, "not_me": not_me, "temporary": temporary})
 }
 
 /// Fills the counters that nothing else fills: of short codes, and of answers.
@@ -127,6 +128,7 @@ async fn people_go_on_where_they_were_when_another_release_came() {
         assert_eq!(app.sign_in("tom", held("temporary")).await.json()["next"], "change_password");
         let repudiated = app.post("/v1/password/repudiate", json!({"token": held("repudiate")})).await;
         assert_eq!(repudiated.status, 204);
+        assert_eq!(app.not_me(held("not_me")).await.status, 204);
         app.clock.advance(Duration::from_mins(1));
         app.mailbox.clear_failures();
         app.sweep().await;

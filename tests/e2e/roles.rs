@@ -65,6 +65,7 @@ fn holders() -> Vec<Row> {
         ("POST", path("/v1/password/verify-code"), json!({}), [400; 6]),
         ("POST", path("/v1/password/reset/preview"), json!({"token": "x"}), [404; 6]),
         ("POST", path("/v1/password/repudiate"), json!({"token": "x"}), [404; 6]),
+        ("POST", path("/v1/password/not-me"), json!({"token": "x"}), [404; 6]),
         ("POST", path("/v1/password/reset"), json!({"token": "x", "new_password": "x"}), [404; 6]),
         ("POST", path("/v1/sessions"), json!({}), [400; 6]),
         // Everybody's own.

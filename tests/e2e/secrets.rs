@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember};
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, other_than, temporary_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, logs, not_me_in, other_than, temporary_in};
 
 /// A whole recovery, with mistakes and failures on the way. Answers every secret that it used, and every address.
 async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
     let token = app.token_for("jane").await;
+    let not_me = not_me_in(&app.mailbox.messages()[0]).unwrap();
     app.preview(&token).await;
     app.reset(&token, "passwordpassword").await;
     app.sign_in("jane", "a wrong guess entirely").await;
@@ -29,6 +30,7 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
         json!({"current_password": NEW_PASSWORD, "question": "Pet?", "answer": "Zanzibar the Third"});
     let put = HttpEvent::new("PUT", "/v1/security-question").bearer(&session).json(&question);
     assert_eq!(app.send(put).await.status, 204);
+    assert_eq!(app.not_me(&not_me).await.status, 410);
     let (request, code) = app.code_for("lily").await;
     let (plain, wrong) = (code.replace(' ', ""), other_than(&code));
     app.verify(&request, &wrong).await;
@@ -53,7 +55,7 @@ async fn run(app: &TestApp) -> (Vec<String>, Vec<String>) {
         [PASSWORD, NEW_PASSWORD, "a wrong guess entirely", "passwordpassword"].map(String::from).into();
     secrets.extend(app.keys.values().flat_map(|value| key_material(value)));
     secrets.extend([temporary.replace('-', ""), temporary]);
-    for token in [&copied, &repudiation] {
+    for token in [&copied, &repudiation, &not_me] {
         secrets.push(token.clone());
         secrets.push(token[43..].to_owned());
     }

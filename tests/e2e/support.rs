@@ -50,7 +50,7 @@ pub mod temporary;
 use clock::TestClock;
 pub use demo::{NEW_PASSWORD, PASSWORD, demo_accounts, password_hash, practice};
 use event::HttpEvent;
-pub use mails::{code_in, other_than, temporary_in, token_in, tokens_in};
+pub use mails::{code_in, not_me_in, other_than, temporary_in, token_in, tokens_in};
 pub use routes::function_of;
 use seam::Seam;
 use stack::{Functions, dynamodb_endpoint, invoke_mailer, pump, variables};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember};
-use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, other_than, token_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, TestApp, code_in, not_me_in, other_than, token_in};
 
 /// Runs operations and holds what each has recorded.
 struct Recorder<'a> {
@@ -80,6 +80,14 @@ async fn ask_for_help(recorder: &mut Recorder<'_>, admin: &StaffMember<'_>) {
     recorder.expect("taken task", act(0, "take"), &["help_taken"]).await;
     recorder.expect("done task", act(0, "done"), &["help_done"]).await;
     recorder.expect("refused task", act(1, "refuse"), &["help_refused"]).await;
+}
+
+/// A mail reaches somebody else, who says so.
+async fn wrong_person(recorder: &mut Recorder<'_>) {
+    let app = recorder.app;
+    recorder.expect("to a stranger", app.forgot("lily"), &["authn_token_created", "mail_sent"]).await;
+    let token = not_me_in(&app.mailbox.messages()[0]).unwrap();
+    recorder.expect("not Lily", app.not_me(&token), &["wrong_person_reported"]).await;
 }
 
 /// The ends of people and of their practice.
@@ -211,6 +219,7 @@ async fn every_operation_leaves_its_events() {
     app.mailbox.fail_for("family@agency.test", rekey_local::mailbox::Failure::Rejected);
     recorder.expect("refused by SES", app.forgot("tom"), &["authn_token_created", "mail_not_sent"]).await;
     app.mailbox.clear_failures();
+    Box::pin(wrong_person(&mut recorder)).await;
     recorder.expect("again", app.forgot("jane"), &asked).await;
     recorder.expect("once more", app.forgot("jane"), &asked).await;
     recorder.expect("too often", app.forgot("jane"), &["excess_rate_limit_exceeded"]).await;

@@ -52,7 +52,8 @@ pub struct Associate;
 
 impl Operation for Associate {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] = &[JSON_BODY, &[ErrorCode::NotFound]];
+    const ERRORS: &'static [&'static [ErrorCode]] =
+        &[JSON_BODY, &[ErrorCode::NotFound, ErrorCode::AccountClosed]];
 }
 
 /// Associates a client with a guardian
@@ -72,6 +73,10 @@ pub async fn associate(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let now = deps.ambient.now();
         let until = asked.end(now)?;
         let pair = Pair::find(deps, &staff, call).await?;
+        // Nobody acts for somebody who has died.
+        if pair.client.is_of_deceased() {
+            return Err(Problem::new(ErrorCode::AccountClosed));
+        }
         if pair.is_overdue(now) {
             // What came to its end is ended first, so that a new time begins with nothing of the former one.
             let event =

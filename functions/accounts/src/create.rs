@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 
 use crate::Deps;
 use crate::facts::{AdminAccount, account_reply};
+use crate::shared_address::must_be_meant;
 
 /// The account to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,6 +55,10 @@ pub struct NewAccount {
     pub locale: Option<String>,
     /// Whether an invitation is mailed. The default is true when there is an `email`. True without an `email` is refused.
     pub invite: Option<bool>,
+    /// Whether an `email` is meant that another account of the portal has proven to be its own. Otherwise such an address is
+    /// refused.
+    #[serde(default)]
+    pub shares_address: bool,
 }
 
 /// The operation `POST /v1/admin/accounts`.
@@ -63,7 +68,12 @@ impl Operation for CreateAccount {
     const CALLER: Caller = Caller::Staff;
     const ERRORS: &'static [&'static [ErrorCode]] = &[
         JSON_BODY,
-        &[ErrorCode::UsernameTaken, ErrorCode::ConfirmationRequired, ErrorCode::TooManyRequests],
+        &[
+            ErrorCode::UsernameTaken,
+            ErrorCode::AddressProven,
+            ErrorCode::ConfirmationRequired,
+            ErrorCode::TooManyRequests,
+        ],
     ];
 }
 
@@ -99,8 +109,10 @@ async fn create(
     }
     may_name(deps, staff).await?;
     let invited = is_invited(&asked)?;
+    let is_meant = asked.shares_address;
     let account = new_account(deps, staff, asked, invited)?;
     may_share(deps, call, staff, &account).await?;
+    Box::pin(must_be_meant(deps, staff, &account, is_meant)).await?;
     let kind = OutboxKind::Link { account: account.id, by: Some(staff.account.id) };
     let invitation =
         invited.then(|| OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address)));

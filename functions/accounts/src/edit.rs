@@ -16,6 +16,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
+use rekey::store::edits::{Edit, Follower};
 use rekey::store::limits::CountedMail;
 use rekey::store::race::until_written;
 use rekey::store::told::Told;
@@ -23,7 +24,9 @@ use rekey::store::told::Told;
 use crate::Deps;
 use crate::closing::Closing;
 use crate::create::{may_name, may_share, no_username, username_taken};
+use crate::deceased::{Released, released};
 use crate::facts::{AdminAccount, account_reply, closing_reply, etag};
+use crate::shared_address::must_be_meant;
 
 /// The operation `GET /v1/admin/accounts/{id}`.
 pub struct GetAdminAccount;
@@ -59,6 +62,7 @@ impl Operation for UpdateAccount {
             ErrorCode::PreconditionFailed,
             ErrorCode::PreconditionRequired,
             ErrorCode::UsernameTaken,
+            ErrorCode::AddressProven,
             ErrorCode::ConfirmationRequired,
             ErrorCode::ProofRequired,
             ErrorCode::TooManyRequests,
@@ -70,11 +74,13 @@ impl Operation for UpdateAccount {
 ///
 /// `If-Match` must be the `ETag` of the account as it was read. The answer is 412 when the account has changed since, and 428
 /// without the header. Another email address or username voids links, codes and a temporary password. Closing the account (`active`
-/// false or `refused` true) does the same and ends every session. Closing a member of staff revokes what they have issued and
-/// nobody has used, unless `revoke_issued` is false; a link that they have copied or printed ends in any case. Nobody may change
-/// their own `role`, `username`, `email`, `active` or `refused`. By the practice's `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of
-/// staff, or opening their account again, needs a session that is confirmed, by the sign-in or since. All administrators are mailed
-/// when one changes the account of another, or makes one.
+/// false or `refused` true) does the same and ends every session; `closed_reason` says why. After `deceased` nothing is mailed, and
+/// nobody acts for the owner any more. Closing a member of staff revokes what they have issued and nobody has used, unless
+/// `revoke_issued` is false; a link that they have copied or printed ends in any case. An address that another account has proven is
+/// refused without `shares_address`. Nobody may change their own `role`, `username`, `email`, `active` or `refused`. By the practice's
+/// `caller_proof`, another address needs a `proof`. Another `role`, or another `email` of a member of staff, or opening their account
+/// again, needs a session that is confirmed, by the sign-in or since. All administrators are mailed when one changes the account of
+/// another, or makes one.
 ///
 /// The former address is told of another `email`, with a link to say that it was not its owner's doing. By the practice's
 /// `address_hold`, a recovery by self-service mails nothing to the new address for a while, but becomes a task of staff, and the former
@@ -100,7 +106,7 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             return Err(Problem::new(ErrorCode::PreconditionFailed));
         }
         let is_addressed = patch.email.is_some() || patch.username.is_some();
-        let given = patch.proof.clone();
+        let (given, is_meant) = (patch.proof.clone(), patch.shares_address == Some(true));
         let new = old.patched(patch).map_err(|error| no_username(&error))?;
         let new = if is_addressed { with_names(deps, call, &staff, &old, new).await? } else { new };
         let is_readdressed = old.email != new.email;
@@ -113,6 +119,9 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
                 None => account_reply(StatusCode::OK, &old, deps.ambient.now()),
             }
             .map(Some);
+        }
+        if new.address() != old.address() {
+            Box::pin(must_be_meant(deps, &staff, &new, is_meant)).await?;
         }
         let proof = if is_readdressed || given.is_some() {
             deps.proof(&staff, &old, given.as_ref(), is_readdressed).await?
@@ -136,8 +145,11 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             mails.insert(0, closing.item(deps, &staff, &new)?);
         }
         let event = event.with_changes(changes).with_proof(proof);
+        let released = Box::pin(released(deps, (call, &staff), (&old, &new))).await?;
+        let followers: Vec<Follower<'_>> = released.iter().map(Released::follower).collect();
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
-        let issuance = deps.store.edit_account(&staff.account, edited, told, counted).await?;
+        let edit = Edit { edited, told, mail: counted, followers: &followers };
+        let issuance = deps.store.edit_account(&staff.account, edit).await?;
         if !deps.is_written(issuance, &event, &old).await? {
             return Ok(None);
         }
@@ -237,6 +249,10 @@ fn takes_over(old: &Account, patch: &AccountPatch) -> bool {
 }
 
 fn check(account: &Account, patch: &AccountPatch) -> Result<(), Problem> {
+    let opens = patch.active.unwrap_or(account.active) && !patch.refused.unwrap_or(account.refused);
+    if opens && patch.closed_reason.is_some() {
+        return Err(Problem::invalid("closed_reason", "an account that is open has none"));
+    }
     if let Some(name) = &patch.display_name {
         check_name(name).map_err(|rule| Problem::invalid("display_name", rule))?;
     }
@@ -281,6 +297,14 @@ fn changes(old: &Account, new: &Account) -> Vec<Change> {
         if from != to {
             changes.push(change(member, word(from), word(to)));
         }
+    }
+    if old.closed_reason != new.closed_reason {
+        let reason = |account: &Account| account.closed_reason.map(|reason| reason.as_str().to_owned());
+        changes.push(change("closed_reason", reason(old), reason(new)));
+    }
+    let (acted, act) = (old.guardians().count(), new.guardians().count());
+    if acted != act {
+        changes.push(change("guardians", Some(acted.to_string()), Some(act.to_string())));
     }
     if old.role != new.role {
         changes.push(change("role", role(old.role), role(new.role)));

@@ -2,7 +2,9 @@
 //! account.
 
 use http::StatusCode;
-use rekey::domain::account::{Account, Assignment, Association, GuardianRole, MailStatus, Role, Setup};
+use rekey::domain::account::{
+    Account, Assignment, Association, ClosedReason, GuardianRole, MailStatus, Role, Setup,
+};
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::Portal;
 use rekey::http::problem::Problem;
@@ -41,6 +43,8 @@ pub struct AdminAccount {
     pub active: bool,
     /// Whether the client has refused a portal login. Such an account can neither sign in nor recover.
     pub refused: bool,
+    /// The reason for which the account was closed, or null while it is open and when nobody has given one.
+    pub closed_reason: Option<ClosedReason>,
     /// Whether the account belongs to a person who acts for a client.
     pub representative: bool,
     /// The progress of the account's set-up.
@@ -57,6 +61,10 @@ pub struct AdminAccount {
     pub address_held_until: Option<String>,
     /// The state of mail to the account's address.
     pub mail: MailStatus,
+    /// The time since which it is proven that the owner has the address (RFC 3339, UTC), or null when it is not: nobody has set a
+    /// password yet with what was mailed to it, or read a mailed code out to staff.
+    #[schema(format = DateTime)]
+    pub email_proven_at: Option<String>,
     /// The members of staff who look after the client. For an account of the staff portal the list is empty.
     pub caseload: Vec<AssignmentFacts>,
     /// The guardians of the account's owner, and the clients whose guardian they are. One whose time has ended is not shown.
@@ -125,12 +133,14 @@ impl AdminAccount {
             role: account.role,
             active: account.active,
             refused: account.refused,
+            closed_reason: account.closed_reason,
             representative: account.representative,
             setup: account.setup,
             frozen_at: account.frozen_at.map(|at| at.to_string()),
             needs_proof: account.needs_proof,
             address_held_until: account.address_hold.as_ref().map(|hold| hold.valid_until.to_string()),
             mail: account.mail,
+            email_proven_at: account.email_proven_at.map(|at| at.to_string()),
             caseload: account.caseload.iter().map(assignment).collect(),
             associations: account.open_associations(now).map(association).collect(),
             created_at: account.created_at.to_string(),

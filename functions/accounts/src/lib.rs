@@ -13,12 +13,14 @@ pub mod associations;
 pub mod caseload;
 pub mod closing;
 pub mod create;
+mod deceased;
 pub mod edit;
 pub mod facts;
 pub mod hand_over;
 pub mod help_requests;
 pub mod list;
 pub mod mail;
+mod shared_address;
 
 pub use rekey::http::auth::StaffDeps as Deps;
 

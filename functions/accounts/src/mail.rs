@@ -50,7 +50,8 @@ impl Operation for RestoreMail {
 /// The account's `mail` becomes `ok`, and SES takes the address off its list of addresses that it does not mail. The act is recorded.
 /// When there is no mark, nothing changes. A mail that comes back marks the address again. The mark `shared_mailbox` says that a former
 /// guardian reads what is mailed there. An administrator alone lifts it, in a session that is confirmed, and not while another account
-/// of the portal has the address (409). Another address needs no lifting.
+/// of the portal has the address (409). Another address needs no lifting. An address that was marked
+/// `wrong_person` is mailed again: lift that mark only when the patient has confirmed the address.
 #[utoipa::path(post, path = "/v1/admin/accounts/{id}/mail", impl_for = RestoreMail, operation_id = "restoreMail", tag = "staff",
     params(("id" = AccountId, Path, description = "The id of the account")),
     request_body = NewMailStatus,

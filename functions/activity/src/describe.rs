@@ -114,6 +114,9 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
             format!("The mark of the address of {name} was lifted by {who}")
         }
         Action::MailRestored => format!("Mail to {name} arrives again"),
+        Action::WrongPersonReported => {
+            format!("Somebody who gets the mail of {name} said that they are another person")
+        }
         Action::AuthnPasswordChange => format!("Password changed by {name}"),
         Action::AuthnPasswordChangeFail => format!("Changing the password of {name} failed"),
         Action::AuthnPasswordVoided => format!("The password of {name} was ended by {who}"),

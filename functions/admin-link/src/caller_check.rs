@@ -14,6 +14,7 @@ use rekey::platform::ids::{AccountId, OutboxId};
 use rekey::secrets::code::Code;
 use rekey::secrets::secret::Secret;
 use rekey::secrets::token::Digest;
+use rekey::store::accounts::Changed;
 use rekey::store::codes::{Check, CodeCount};
 use rekey::store::race::until_written;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,9 @@ pub async fn check_caller(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let to = account.mailed_at().ok_or_else(|| Problem::new(ErrorCode::NoAddress))?;
         let until = deps.ambient.now() + CODE_LIFE;
         let challenge = Challenge::new(LENGTH, until);
-        let kind = OutboxKind::CallerCheck { account: account.id, by: staff.account.id, challenge };
+        let (by, version) = (staff.account.id, Some(account.credential_version));
+        let kind =
+            OutboxKind::CallerCheck { account: account.id, by, credential_version: version, challenge };
         let item = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(call.address))?;
         let event = deps.event(&staff, call, Action::CallerCheckCreated)?;
         let event = event.of(account.id, account.portal).with_outbox(item.id);
@@ -160,7 +163,17 @@ pub async fn enter_check(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(ErrorCode::InvalidCode).with(Member::AttemptsLeft, left));
     }
     let entered = event(Action::AuthnCodeSuccess)?;
-    if !deps.store.enter_check(&check, &entered).await?.is_written() {
+    // The caller has read what was mailed to the account's present address: another one would have raised the version.
+    let is_present = matches!(item.kind, OutboxKind::CallerCheck { credential_version, .. }
+        if credential_version == Some(account.credential_version));
+    let proven = account.with_email_proven(entered.at);
+    let proven = Some(Changed { old: &account, new: &proven }).filter(|_| is_present && proven != account);
+    let mut written = deps.store.enter_check(&check, proven, &entered).await?.is_written();
+    if !written && proven.is_some() {
+        // The account has changed meanwhile. The caller had the mail all the same.
+        written = deps.store.enter_check(&check, None, &entered).await?.is_written();
+    }
+    if !written {
         return Err(Problem::new(ErrorCode::CodeExpired));
     }
     let proof = MailedCodeProof { method: ProofMethod::MailedCode, check_id: id };

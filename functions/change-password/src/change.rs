@@ -99,9 +99,12 @@ async fn write(
     let event = event.with_session(session.id).with_outbox(confirmation.id);
     let began = account.temporary.as_ref().filter(|temporary| session.ticket == Some(temporary.ticket));
     let owner_seen = began.is_some_and(|temporary| temporary.owner_seen);
+    let new = account.with_password(hash, None, owner_seen);
+    // A temporary password is only ever mailed, and another address would have removed it.
+    let new = if began.is_some() { new.with_email_proven(deps.ambient.now()) } else { new };
     let change = PasswordChange {
         session,
-        changed: Changed { old: account, new: &account.with_password(hash, None, owner_seen) },
+        changed: Changed { old: account, new: &new },
         event: &event,
         confirmation: &confirmation,
         limits: &limits,

@@ -10,6 +10,7 @@ use crate::Failure;
 use crate::code::remembered_code;
 use crate::delivery::Delivery;
 use crate::recovery::Mailbox;
+use crate::refusal::unmailed;
 
 /// Mails the code to the account's address, unless its time is over. It opens nothing: it is worth something only to the member of
 /// staff who asked for it.
@@ -23,7 +24,7 @@ pub(crate) async fn send_check(
         let event = delivery.event(Action::MailNotSent, Actor::System)?;
         Ok(vec![event.of(account.id, account.portal).because(reason)])
     };
-    let Some(to) = account.mailed_at() else { return not_sent(Reason::NoAddress) };
+    let Some(to) = account.mailed_at() else { return not_sent(unmailed(account)) };
     if challenge.valid_until <= delivery.deps.ambient.now() {
         return not_sent(Reason::Expired);
     }
@@ -33,6 +34,6 @@ pub(crate) async fn send_check(
     let letter = delivery.letter(Kind::CallerCheck, account, &links);
     let valid_until = Some(challenge.valid_until.to_jiff());
     let letter = Letter { code: Some(&code), valid_until, ..letter };
-    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
+    delivery.send(to, &letter, &[account], vec![Addressed { account: account.id, ticket: None }]).await?;
     Ok(vec![delivery.sent(account)?])
 }

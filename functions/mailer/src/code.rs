@@ -8,7 +8,7 @@ use rekey::store::race::outrun;
 
 use crate::Failure;
 use crate::delivery::Delivery;
-use crate::recovery::{Mailbox, Ticketed, addressed};
+use crate::recovery::{Mailbox, Ticketed, addressed, owners};
 
 /// Mails one code that serves every account of a mailbox. Its digest is stored before it is mailed, so that it works when it
 /// arrives.
@@ -27,7 +27,7 @@ pub(crate) async fn send_code(
     let label = label_of(delivery.item.id);
     let until = Some(challenge.valid_until.to_jiff());
     let letter = Letter { code: Some(&code), label: Some(&label), valid_until: until, ..letter };
-    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await
+    delivery.send(&mailbox.to, &letter, &owners(ticketed), addressed(ticketed)).await
 }
 
 /// The code of a mailbox: the one that an earlier delivery of the record has made, or a new one. When another run of the mailer

@@ -10,6 +10,7 @@ use rekey::mail::postbox::SentBy;
 use rekey::mail::tags::{Addressed, Tags};
 use rekey::platform::clock::NoRandomness;
 
+use crate::wrong_person::not_me_url;
 use crate::{Deps, Failure};
 
 /// An outbox item, with its practice.
@@ -60,6 +61,7 @@ impl Delivery<'_> {
             freeze_url: None,
             masked: None,
             needs_proof: false,
+            not_me_url: None,
             settings: &[],
             valid_until: None,
             at: self.item.at.to_jiff(),
@@ -71,16 +73,21 @@ impl Delivery<'_> {
         &self.practice.portals.of(account.portal).url
     }
 
-    /// Hands a letter to SES.
+    /// Hands a letter to SES. `accounts` are those whose owner it is for: with one whose address is not proven, it says how to tell
+    /// that it has reached somebody else.
     pub(crate) async fn send(
         &self,
         to: &Email,
         letter: &Letter<'_>,
+        accounts: &[&Account],
         addressed: Vec<Addressed>,
     ) -> Result<(), Failure> {
+        // The future is boxed, because those of the mails are deep already.
+        let not_me_url = Box::pin(not_me_url(*self, to, accounts)).await?;
+        let letter = Letter { not_me_url: not_me_url.as_ref().map(|url| url.as_str()), ..*letter };
         let tags = Tags { practice: self.practice.slug.clone(), outbox: self.item.id, addressed };
         let by = SentBy { sender: self.practice.sender.as_ref(), tenant: self.practice.tenant.as_ref() };
-        if let Err(cause) = self.deps.postbox.send(to, by, &compose(letter)?, &tags).await {
+        if let Err(cause) = self.deps.postbox.send(to, by, &compose(&letter)?, &tags).await {
             return Err(Failure::NotTaken { to: to.clone(), addressed: tags.addressed, cause });
         }
         let (outbox, kind, delay) = facts(self.deps, self.item);

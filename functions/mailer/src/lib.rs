@@ -39,6 +39,7 @@ mod recovery;
 mod refusal;
 mod sweep;
 mod temporary;
+mod wrong_person;
 
 use hold::Hold;
 pub use sweep::Swept;

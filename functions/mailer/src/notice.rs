@@ -31,13 +31,16 @@ pub(crate) async fn tell_owner(
     (to, about): (&Email, Telling),
     masked: Option<&str>,
 ) -> Result<Vec<Event>, Failure> {
-    let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    // The former address of somebody who has died is not mailed either.
+    let Some(account) = accounts.first().filter(|account| !account.is_of_deceased()) else {
+        return Ok(Vec::new());
+    };
     let token = noticed_token(delivery, account, (to, about)).await?;
     let freeze_url = Zeroizing::new(delivery.practice.freeze_link(account.portal, &token.expose()));
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
     let letter = delivery.letter(Kind::of(about), account, &links);
     let letter = Letter { freeze_url: Some(&freeze_url), masked, ..letter };
-    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
+    delivery.send(to, &letter, &[account], vec![Addressed { account: account.id, ticket: None }]).await?;
     Ok(vec![delivery.sent(account)?])
 }
 
@@ -90,7 +93,7 @@ pub(crate) async fn tell_practice(
     // The mail is in the practice's own language, because staff read it.
     let language = Language::nearest([practice.locale.as_str()]);
     let letter = Letter { language, needs_proof: account.needs_proof, ..letter };
-    delivery.send(to, &letter, Vec::new()).await?;
+    delivery.send(to, &letter, &[], Vec::new()).await?;
     Ok(vec![event])
 }
 
@@ -116,7 +119,11 @@ pub(crate) async fn tell_of_administrator(
     to: &Email,
     kind: Kind,
 ) -> Result<Vec<Event>, Failure> {
-    let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    // Nothing goes to somebody who has died, nor to an address that is somebody else's by now.
+    let stopped = |account: &Account| {
+        account.is_of_deceased() || account.email.as_ref() == Some(to) && account.mailed_at().is_none()
+    };
+    let Some(account) = accounts.first().filter(|account| !stopped(account)) else { return Ok(Vec::new()) };
     tell(delivery, (account, to), kind, &[]).await
 }
 
@@ -129,6 +136,6 @@ async fn tell(
 ) -> Result<Vec<Event>, Failure> {
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
     let letter = Letter { settings, ..delivery.letter(kind, account, &links) };
-    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: None }]).await?;
+    delivery.send(to, &letter, &[account], vec![Addressed { account: account.id, ticket: None }]).await?;
     Ok(vec![delivery.sent(account)?])
 }

@@ -226,7 +226,12 @@ async fn send_links(
     let kind = if all_new(&mailbox.accounts) { Kind::Invitation } else { Kind::ResetLink };
     let valid_until = ticketed.iter().map(|ticketed| ticketed.ticket.valid_until.to_jiff()).min();
     let letter = Letter { valid_until, ..delivery.letter(kind, first.account, &links) };
-    delivery.send(&mailbox.to, &letter, addressed(ticketed)).await
+    delivery.send(&mailbox.to, &letter, &owners(ticketed), addressed(ticketed)).await
+}
+
+/// The accounts of the mail.
+pub(crate) fn owners<'a>(ticketed: &[Ticketed<'a>]) -> Vec<&'a Account> {
+    ticketed.iter().map(|ticketed| ticketed.account).collect()
 }
 
 /// The accounts and tickets that the tags of the mail name.

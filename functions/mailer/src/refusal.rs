@@ -50,6 +50,15 @@ pub(crate) fn not_sent(
     Ok(event.of(account.id, account.portal).because(reason))
 }
 
+/// The reason why an account has no address to which it is mailed.
+pub(crate) fn unmailed(account: &Account) -> Reason {
+    match &account.email {
+        _ if account.is_of_deceased() => Reason::AccountClosed,
+        None => Reason::NoAddress,
+        Some(_) => Reason::AddressOfAnother,
+    }
+}
+
 /// A mail that SES refused.
 struct Refused<'a> {
     /// Its ticket, if it had one.

@@ -13,6 +13,7 @@ use rekey::store::race::outrun;
 
 use crate::Failure;
 use crate::delivery::Delivery;
+use crate::refusal::unmailed;
 
 /// A temporary password that works from now on.
 struct Mailable {
@@ -32,7 +33,7 @@ pub(crate) async fn send_temporary(
         return Ok(vec![delivery.sent(account)?.with_ticket(ticket.id)]);
     }
     let Some(to) = account.mailed_at() else {
-        return Ok(vec![refusal(delivery, account, Reason::NoAddress)?]);
+        return Ok(vec![refusal(delivery, account, unmailed(account))?]);
     };
     match ticket.standing(account, delivery.deps.ambient.now()) {
         Standing::Open => {}
@@ -47,7 +48,8 @@ pub(crate) async fn send_temporary(
     let (code, valid_until) = (password.grouped(), Some(ticket.valid_until.to_jiff()));
     let letter = delivery.letter(Kind::TemporaryPassword, &account, &links);
     let letter = Letter { code: Some(&code), valid_until, ..letter };
-    delivery.send(to, &letter, vec![Addressed { account: account.id, ticket: Some(ticket.id) }]).await?;
+    let addressed = vec![Addressed { account: account.id, ticket: Some(ticket.id) }];
+    delivery.send(to, &letter, &[&account], addressed).await?;
     delivery.deps.store.record_sent(&ticket, delivery.item.id).await?;
     Ok(vec![delivery.sent(&account)?.with_ticket(ticket.id)])
 }

@@ -1,6 +1,6 @@
 //! Exports: what is known of one person, and what a practice takes with it when it leaves. Neither has a secret, nor a hash of one.
 
-use rekey::domain::account::{Account, MailStatus, Role, Setup};
+use rekey::domain::account::{Account, ClosedReason, MailStatus, Role, Setup};
 use rekey::domain::event::{Action, Event};
 use rekey::domain::help::HelpRequest;
 use rekey::domain::identifier::Email;
@@ -38,6 +38,7 @@ struct AccountData<'a> {
     active: bool,
     representative: bool,
     refused: bool,
+    closed_reason: Option<ClosedReason>,
     role: Option<Role>,
     setup: Setup,
     has_password: bool,
@@ -45,6 +46,7 @@ struct AccountData<'a> {
     mail: MailStatus,
     mail_failed_at: Option<String>,
     former_mailbox: Option<&'a Email>,
+    email_proven_at: Option<String>,
     frozen_at: Option<String>,
     needs_proof: bool,
     address_hold: Option<Value>,
@@ -79,6 +81,7 @@ impl<'a> AccountData<'a> {
             active: account.active,
             representative: account.representative,
             refused: account.refused,
+            closed_reason: account.closed_reason,
             role: account.role,
             setup: account.setup,
             has_password: account.password.is_some(),
@@ -86,6 +89,7 @@ impl<'a> AccountData<'a> {
             mail: account.mail,
             mail_failed_at: text(account.mail_failed_at),
             former_mailbox: account.former_mailbox.as_ref(),
+            email_proven_at: text(account.email_proven_at),
             frozen_at: text(account.frozen_at),
             needs_proof: account.needs_proof,
             address_hold: account

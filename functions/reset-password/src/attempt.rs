@@ -99,6 +99,8 @@ impl Attempt<'_> {
         let confirmation = OutboxItem::new(&deps.ambient, &account.practice, kind, Some(self.call.address))?;
         let event = self.event(Action::AuthnPasswordChange)?.with_outbox(confirmation.id);
         let new = account.with_password(set.password, set.question, ticket.owner_was_seen());
+        // A copied link shows nothing of the address.
+        let new = if ticket.is_mailed() { new.with_email_proven(now) } else { new };
         let reset = Reset {
             ticket,
             used: &used,

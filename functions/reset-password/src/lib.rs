@@ -1,5 +1,6 @@
 //! The function `reset-password` sets a password with a ticket: `POST /v1/password/reset/preview` and `POST /v1/password/reset`.
-//! It also freezes an account whose password somebody else has changed: `POST /v1/password/repudiate`.
+//! It also freezes an account whose password somebody else has changed: `POST /v1/password/repudiate`. And it takes the word of
+//! whoever gets a mail by mistake: `POST /v1/password/not-me`.
 //!
 //! Every check that can fail runs before the ticket is consumed (T5), and consuming the ticket is one transaction (T4). A reset
 //! signs nobody in. No token is taken from a path or a query, and no method other than POST does anything (T1).
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 mod answer;
 mod attempt;
 pub mod freeze;
+pub mod not_me;
 pub mod preview;
 pub mod reset;
 mod ticket;
@@ -58,6 +60,7 @@ rekey::routes!(Deps:
     preview::PreviewReset => preview::preview_reset,
     reset::ResetPassword => reset::reset_password,
     freeze::RepudiatePassword => freeze::freeze,
+    not_me::ReportWrongPerson => not_me::report_wrong_person,
 );
 
 /// Answers one event of the gateway.

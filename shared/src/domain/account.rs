@@ -5,9 +5,11 @@ use utoipa::ToSchema;
 
 mod association;
 mod change;
+mod closing;
 
 pub use association::{Association, Ending, GuardianRole};
 pub use change::AccountPatch;
+pub use closing::ClosedReason;
 
 use crate::domain::identifier::{Email, Identifier, Username};
 use crate::domain::limit::Subject;
@@ -164,6 +166,9 @@ pub struct Account {
     pub representative: bool,
     /// Whether the client has refused a portal login. Nobody can sign in to such an account or recover it.
     pub refused: bool,
+    /// The reason for which the account was closed; absent while it is open, and when nobody has given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_reason: Option<ClosedReason>,
     /// The role of a member of staff; absent for accounts of the client portal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -206,6 +211,10 @@ pub struct Account {
     /// goes there, also when staff enter the address again.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
     pub former_mailbox: Option<Email>,
+    /// The time since which it is proven that the owner has the address: somebody has set a password with what was mailed to it, or
+    /// read a mailed code out to staff. Absent until then, and after a change of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_proven_at: Option<Timestamp>,
     /// The members of staff who look after the client; empty for accounts of the staff portal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caseload: Vec<Assignment>,
@@ -257,6 +266,7 @@ impl Account {
             active: true,
             representative: false,
             refused: false,
+            closed_reason: None,
             role: None,
             setup: Setup::NotInvited,
             password: None,
@@ -270,6 +280,7 @@ impl Account {
             mail: MailStatus::Ok,
             mail_failed_at: None,
             former_mailbox: None,
+            email_proven_at: None,
             caseload: Vec::new(),
             associations: Vec::new(),
             revision: 0,
@@ -297,9 +308,9 @@ impl Account {
         self.frozen_at.is_some() && owner_seen
     }
 
-    /// The address to which the owner is mailed: none if there is none, or if somebody else has it.
+    /// The address to which the owner is mailed: none if there is none, if somebody else has it, or if the owner has died.
     pub fn mailed_at(&self) -> Option<&Email> {
-        self.email.as_ref().filter(|_| !self.mail.is_of_another())
+        self.email.as_ref().filter(|_| !self.mail.is_of_another() && !self.is_of_deceased())
     }
 
     /// The hold of the address, if it lasts.

@@ -96,6 +96,8 @@ pub enum Action {
     MailComplained,
     /// The mark of an address to which mails had failed was lifted: a later mail arrived, or staff lifted it.
     MailRestored,
+    /// The person who has the address said that they are somebody else; what was mailed to it is void, and nothing more is.
+    WrongPersonReported,
     /// A password was set.
     AuthnPasswordChange,
     /// A password was not set; `reason` says why.

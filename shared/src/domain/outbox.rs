@@ -116,6 +116,10 @@ pub enum OutboxKind {
         account: AccountId,
         /// The id of the member of staff to whom the code is read out.
         by: AccountId,
+        /// The account's credential version when it was asked for: another address raises it. Absent in an item of an earlier
+        /// release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential_version: Option<u64>,
         /// The challenge.
         challenge: Challenge,
     },

@@ -329,6 +329,11 @@ impl Practice {
         format!("{}#repudiate={token}", self.portals.of(portal).recovery_url)
     }
 
+    /// The address of a link by which the reader of a mail says that they are somebody else. It leads to the same page.
+    pub fn not_me_link(&self, portal: Portal, token: &str) -> String {
+        format!("{}#not-me={token}", self.portals.of(portal).recovery_url)
+    }
+
     /// The rules for a new password in this practice.
     pub const fn password_policy(&self) -> PasswordPolicy {
         PasswordPolicy {

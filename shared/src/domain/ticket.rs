@@ -312,6 +312,12 @@ impl Ticket {
         Self { state, ..self }
     }
 
+    /// Whether its secret was made to be mailed, so that whoever has it has read the mail: the mailer alone has the key, and a
+    /// ticket of an earlier address is void.
+    pub const fn is_mailed(&self) -> bool {
+        !self.derivation_key.is_empty()
+    }
+
     /// Whether whoever issued the ticket has seen the account's owner.
     pub fn owner_was_seen(&self) -> bool {
         self.proof.is_some_and(ProofMethod::is_seen)

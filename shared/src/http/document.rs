@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::{Content, Header, OneOfBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 use crate::domain::practice::Support;
@@ -98,6 +100,11 @@ fn problem(error: ErrorCode) -> Object {
 
 fn member_schema(member: Member) -> RefOr<Schema> {
     match member {
+        Member::Account => ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .pattern(Some("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"))
+            .description(Some("The id of the other account, or null when the caller may not see it."))
+            .into(),
         Member::AttemptsLeft => ObjectBuilder::new()
             .schema_type(Type::Integer)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))

@@ -57,7 +57,7 @@ impl StaffDeps {
             return Err(Problem::new(ErrorCode::ProofRequired));
         }
         let entered_at = item.and_then(|item| match item.kind {
-            OutboxKind::CallerCheck { account: of, by, challenge }
+            OutboxKind::CallerCheck { account: of, by, challenge, .. }
                 if of == account.id && by == staff.account.id =>
             {
                 challenge.entered_at

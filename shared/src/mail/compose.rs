@@ -182,6 +182,8 @@ pub struct Letter<'a> {
     pub masked: Option<&'a str>,
     /// For [`Kind::Frozen`]: whether staff alone can open the account.
     pub needs_proof: bool,
+    /// The link by which the reader says that they are somebody else; absent where the address is proven.
+    pub not_me_url: Option<&'a str>,
     /// For [`Kind::SettingsChanged`]: the settings, by dotted path. Their values are somebody's words, and stay out of the mail.
     pub settings: &'a [&'a str],
     /// The time at which the links or the code expire. A notice needs none.
@@ -252,8 +254,8 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     if letter.kind.has_freeze() && letter.freeze_url.is_none() {
         return Err(ComposeError::NoLink);
     }
-    let mut urls =
-        letter.links.iter().map(|link| link.url).chain([letter.portal_url]).chain(letter.freeze_url);
+    let links = letter.links.iter().map(|link| link.url);
+    let mut urls = links.chain([letter.portal_url]).chain(letter.freeze_url).chain(letter.not_me_url);
     if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
 }
 
@@ -322,6 +324,7 @@ struct Facts<'a> {
     freeze_url: Option<&'a str>,
     masked: Option<&'a str>,
     needs_proof: bool,
+    not_me_url: Option<&'a str>,
     settings: &'a [&'a str],
     at: String,
     valid_until: Option<String>,
@@ -354,6 +357,7 @@ impl<'a> Facts<'a> {
             freeze_url: letter.freeze_url,
             masked: letter.masked,
             needs_proof: letter.needs_proof,
+            not_me_url: letter.not_me_url,
             settings: letter.settings,
             at: write(letter.at),
             valid_until: letter.valid_until.map(write),

@@ -58,6 +58,13 @@ impl<'a> Derivation<'a> {
         Token::new(account, notice.to_bytes(), secret)
     }
 
+    /// The token of the link by which the reader of a mail says that they are somebody else. The account is the first one that it
+    /// speaks for.
+    pub fn not_me_token(&self, account: AccountId, mail: OutboxId) -> Token {
+        let secret = self.derive("rekey not-me token", &[&account.to_bytes(), &mail.to_bytes()]);
+        Token::new(account, mail.to_bytes(), secret)
+    }
+
     /// The verification code of a request for one mailbox.
     pub fn code(&self, request: OutboxId, mailbox: &str, length: u32) -> Code {
         let bytes = self.derive("rekey code", &[&request.to_bytes(), mailbox.as_bytes()]);
@@ -114,9 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn a_link_and_a_notice_of_the_same_ids_have_different_tokens() {
+    fn links_and_notices_of_the_same_ids_have_different_tokens() {
         let [link, notice, ..] = derived("k1", 1, 1, 1);
-        assert_ne!(link, notice);
+        let (ring, nonce) = (ring("k"), Nonce::from([1; 32]));
+        let derivation = Derivation::with_key(&ring, "k1", &nonce).expect("a key");
+        let not_me = derivation.not_me_token(AccountId::from_bytes([1; 16]), OutboxId::from_bytes([1; 16]));
+        assert!(link != notice && *not_me.expose() != link && *not_me.expose() != notice);
     }
 
     #[test]

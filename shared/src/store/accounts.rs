@@ -25,7 +25,7 @@ use crate::store::endings::ending_writes;
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
 use crate::store::keys;
-use crate::store::limits::{CountedMail, Issuance, forget_sign_ins};
+use crate::store::limits::forget_sign_ins;
 use crate::store::names::{Records, looks_writes};
 use crate::store::outbox::put_outbox_item;
 use crate::store::places::put_awaited;
@@ -66,6 +66,8 @@ pub(super) enum Guard {
     /// The revision, the credential version, the session epoch, the password and `mail` are as read: everything that decides
     /// anything.
     Unchanged,
+    /// The same, and nobody has proven the account's address.
+    Unproven,
     /// The account is open, and its credential version and its session epoch are as read.
     Open,
     /// The same as `Open`, and no other temporary password has been issued: the change would remove it.
@@ -83,6 +85,7 @@ impl Guard {
     pub(super) fn on_account(self, old: &Account) -> Condition {
         let same = || same_account(old.credential_version, old.session_epoch);
         match self {
+            Self::Unproven => Self::Unchanged.on_account(old).and(lacks("email_proven_at")),
             Self::Unchanged => {
                 let versions = equals("credential_version", old.credential_version)
                     .and(equals("session_epoch", old.session_epoch))
@@ -313,25 +316,6 @@ impl Store {
         }
         told.into().add_to(&mut writes);
         self.transact_by(staff, writes).await
-    }
-
-    /// Writes an edit of a member of staff, and counts the mail about it, if its owner is to be told.
-    ///
-    /// One transaction: the writes and conditions of [`Store::update_accounts`], and those that count the mail for the member of staff,
-    /// for the account and for the mailbox. Condition: every window has room. One round trip.
-    pub async fn edit_account(
-        &self,
-        staff: &Account,
-        changed: Changed<'_>,
-        told: Told<'_>,
-        mail: Option<CountedMail<'_>>,
-    ) -> Result<Issuance, StoreError> {
-        let now = told.event.at;
-        let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
-        writes.extend(account_writes(changed, Guard::Unchanged));
-        writes.extend(looks_writes(Some(changed.old), changed.new, false));
-        told.add_to(&mut writes);
-        self.transact_counted(Some(staff), writes, mail, now).await
     }
 
     /// Ends an account's password and all else that opens it, for the operator.

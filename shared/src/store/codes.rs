@@ -12,7 +12,7 @@ use crate::domain::ticket::State;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId};
 use crate::secrets::token::Digest;
-use crate::store::accounts::check_open;
+use crate::store::accounts::{Changed, Guard, account_writes, check_open};
 use crate::store::conditions::{has_answers_left, may_become};
 use crate::store::error::StoreError;
 use crate::store::events::put_event;
@@ -221,16 +221,21 @@ impl Store {
     ///
     /// - The check is marked as entered. Condition: it is one, and has not been entered.
     /// - The event is put. Condition: it does not exist.
+    /// - If it proves the account's address, the account gets `email_proven_at`. Condition: its revision and its `mail` are as
+    ///   read, and so is the address.
     /// - The account of the member of staff is checked. Condition: it is open, and its role and its session epoch are as read.
     ///
-    /// A refusal means that it was entered before, or that the rights of the member of staff have changed since they were read;
-    /// nothing is written. One round trip.
-    pub async fn enter_check(&self, check: &Check<'_>, event: &Event) -> Result<Outcome, StoreError> {
-        self.transact_by(
-            Some(check.staff),
-            vec![entered(&keys::outbox(check.id), event.at), put_event(event)],
-        )
-        .await
+    /// A refusal means that it was entered before, or that the account or the rights of the member of staff have changed since they
+    /// were read; nothing is written. One round trip.
+    pub async fn enter_check(
+        &self,
+        check: &Check<'_>,
+        proven: Option<Changed<'_>>,
+        event: &Event,
+    ) -> Result<Outcome, StoreError> {
+        let mut writes = vec![entered(&keys::outbox(check.id), event.at), put_event(event)];
+        writes.extend(proven.into_iter().flat_map(|changed| account_writes(changed, Guard::Address)));
+        self.transact_by(Some(check.staff), writes).await
     }
 
     /// Exchanges a right code for tokens: once, and for every account in `openings` or for none.

@@ -18,6 +18,7 @@
 //! | Request | `REQUEST#id` | `REQUEST` | [`OutboxItem`] | forgot-password, mailer (codes, done), verify-code (attempts) |
 //! | Outbox | `OUTBOX#id` | `OUTBOX` | [`OutboxItem`] | reset-password, change-password, operator, accounts, admin-link, mailer (done) |
 //! | Notice | `NOTICE#account id` | its outbox item's id | [`Notice`](crate::domain::notice::Notice) | mailer, reset-password (used) |
+//! | "I am not this person" | `NOTICE#first account's id` | `NOT_ME#` its outbox item's id | [`NotMe`](crate::domain::not_me::NotMe) | mailer, reset-password (used) |
 //! | Session | `SESSION#account id` | session id | [`Session`](crate::domain::session::Session) | sessions, change-password, and each function that checks one (last use) |
 //! | Event | `EVENT#account id` or `EVENT#slug` | event id | [`Event`], and its places in two or three indexes: `practice_log`, `action_log`, `actor_log` | all but forgot-password and activity; only ever put |
 //! | Limit | `LIMIT#FORGOT#keyed hash` | `FORGOT` | `t0`…: the latest attempts, newest first | forgot-password |
@@ -190,6 +191,11 @@ pub fn notices(account: AccountId) -> String {
 /// The key of the notice of a changed password.
 pub fn notice(account: AccountId, id: OutboxId) -> Key {
     Key::new(notices(account), id.to_string())
+}
+
+/// The key of the link of a mail by which its reader says that they are somebody else.
+pub fn not_me(account: AccountId, id: OutboxId) -> Key {
+    Key::new(notices(account), format!("NOT_ME#{id}"))
 }
 
 /// The key of an outbox item: of a public request, or of a change.

@@ -6,7 +6,8 @@
 //! read here, so no function can forget it. Nothing else changes: what has ended is refused, listed and cleaned up as anything
 //! that has.
 //!
-//! Passwords, answers and accounts stand. So does "this wasn't me", which opens nothing: it closes an account.
+//! Passwords, answers and accounts stand. So do "this wasn't me", which opens nothing: it closes an account, and "I am not this
+//! person", which stops mail.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::domain::challenge::Challenge;
 use crate::domain::event::Event;
 use crate::domain::help::HelpRequest;
 use crate::domain::issued::IssuedTicket;
+use crate::domain::not_me::NotMe;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{OutboxItem, OutboxKind};
 use crate::domain::practice::Practice;
@@ -131,6 +133,7 @@ impl Stored for Recipient {}
 impl Stored for Ending {}
 impl Stored for Practice {}
 impl Stored for Notice {}
+impl Stored for NotMe {}
 impl Stored for HelpRequest {}
 impl Stored for IssuedTicket {}
 impl Stored for Event {}

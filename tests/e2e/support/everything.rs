@@ -140,6 +140,7 @@ async fn staff_work(app: &TestApp) {
     Box::pin(help_requests(app, &session)).await;
     Box::pin(objection(app, &session)).await;
     Box::pin(closing(app, &session)).await;
+    Box::pin(wrong_person(app)).await;
     Box::pin(ends(app)).await;
     for (path, query) in [
         ("/v1/activity", ""),
@@ -215,6 +216,17 @@ async fn undelivered(app: &TestApp) {
     // A public request is found by its id too.
     let request = app.forgot_by_code("agency", "client", "nobody").await;
     app.operate(json!({"action": "list_undelivered", "item": request})).await.unwrap();
+}
+
+/// A mail for two people that reaches somebody else.
+async fn wrong_person(app: &TestApp) {
+    let person = |name: &str| json!({"username": name, "email": "wrong@agency.test", "display_name": name});
+    app.import("agency", &[person("wes"), person("wim")]).await;
+    app.forgot("wrong@agency.test").await;
+    app.deliver().await;
+    let token = super::not_me_in(&app.mailbox.messages()[0]).unwrap();
+    assert_eq!(app.not_me(&token).await.status, 204);
+    app.deliver().await;
 }
 
 /// A username that a member of staff who does not see everybody asks for, and that is taken.

@@ -14,6 +14,13 @@ pub fn tokens_in(message: &Message) -> Vec<String> {
         .collect()
 }
 
+/// The token of the link by which the reader of a mail says that they are somebody else, if it has one.
+pub fn not_me_in(message: &Message) -> Option<String> {
+    let text = message.text.as_deref().unwrap_or_default();
+    let mut tokens = text.lines().filter_map(|line| line.split_once("#not-me="));
+    tokens.next().map(|(_, token)| token.to_owned())
+}
+
 /// The code of a mail, grouped as it is there.
 pub fn code_in(message: &Message) -> String {
     let text = message.text.as_deref().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rekey::domain::account::{Account, Ending, Login, Recipient};
 use rekey::domain::event::Event;
 use rekey::domain::help::HelpRequest;
+use rekey::domain::not_me::NotMe;
 use rekey::domain::notice::Notice;
 use rekey::domain::outbox::OutboxItem;
 use rekey::domain::practice::Practice;
@@ -39,8 +40,9 @@ pub fn kind(item: &Value) -> String {
         ("LIMIT", counter) => format!("LIMIT#{}#{counter}", leading[1]),
         ("COUNT", counter) => format!("COUNT#{counter}"),
         ("TICKET", "#GUARD") => "TICKET#GUARD".to_owned(),
-        ("HELP", "OPEN") => "HELP#OPEN".to_owned(),
+        ("HELP", open) if open.starts_with("OPEN") => "HELP#OPEN".to_owned(),
         ("HELP", _) if leading.len() == 2 => "HELP#ACCOUNT".to_owned(),
+        ("NOTICE", link) if link.starts_with("NOT_ME#") => "NOTICE#NOT_ME".to_owned(),
         ("REQUEST" | "OUTBOX", _) => format!("OUTBOX {}", text("kind")),
         (other, _) => other.to_owned(),
     }
@@ -60,6 +62,7 @@ pub fn read(item: &Value) -> Result<Value, String> {
         "TICKET" => again::<Ticket>(item),
         "OUTBOX" => again::<OutboxItem>(item),
         "NOTICE" => again::<Notice>(item),
+        "NOTICE#NOT_ME" => again::<NotMe>(item),
         "SESSION" => again::<Session>(item),
         "EVENT" | "LIMIT#NOBODY" => again::<Event>(item),
         _ => Ok(item.clone()),

@@ -42,6 +42,11 @@ impl TestApp {
         self.post("/v1/password/verify-code", json!({"request_id": request, "code": code})).await
     }
 
+    /// Says with the token of a mail that it has reached somebody else.
+    pub async fn not_me(&self, token: &str) -> Reply {
+        self.post("/v1/password/not-me", json!({"token": token})).await
+    }
+
     pub async fn preview(&self, token: &str) -> Reply {
         self.post("/v1/password/reset/preview", json!({"token": token})).await
     }

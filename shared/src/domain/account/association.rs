@@ -67,7 +67,7 @@ impl Account {
     }
 
     /// The guardians of the client.
-    fn guardians(&self) -> impl Iterator<Item = &Association> {
+    pub fn guardians(&self) -> impl Iterator<Item = &Association> {
         self.associations.iter().filter(|entry| entry.acts)
     }
 

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::{Account, AddressHold, Assignment, Association, MailStatus, Role, Setup};
+use super::{Account, AddressHold, Assignment, Association, ClosedReason, MailStatus, Role, Setup};
 use crate::domain::identifier::{Email, IdentifierError, NewUsername, Username};
 use crate::domain::proof::NewProof;
 use crate::domain::question::Question;
@@ -48,6 +48,11 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub refused: Option<bool>,
+    /// The reason for which the account is closed. It is `other` if an account is closed without one. After `deceased` nothing is
+    /// mailed, and nobody acts for the account any more. It is refused for an account that is open, or opened.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub closed_reason: Option<ClosedReason>,
     /// Whether the account's owner acts for a client.
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
@@ -69,6 +74,11 @@ pub struct AccountPatch {
     #[serde(deserialize_with = "given")]
     #[schema(nullable = false)]
     pub proof: Option<NewProof>,
+    /// Whether an `email` is meant that another account of the portal has proven to be its own. Otherwise such an address is
+    /// refused.
+    #[serde(deserialize_with = "given")]
+    #[schema(nullable = false)]
+    pub shares_address: Option<bool>,
 }
 
 /// Reads a member that is present, so that `null` differs from a member that is left out. `null` is refused for a type
@@ -244,10 +254,31 @@ impl Account {
         }
     }
 
+    /// Records that the owner has shown to have the address. It is proven since the first time.
+    #[must_use]
+    pub fn with_email_proven(&self, now: Timestamp) -> Self {
+        let since = self.email_proven_at.unwrap_or(now);
+        Self { email_proven_at: self.email.as_ref().map(|_| since), ..self.clone() }
+    }
+
+    /// Records that whoever has the address is somebody else. What was mailed there is void. A password that has been set without
+    /// the address stays, and so do its sessions: they are not the stranger's.
+    #[must_use]
+    pub fn of_wrong_person(&self) -> Self {
+        Self {
+            mail: MailStatus::WrongPerson,
+            temporary: None,
+            credential_version: self.credential_version + 1,
+            revision: self.revision + 1,
+            ..self.clone()
+        }
+    }
+
     /// Applies an edit by staff. A change of the address or of the username voids what was mailed before. Closing the account
     /// voids all tickets and ends all sessions. An edit that changes nothing raises no counter.
     ///
-    /// Whoever is known by their address goes by the new one. A name by which somebody else could be reached is never kept.
+    /// Whoever is known by their address goes by the new one, which nobody has proven. For somebody who has died nobody acts. A
+    /// name by which somebody else could be reached is never kept.
     ///
     /// # Errors
     /// [`IdentifierError`] when the username is to be an address that the account does not have.
@@ -261,7 +292,7 @@ impl Account {
             (None, None) if self.username.is_address() => return Err(IdentifierError::NEEDS_USERNAME),
             (None, _) => self.username.clone(),
         };
-        let new = Self {
+        let mut new = Self {
             username,
             email,
             record_email: patch.record_email.unwrap_or_else(|| self.record_email.clone()),
@@ -273,6 +304,9 @@ impl Account {
             locale: patch.locale.unwrap_or_else(|| self.locale.clone()),
             ..self.clone()
         };
+        new.closed_reason = self.reason_after(new.is_open(), patch.closed_reason);
+        let ended = new.is_of_deceased();
+        new.associations.retain(|entry| !(ended && entry.acts));
         let changed = new != *self;
         let moved = self.email != new.email || self.username != new.username;
         let readdressed = self.email != new.email;
@@ -285,6 +319,7 @@ impl Account {
         Ok(Self {
             mail,
             mail_failed_at: self.mail_failed_at.filter(|_| !readdressed),
+            email_proven_at: self.email_proven_at.filter(|_| !readdressed),
             temporary: self.temporary.clone().filter(|_| !moved && !closed),
             credential_version: self.credential_version + u64::from(moved || closed),
             session_epoch: self.session_epoch + u64::from(closed),

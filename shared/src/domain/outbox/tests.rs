@@ -14,6 +14,7 @@ fn a_kind_is_called_as_it_is_stored() {
         OutboxKind::CallerCheck {
             account,
             by: account,
+            credential_version: None,
             challenge: Challenge::new(6, Timestamp::from_millis(0)),
         },
         OutboxKind::PasswordChanged { account },

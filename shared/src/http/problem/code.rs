@@ -75,6 +75,8 @@ pub enum ErrorCode {
     InvalidSetting,
     /// Another account of the portal has the username.
     UsernameTaken,
+    /// Another account of the portal has proven the address to be its own: see `account`. If they share it, say `shares_address`.
+    AddressProven,
     /// Another member of staff has taken the help request.
     HelpRequestTaken,
     /// The help request has come to its end.
@@ -92,6 +94,8 @@ pub enum ErrorCode {
 /// A member that problems of some codes carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
+    /// The id of another account, or null when the caller may not see that account.
+    Account,
     /// The number of attempts that are left.
     AttemptsLeft,
     /// The member or header of the request that is wrong, and its rule.
@@ -106,6 +110,7 @@ impl Member {
     /// As in the API.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Account => "account",
             Self::AttemptsLeft => "attempts_left",
             Self::Detail => "detail",
             Self::Reasons => "reasons",
@@ -136,6 +141,7 @@ impl ErrorCode {
             Self::InvalidRequest | Self::InvalidSetting => &[Member::Detail],
             Self::InvalidCode | Self::WrongAnswer => &[Member::AttemptsLeft],
             Self::QuestionNotSet => &[Member::Support],
+            Self::AddressProven => &[Member::Account],
             Self::WeakPassword => &[Member::Reasons],
             _ => &[],
         }
@@ -204,6 +210,9 @@ impl ErrorCode {
             }
             Self::InvalidSetting => (StatusCode::UNPROCESSABLE_ENTITY, "The settings are not valid."),
             Self::UsernameTaken => (StatusCode::CONFLICT, "The username is already taken."),
+            Self::AddressProven => {
+                (StatusCode::CONFLICT, "Another account has shown that this address is its own. Check it.")
+            }
             Self::HelpRequestTaken => (StatusCode::CONFLICT, "A colleague has already taken the request."),
             Self::HelpRequestSettled => (StatusCode::CONFLICT, "The request has already been settled."),
             Self::PreconditionRequired => {

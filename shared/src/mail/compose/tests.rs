@@ -23,6 +23,7 @@ const KINDS: [Kind; 13] = [
     Kind::RecoveryHeld,
     Kind::LinkCopied,
 ];
+const NOT_ME: &str = "https://portal.cedar.test/reset#not-me=AbC";
 const LANGUAGES: [Language; 2] = [Language::English, Language::Spanish];
 const JANE: Link<'_> = Link { username: "jane", url: "https://portal.cedar.test/reset#token=AbC-_1" };
 const FAMILY: [Link<'_>; 3] = [
@@ -51,6 +52,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         freeze_url: Some("https://portal.cedar.test/reset#repudiate=AbC"),
         masked: Some("j***@e***.test"),
         needs_proof: false,
+        not_me_url: None,
         settings: &["portals.client.url", "support.email"],
         valid_until: Some("2026-11-22T23:35:59Z".parse().unwrap()),
         at: "2026-11-21T23:35:00Z".parse().unwrap(),
@@ -69,6 +71,7 @@ fn all_letters() -> Vec<Letter<'static>> {
                     url: SUPPORT.url.filter(|_| bits & 4 != 0),
                 };
                 letters.push(Letter { support, links, ..letter(kind, language) });
+                letters.push(Letter { support, links, not_me_url: Some(NOT_ME), ..letter(kind, language) });
             }
         }
     }

@@ -21,7 +21,7 @@ fn others() -> Map<String, Value> {
     let all = json!({"username": "j", "signs_in_by_email": false, "email": "j@agency.test", "display_name": "Janet", "record_email": "j@clinic.test", "locale": "es",
         "active": false, "representative": true, "refused": true, "role": "staff", "setup": "invited", "password": "new",
         "temporary": {"ticket": ulid, "valid_until": 1}, "frozen_at": 1, "credential_version": 2, "session_epoch": 2,
-        "question": {"question": "Pet?", "answer": "hash"}, "mail": "bounced", "mail_failed_at": 1,
+        "question": {"question": "Pet?", "answer": "hash"}, "mail": "bounced", "mail_failed_at": 1, "email_proven_at": 1, "closed_reason": "left",
         "caseload": [{"staff": ulid, "assigned_at": 1}],
         "associations": [{"account": ulid, "relationship": "parent", "acts": true}], "revision": 2,
         "former_mailbox": "p@agency.test"});

@@ -92,7 +92,7 @@ fn patch(value: Value) -> AccountPatch {
 }
 
 fn table() -> Vec<Row> {
-    credentials().into_iter().chain(edits()).chain(guardians::rows()).collect()
+    credentials().into_iter().chain(edits()).chain(addresses_and_ends()).chain(guardians::rows()).collect()
 }
 
 /// The changes that affect how the owner signs in.
@@ -213,14 +213,6 @@ fn edits() -> Vec<Row> {
             ([1, 0, 1], &["email", "mail", "temporary", "username"]),
         ),
         row("no address", full(), edit(json!({"email": null})), ([1, 0, 1], &["email", "mail", "temporary"])),
-        row("closed", full(), edit(json!({"active": false})), ([1, 1, 1], &["active", "temporary"])),
-        row("refused", full(), edit(json!({"refused": true})), ([1, 1, 1], &["refused", "temporary"])),
-        row(
-            "opened again",
-            Account { active: false, ..full() },
-            edit(json!({"active": true})),
-            ([0, 0, 1], &["active"]),
-        ),
         row("another role", full(), edit(json!({"role": "admin"})), ([0, 0, 1], &["role"])),
         row("caseload", full(), |a| a.with_caseload(Vec::new()), ([0, 0, 1], &["caseload"])),
         row(
@@ -261,6 +253,56 @@ fn edits() -> Vec<Row> {
             |a| a.with_failed_mail(MailStatus::Complained, Timestamp::from_millis(7)),
             ([0, 0, 0], &["mail", "mail_failed_at"]),
         ),
+    ]
+}
+
+/// What becomes of addresses, and of accounts that are closed.
+fn addresses_and_ends() -> Vec<Row> {
+    let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone())).expect("a patch");
+    vec![
+        row(
+            "closed",
+            full(),
+            edit(json!({"active": false})),
+            ([1, 1, 1], &["active", "closed_reason", "temporary"]),
+        ),
+        row(
+            "refused",
+            full(),
+            edit(json!({"refused": true})),
+            ([1, 1, 1], &["closed_reason", "refused", "temporary"]),
+        ),
+        row(
+            "closed for somebody who has died",
+            full(),
+            edit(json!({"active": false, "closed_reason": "deceased"})),
+            ([1, 1, 1], &["active", "associations", "closed_reason", "temporary"]),
+        ),
+        row(
+            "opened again",
+            Account { active: false, closed_reason: Some(ClosedReason::Left), ..full() },
+            edit(json!({"active": true})),
+            ([0, 0, 1], &["active", "closed_reason"]),
+        ),
+        row(
+            "another address than the proven one",
+            full().with_email_proven(Timestamp::from_millis(3)),
+            edit(json!({"email": "j@agency.test"})),
+            ([1, 0, 1], &["email", "email_proven_at", "mail", "temporary"]),
+        ),
+        row(
+            "proven",
+            full(),
+            |a| a.with_email_proven(Timestamp::from_millis(3)),
+            ([0, 0, 0], &["email_proven_at"]),
+        ),
+        row(
+            "proven again",
+            full().with_email_proven(Timestamp::from_millis(3)),
+            |a| a.with_email_proven(Timestamp::from_millis(4)),
+            ([0, 0, 0], &[]),
+        ),
+        row("the wrong person", full(), Account::of_wrong_person, ([1, 0, 1], &["mail", "temporary"])),
     ]
 }
 
@@ -325,7 +367,9 @@ fn only_changes_that_open_and_close_nothing_raise_nothing() {
             "started",
             "nothing edited",
             "mail",
-            "the mark of a shared mailbox lifted"
+            "the mark of a shared mailbox lifted",
+            "proven",
+            "proven again"
         ]
     );
 }

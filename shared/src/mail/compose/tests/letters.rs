@@ -1,7 +1,7 @@
 //! Tests that compare whole letters, word for word.
 
 use super::super::{Kind, Language, Letter, Link, compose};
-use super::{FAMILY, JANE, NO_SUPPORT, letter};
+use super::{FAMILY, JANE, NO_SUPPORT, NOT_ME, letter};
 
 #[test]
 fn a_reset_link_in_english_reads_so() {
@@ -238,4 +238,36 @@ Cedar Family Practice
 This message was sent automatically.
 ";
     assert_eq!(mail.text, expected);
+}
+
+/// The block stands at the end, in the words of each language; it names nobody.
+#[test]
+fn a_mail_to_an_address_that_is_not_proven_says_how_to_tell_that_it_went_wrong() {
+    let end = |kind, language| {
+        let letter = Letter { not_me_url: Some(NOT_ME), support: NO_SUPPORT, ..letter(kind, language) };
+        let text = compose(&letter).unwrap().text;
+        text.rsplit_once("Cedar Family Practice\n\n").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        end(Kind::Invitation, Language::English),
+        "\
+If this message is not for you, it has reached you by mistake. Please tell us so on this page. \
+What is in this message stops working then, and nothing more is sent to this address:
+
+https://portal.cedar.test/reset#not-me=AbC
+
+This message was sent automatically.
+"
+    );
+    assert_eq!(
+        end(Kind::CallerCheck, Language::Spanish),
+        "\
+Si este mensaje no es para usted, le ha llegado por error. Avísenos en esta página, por favor. \
+Entonces lo que contiene este mensaje deja de servir, y no se envía nada más a esta dirección:
+
+https://portal.cedar.test/reset#not-me=AbC
+
+Este mensaje se envió de forma automática.
+"
+    );
 }

@@ -2,7 +2,7 @@
 //! program would load.
 
 use super::super::{Facts, Kind, Link, compose};
-use super::all_letters;
+use super::{NOT_ME, all_letters};
 
 /// The text that a reader sees of a page, without tags, character references and line ends.
 fn visible(html: &str) -> String {
@@ -77,5 +77,20 @@ fn html_names_its_language_and_loads_nothing() {
         let opening = format!("<!doctype html>\n<html lang=\"{}\">\n", letter.language.code());
         assert!(html.starts_with(&opening), "{html}");
         assert_eq!(forbidden.into_iter().find(|part| html.contains(part)), None);
+    }
+}
+
+#[test]
+fn whoever_gets_a_mail_by_mistake_finds_one_link_to_say_so_in_text_and_html() {
+    for letter in all_letters() {
+        let mail = compose(&letter).unwrap();
+        let expected = letter.not_me_url.iter().count();
+        assert_eq!(mail.text.lines().filter(|line| *line == NOT_ME).count(), expected, "{:?}", letter.kind);
+        assert_eq!(
+            mail.html.matches(&format!("<a href=\"{NOT_ME}\"")).count(),
+            expected,
+            "{:?}",
+            letter.kind
+        );
     }
 }

@@ -41,6 +41,7 @@ fn a_letter_that_lacks_a_fact_is_refused_without_repeating_its_addresses() {
         let broken = error(Letter { links: &[Link { url, ..JANE }], ..whole });
         assert_eq!(broken.to_string(), "an address in a mail is not a plain web address");
         assert!(matches!(error(Letter { portal_url: url, ..whole }), ComposeError::BrokenUrl));
+        assert!(matches!(error(Letter { not_me_url: Some(url), ..whole }), ComposeError::BrokenUrl));
     }
 }
 
