@@ -145,12 +145,10 @@ async fn after_a_death_guardians_have_no_access_any_more() {
     let member = at_work(&app).await;
     let id = async |name| app.account(name).await.id;
     let (jane, sam, tom) = (id("jane").await, id("sam").await, id("tom").await);
-    for (client, guardian) in [(jane, sam), (jane, tom), (sam, jane), (tom, sam)] {
+    for (client, guardian) in [(jane, sam), (jane, tom), (tom, sam)] {
         let status = associate(&member, client, guardian).await;
         assert_eq!(status, 204);
     }
-    // Sam acts for Jane in one association, and is acted for by her in no other: the last word of a pair counts.
-    assert_eq!(associate(&member, jane, sam).await, 204);
     close(&member, jane, "left").await;
     assert_eq!(app.account("jane").await.guardians().count(), 2, "another reason ends none");
     assert_eq!(member.patch(jane, json!({"closed_reason": "deceased"})).await.status, 200);

@@ -4,10 +4,10 @@ use rekey::domain::account::MailStatus;
 use rekey::domain::event::{Action, Reason};
 use serde_json::{Value, json};
 
-use crate::guardians::{associate, dissociate, ends, pat_at, relation};
+use crate::guardians::{after, associate, dissociate, ends, pat_at, relation};
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
-use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, tokens_in};
+use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, temporary_in, token_in, tokens_in};
 
 const FAMILY: &str = "family@agency.test";
 
@@ -142,6 +142,12 @@ async fn the_mark_goes_with_another_address_and_comes_back_with_the_same() {
         let reply = member.patch(lily, json!({"email": email})).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["mail"]), (200, &json!(mail)), "{email}");
     }
+    app.deliver().await;
+    assert_eq!(
+        app.mailbox.take().unwrap().pop().unwrap().to,
+        ["lily@agency.test"],
+        "her own address is told"
+    );
     let before = app.mailbox.attempts();
     app.forgot("lily").await;
     app.deliver().await;
@@ -220,4 +226,36 @@ async fn the_other_guardian_of_the_mailbox_stays_one_and_the_mailbox_is_marked()
     assert!(ends(&app, tom).await.is_empty());
     let before = app.account("tom").await;
     assert_eq!((before.mail, before.credential_version), (MailStatus::Ok, 1));
+}
+
+/// A link that reached the shared mailbox before somebody became a guardian is as void as one of later.
+#[tokio::test]
+async fn every_ticket_of_the_client_is_void_whoever_had_it_issued() {
+    let app = TestApp::start().await;
+    pat_at(&app, "pat@agency.test").await;
+    let (lily, _) = associate(&app, None).await;
+    let member = at_work(&app).await;
+    let send = async |tail: &str, body: Value| {
+        let event = HttpEvent::new("POST", &format!("{ACCOUNTS}/{lily}/{tail}")).json(&body);
+        member.send(event).await.json()
+    };
+    let until = after(&app, std::time::Duration::from_hours(20));
+    let copied = send("links", json!({"expires_at": until, "deliver": "copy"})).await;
+    let copied = copied["url"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+    send("links", json!({"expires_at": until, "deliver": "email"})).await;
+    app.deliver().await;
+    let mailed = token_in(&app.mailbox.messages()[0]);
+    send("temporary-password", json!({})).await;
+    app.deliver().await;
+    let temporary = temporary_in(&app.mailbox.messages()[0]);
+    dissociate(&app).await;
+    for token in [copied, mailed] {
+        assert_eq!(app.preview(&token).await.outcome(), (410, "revoked_token".to_owned()));
+    }
+    assert_eq!(app.sign_in("lily", &temporary).await.status, 401);
+    let tickets = member.get(&format!("{ACCOUNTS}/{lily}/tickets")).await.json();
+    let states: Vec<&Value> = tickets["tickets"].as_array().unwrap().iter().map(|it| &it["state"]).collect();
+    assert_eq!(states, [&json!("superseded"); 3]);
+    let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
+    assert_eq!(casey.send(HttpEvent::new("DELETE", &relation(lily, lily))).await.status, 400);
 }

@@ -38,7 +38,11 @@ async fn an_old_mail_has_no_say_over_a_proven_address_or_another_one() {
     }
     let member = at_work(&app).await;
     let id = app.account("jane").await.id;
-    assert_eq!(member.patch(id, json!({"email": "new@agency.test"})).await.status, 200);
+    assert_eq!(
+        member.patch(id, json!({"email": "new@agency.test", "proof": {"method": "in_person"}})).await.status,
+        200
+    );
+    app.deliver().await;
     assert_eq!(app.not_me(&token).await.outcome(), gone(), "it is another one");
     let (_, third) = mailed(&app).await;
     app.clock.advance(days(30));

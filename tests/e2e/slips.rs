@@ -49,7 +49,12 @@ async fn a_slip_has_what_the_owner_needs_once_and_opens_the_account_once() {
     }
     assert!(answer["slip"]["qr_svg"].as_str().unwrap().contains("<svg"));
     app.deliver().await;
-    assert!(app.mailbox.messages().is_empty(), "nothing is mailed");
+    let told: Vec<String> = app.mailbox.take().unwrap().into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(
+        told,
+        ["A link to your account was handed over"],
+        "the link is not mailed, but its owner is told"
+    );
     // It is the account's ticket like every other, and nobody sees its link again.
     let jane = app.account("jane").await.id;
     let listed = json!(tickets(&member, jane).await).to_string();

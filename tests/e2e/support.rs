@@ -23,6 +23,7 @@ pub mod change_log;
 pub mod clock;
 pub mod codes;
 pub mod demo;
+pub mod desk;
 pub mod document;
 pub mod event;
 pub mod everything;

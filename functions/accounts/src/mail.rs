@@ -58,7 +58,7 @@ impl Operation for RestoreMail {
     responses(
         (status = 200, body = AdminAccount, headers(("ETag" = String, description = "The version of the account, for `If-Match`.")))))]
 pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    until_written("lifting the mark of an address", || async {
+    Box::pin(until_written("lifting the mark of an address", || async {
         let staff = deps.staff(call).await?;
         let NewMailStatus { status: Restored::Ok } = call.json()?;
         let old = deps.find_account(&staff, call.parameter("id")).await?;
@@ -82,7 +82,7 @@ pub async fn restore_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let told = Told { event: &event, mails: &mails };
         let written = deps.store.restore_mail(changed, told, Some(restoration)).await?.is_written();
         written.then(|| account_reply(StatusCode::OK, &new, deps.ambient.now())).transpose()
-    })
+    }))
     .await
 }
 

@@ -62,17 +62,8 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::UsernameRefused => {
             format!("A username or an address that somebody has was asked for by {who}")
         }
-        Action::CaseloadChanged => {
-            format!("Caseload of {} was modified by {who}. Client: {name}", names.other)
-        }
-        Action::AssociationChanged => {
-            format!("Association of {name} with {} was modified by {who}", names.other)
-        }
-        Action::AssociationEnded if event.actor == Actor::System => {
-            format!("Association of {name} with {} ended by its date", names.other)
-        }
-        Action::AssociationEnded => {
-            format!("Association of {name} with {} was ended by {who}", names.other)
+        Action::CaseloadChanged | Action::AssociationChanged | Action::AssociationEnded => {
+            relation(event, name, names.other, who)
         }
         Action::HelpRequested if event.account.is_none() => {
             "Help was asked for with a name that no portal login has".to_owned()
@@ -137,6 +128,18 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         Action::AuthnConfirmed => format!("Password entered again by {name}"),
         Action::AuthnLogout => format!("Portal logout by {name}"),
         Action::SessionRevoked => ended_session(event, name, who),
+    }
+}
+
+/// What has become of an account's relation to another one.
+fn relation(event: &Event, name: &str, other: &str, who: &str) -> String {
+    match (event.action, event.actor) {
+        (Action::CaseloadChanged, _) => format!("Caseload of {other} was modified by {who}. Client: {name}"),
+        (Action::AssociationEnded, Actor::System) => {
+            format!("Association of {name} with {other} ended by its date")
+        }
+        (Action::AssociationEnded, _) => format!("Association of {name} with {other} was ended by {who}"),
+        _ => format!("Association of {name} with {other} was modified by {who}"),
     }
 }
 

@@ -11,7 +11,7 @@
 //! | Looks | `LOOKS#slug#portal#skeleton` | `LOOKS` | `ascii`, `beyond`: the numbers of usernames with this look, with ASCII characters alone and with others | operator, accounts |
 //! | Directory | `FIND#slug#portal` | an [entry](crate::domain::directory::entries) | `account` | operator, accounts |
 //! | Caseload | `CASELOAD#staff's account id` | client's account id | `account` | operator, accounts |
-//! | End of a guardian | `ENDING#shard` | time, client's account id | [`Ending`]: the next time at which a guardian of the client ends | accounts, operator, mailer |
+//! | End of a guardian | `ENDING#shard` | time, client's account id | [`Ending`](crate::domain::account::Ending): the next time at which a guardian of the client ends | accounts, operator, mailer |
 //! | Ticket | `TICKET#account id` | ticket id | [`Ticket`](crate::domain::ticket::Ticket) | mailer, admin-link, verify-code, reset-password, sessions (temporary passwords), mail-events (mail) |
 //! | Ticket guard | `TICKET#account id` | `#GUARD` | `issued`: raised by each ticket that the mailer issues | mailer |
 //! | Issued | `ISSUED#staff's account id` | ticket id | [`IssuedTicket`](crate::domain::issued::IssuedTicket): what a member of staff has issued | accounts (invitations), admin-link, mailer |
@@ -44,14 +44,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::account::{Account, Ending};
+use crate::domain::account::Account;
 use crate::domain::event::{Action, Actor, Event};
 use crate::domain::identifier::Identifier;
 use crate::domain::limit::Subject;
 use crate::domain::origin::Origin;
 use crate::domain::outbox::{OutboxItem, Queue};
 use crate::domain::practice::{Portal, PortalOrigin, Slug};
-use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, OutboxId, SessionId, TicketId};
 
 /// The key of an item.
@@ -146,25 +145,6 @@ pub fn caseload(staff: AccountId) -> String {
 /// The key of a client on a caseload.
 pub fn caseload_entry(staff: AccountId, client: AccountId) -> Key {
     Key::new(caseload(staff), client.to_string())
-}
-
-/// The number of partitions of the list of clients whose guardians end. Only staff write to it.
-const ENDING_SHARDS: u128 = 8;
-
-/// The partitions of the list of clients whose guardians end.
-pub(super) fn ending_partitions() -> impl Iterator<Item = String> {
-    (0..ENDING_SHARDS).map(|shard| format!("ENDING#{shard}"))
-}
-
-/// The key of a client in the list of those whose guardians end.
-pub fn ending(of: &Ending) -> Key {
-    let shard = of.account.random() % ENDING_SHARDS;
-    Key::new(format!("ENDING#{shard}"), format!("{:015}#{}", of.until.millis(), of.account))
-}
-
-/// A sort key after those of the clients whose guardians end by this time.
-pub(super) fn endings_until(now: Timestamp) -> String {
-    format!("{:015}#~", now.millis())
 }
 
 /// The partition of an account's tickets.
@@ -406,9 +386,11 @@ pub fn sign_in_limit(subject: &Subject) -> Key {
     limit("SIGN_IN", subject, "SIGN_IN")
 }
 
+mod endings;
 mod help;
 mod issued;
 
+pub use endings::*;
 pub use help::*;
 pub use issued::*;
 

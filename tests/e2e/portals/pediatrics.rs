@@ -74,7 +74,7 @@ async fn pediatric_practice() {
     post(
         &staff,
         &path_of(&patient, "/links"),
-        Some(json!({"expires_at": "2026-11-27T18:34:30Z", "deliver": "email"})),
+        Some(json!({"expires_at": "2026-11-27T18:34:30Z", "deliver": "email", "reason": "Came of age"})),
     )
     .await;
     let own = portals.mail_to("lily@pediatrics.test").await;
@@ -106,6 +106,10 @@ async fn pediatric_practice() {
         &[
             "Password changed by casey",
             "Password reset requested for casey",
+            "A link, invitation or temporary password for lily was issued by casey",
+            "Portal login lily was modified by casey. Changes: email, signs_in_by_email",
+            "Association of lily with lee ended by its date",
+            "Association of lily with lee was modified by casey",
             "Password changed by sam",
             "A link, invitation or temporary password for sam was issued by casey",
             "Portal login sam was modified by casey. Changes: email",

@@ -1,4 +1,7 @@
 use super::*;
+use crate::domain::help::Cause;
+use crate::domain::identifier::{Email, Identifier};
+use crate::domain::practice::Portal;
 
 #[test]
 fn a_kind_is_called_as_it_is_stored() {

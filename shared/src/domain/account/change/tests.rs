@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::super::GuardianRole;
+use super::super::{Assignment, Association, GuardianRole};
 use super::*;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::{AccountId, TicketId};
@@ -367,9 +367,9 @@ fn only_changes_that_open_and_close_nothing_raise_nothing() {
             "started",
             "nothing edited",
             "mail",
-            "the mark of a shared mailbox lifted",
             "proven",
-            "proven again"
+            "proven again",
+            "the mark of a shared mailbox lifted"
         ]
     );
 }

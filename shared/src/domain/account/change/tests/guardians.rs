@@ -25,12 +25,6 @@ pub(super) fn rows() -> Vec<Row> {
             ([0, 0, 1], &["associations"]),
         ),
         row(
-            "every guardian ends by a date",
-            full(),
-            |a| a.with_guardians_until(Timestamp::from_millis(3)),
-            ([0, 0, 1], &["associations"]),
-        ),
-        row(
             "another address of a client whose guardian shared the former one",
             full().without_guardian(AccountId::from_bytes([2; 16]), true),
             edit(json!({"email": "j@agency.test"})),
@@ -93,7 +87,4 @@ fn an_association_ends_at_its_time_and_not_before() {
     assert_eq!(account.next_ending(), Some(at(7)), "of the guardians, and not of the clients");
     assert_eq!(account.overdue_guardian(at(6)), None);
     assert_eq!(account.overdue_guardian(at(7)), Some(AccountId::from_bytes([6; 16])));
-    let closed = account.with_guardians_until(at(8));
-    let ends: Vec<_> = closed.associations.iter().map(|entry| entry.until).collect();
-    assert_eq!(ends, [Some(at(1)), Some(at(8)), Some(at(8)), Some(at(7))], "none is prolonged");
 }
