@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rekey::domain::event::Action;
-use rekey::platform::clock::Clock;
+use rekey::platform::clock::{Clock, hours};
 use serde_json::{Value, json};
 
 use crate::former_address::{SEEN, mailed, readdress, told};
@@ -106,23 +106,24 @@ async fn there_is_no_hold_after_a_proof_that_says_something() {
     assert!(!held().await);
 }
 
-/// A code that goes to the address of the caller's own making proves nothing, and ends no hold.
+/// A code that goes to the address of the caller's own making proves nothing, and ends no hold. One that was on its way neither.
 #[tokio::test]
 async fn a_code_that_went_to_an_address_on_hold_is_no_proof() {
     let app = TestApp::start().await;
     let (member, jane) = (at_work(&app).await, app.account("jane").await.id);
-    assert_eq!(readdress(&member, jane, json!("thief@evil.test"), None).await.status, 200);
     let checks = format!("{ACCOUNTS}/{jane}/caller-check");
-    let begun = member.send(HttpEvent::new("POST", &checks)).await;
-    assert_eq!(begun.status, 202, "{begun:?}");
+    let begun = member.send(HttpEvent::new("POST", &checks)).await.json();
     app.deliver().await;
-    let mail = app.mailbox.messages().into_iter().find(|mail| mail.to == ["thief@evil.test"]).unwrap();
-    let path = format!("{checks}/{}", begun.json()["check_id"].as_str().unwrap());
-    let entered = member.send(HttpEvent::new("POST", &path).json(&json!({"code": code_in(&mail)}))).await;
-    let proof = entered.json()["proof"].clone();
-    let moved = json!({"email": "thief2@evil.test", "proof": proof});
+    let code = code_in(&app.mailbox.messages()[0]);
+    assert_eq!(readdress(&member, jane, json!("thief@evil.test"), None).await.status, 200);
+    let path = format!("{checks}/{}", begun["check_id"].as_str().unwrap());
+    let entered = member.send(HttpEvent::new("POST", &path).json(&json!({"code": code}))).await;
+    let moved = json!({"email": "thief2@evil.test", "proof": entered.json()["proof"]});
     assert_eq!(member.patch(jane, moved).await.outcome(), (403, "proof_required".to_owned()));
-    assert!(app.account("jane").await.on_hold(app.clock.now()).is_some());
+    let begun = member.send(HttpEvent::new("POST", &checks)).await;
+    assert_eq!(begun.outcome(), (403, "proof_required".to_owned()));
+    let account = app.account("jane").await;
+    assert!(account.on_hold(app.clock.now()).is_some() && account.email_proven_at.is_none());
 }
 
 #[tokio::test]
@@ -246,4 +247,58 @@ async fn a_mailer_that_fails_or_dies_leaves_one_task_and_one_mail() {
         waiting["items"][0]["queue"], "waiting",
         "and what cannot be written is tried again: {waiting}"
     );
+}
+
+/// What the operator has put into the queue before knows nothing of the address since.
+#[tokio::test]
+async fn a_link_that_was_asked_for_before_goes_to_no_address_on_hold() {
+    let app = TestApp::start().await;
+    let jane = app.account("jane").await.id;
+    let end = json!({"action": "reset_passwords", "practice": "agency", "portal": "client", "rate": 1});
+    app.operate(end).await.unwrap();
+    assert_eq!(readdress(&at_work(&app).await, jane, json!("night@evil.test"), None).await.status, 200);
+    app.deliver().await;
+    for _ in 0..6 {
+        app.clock.advance(Duration::from_mins(1));
+        app.sweep().await;
+    }
+    let mails = app.mailbox.take().unwrap();
+    assert!(
+        mails.iter().all(|mail| mail.to != ["night@evil.test"]),
+        "{:?}",
+        mails.iter().map(|m| &m.to).collect::<Vec<_>>()
+    );
+    assert!(mails.iter().any(|mail| mail.to == ["sam@agency.test"]), "the others get theirs");
+    let refused =
+        app.events(jane).await.into_iter().rfind(|event| event.action == Action::RecoveryRefused).unwrap();
+    assert_eq!(json!(refused.reason), json!("address_on_hold"));
+}
+
+/// Another address after the first hold is another task, whatever became of the first.
+#[tokio::test]
+async fn each_hold_is_a_task_of_its_own() {
+    let app = TestApp::start().await;
+    let jane = app.account("jane").await.id;
+    for (to, former) in [("one@home.test", "jane@agency.test"), ("two@evil.test", "one@home.test")] {
+        let member = at_work(&app).await;
+        assert_eq!(readdress(&member, jane, json!(to), None).await.status, 200);
+        app.deliver().await;
+        app.mailbox.clear().unwrap();
+        ask(&app, "jane").await;
+        assert_eq!(mailed(&app).await, [told(former, TOLD)]);
+        app.clock.advance(hours(48));
+    }
+    assert_eq!(at_work(&app).await.tasks("").await.len(), 2);
+}
+
+/// Whoever was talked out of an address again gets nothing by which they could lock its owner out.
+#[tokio::test]
+async fn the_address_that_is_put_right_is_not_told() {
+    let app = TestApp::start().await;
+    let (member, jane) = (at_work(&app).await, app.account("jane").await.id);
+    assert_eq!(readdress(&member, jane, json!("thief@evil.test"), None).await.status, 200);
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
+    assert_eq!(readdress(&member, jane, json!("jane@home.test"), Some(SEEN)).await.status, 200);
+    assert_eq!(mailed(&app).await, [told("jane@agency.test", "Your email address was changed")]);
 }

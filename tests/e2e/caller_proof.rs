@@ -284,7 +284,10 @@ async fn a_call_without_a_proof_is_recorded_as_one() {
     assert_eq!(copy(&member, jane, Some(&seen)).await.status, 201);
     let log = member.get(&format!("{ACCOUNTS}/{jane}/activity")).await.json();
     let said = log["events"][0]["description"].as_str().unwrap();
-    assert!(said.ends_with("issued by admin. An identity document was seen"), "{said}");
+    assert!(
+        said.ends_with("issued by admin. It was shown to be copied. An identity document was seen"),
+        "{said}"
+    );
     let off = json!({"policy": {"caller_proof": "off"}});
     assert_eq!(member.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&off)).await.status, 200);
     app.clock.advance(2 * MINUTE);

@@ -170,7 +170,7 @@ async fn an_auditor_gets_a_table() {
     let jane = jane.to_string();
     let cells = [
         "authn_token_created",
-        "A link, invitation or temporary password for jane was issued by admin. \
+        "A link, invitation or temporary password for jane was issued by admin. It was shown to be copied. \
          The owner was called back at the number on the record",
         "staff",
         "admin",

@@ -354,7 +354,7 @@ async fn staffs_help(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str) {
     let boss = app.account_of("agency", Portal::Staff, "admin").await.id;
     let issued = HttpEvent::new("GET", &format!("/v1/admin/accounts/{boss}/issued"));
     recorder.send("issued", issued.query("limit=2").bearer(staff)).await;
-    let tasks = HttpEvent::new("GET", "/v1/admin/help-requests").query("portal=client&state=open&limit=2");
+    let tasks = HttpEvent::new("GET", "/v1/admin/help-requests").query("portal=client&state=open&limit=5");
     let tasks = recorder.send("open", tasks.bearer(staff)).await.json();
     let task = format!("/v1/admin/help-requests/{}", text(&tasks["help_requests"][0]["id"]));
     let take = json!({"action": "take", "note": "Calls back in the afternoon"});

@@ -1,10 +1,13 @@
 //! A former guardian who still reads the mailbox of the client: every way in that goes through it, or was opened before the end.
 
+use std::time::Duration;
+
 use rekey::domain::account::MailStatus;
 use rekey::domain::event::{Action, Reason};
 use serde_json::{Value, json};
 
 use crate::guardians::{after, associate, dissociate, ends, pat_at, relation};
+use crate::support::change_log::{changes, words};
 use crate::support::event::HttpEvent;
 use crate::support::staff::{ACCOUNTS, StaffMember, at_work};
 use crate::support::{NEW_PASSWORD, PASSWORD, Reply, TestApp, code_in, temporary_in, token_in, tokens_in};
@@ -258,4 +261,55 @@ async fn every_ticket_of_the_client_is_void_whoever_had_it_issued() {
     assert_eq!(states, [&json!("superseded"); 3]);
     let casey = StaffMember::of(&app, "agency", "staff", "casey").await;
     assert_eq!(casey.send(HttpEvent::new("DELETE", &relation(lily, lily))).await.status, 400);
+}
+
+/// The desk enters the teenager's own address first and ends the parent then: the former address is the parent's all the same.
+#[tokio::test]
+async fn the_mailbox_of_before_a_hold_is_the_guardians_too() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let id = async |name| app.account(name).await.id;
+    let (lily, tom) = (id("lily").await, id("tom").await);
+    let path = format!("{ACCOUNTS}/{lily}/associations/{tom}");
+    assert_eq!(member.put(&path, json!({"relationship": "parent"})).await.status, 204);
+    assert_eq!(member.patch(lily, json!({"email": "lily@own.test"})).await.status, 200);
+    app.deliver().await;
+    app.mailbox.clear().unwrap();
+    assert_eq!(member.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    app.forgot("lily").await;
+    app.deliver().await;
+    assert!(app.mailbox.take().unwrap().is_empty(), "nothing goes to the parent");
+    let account = app.account("lily").await;
+    assert!(
+        account.password.is_none() && account.frozen_at.is_some(),
+        "nor does a password that the parent may know"
+    );
+    let back = member.patch(lily, json!({"email": FAMILY})).await.json();
+    assert_eq!(back["mail"], "shared_mailbox");
+}
+
+/// What was to be told when the guardian ended waits, and goes nowhere.
+#[tokio::test]
+async fn a_notice_that_waits_is_not_sent_to_a_mailbox_that_is_anothers_by_then() {
+    let app = TestApp::start().await;
+    let member = at_work(&app).await;
+    let id = async |name| app.account(name).await.id;
+    let (lily, tom) = (id("lily").await, id("tom").await);
+    let path = format!("{ACCOUNTS}/{lily}/associations/{tom}");
+    assert_eq!(member.put(&path, json!({"relationship": "parent"})).await.status, 204);
+    app.mailbox.pause(true);
+    let link = json!({"expires_at": "2026-11-22T18:00:00Z", "deliver": "copy"});
+    let copied = member.send(HttpEvent::new("POST", &format!("{ACCOUNTS}/{lily}/links")).json(&link)).await;
+    assert_eq!(copied.status, 201);
+    app.deliver().await;
+    assert_eq!(member.send(HttpEvent::new("DELETE", &path)).await.status, 204);
+    app.mailbox.pause(false);
+    app.clock.advance(Duration::from_mins(2));
+    app.sweep().await;
+    assert!(app.mailbox.take().unwrap().is_empty());
+    let log = words(&changes(&at_work(&app).await, &format!("account={lily}&limit=100")).await);
+    assert!(log.contains(&"lily could not be told that a link was handed over".to_owned()), "{log:#?}");
+    let shown =
+        "A link, invitation or temporary password for lily was issued by admin. It was shown to be copied";
+    assert!(log.contains(&shown.to_owned()), "{log:#?}");
 }

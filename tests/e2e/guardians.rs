@@ -367,9 +367,9 @@ async fn of_a_change_on_its_way_and_the_end_the_end_has_the_last_word() {
     assert_eq!(ends(&app, lily).await.len(), 1);
 }
 
-/// An account that is closed needs no address, and one whose question the guardian may have set needs another question.
+/// An account that is closed needs no address. The question that the guardian may have set is asked until somebody has seen the client.
 #[tokio::test]
-async fn a_closed_account_makes_no_task_and_a_question_goes_with_the_password() {
+async fn a_closed_account_makes_no_task_and_the_question_stays_until_its_owner_is_seen() {
     let app = at("agency", json!({"security_question": "optional"})).await;
     pat_at(&app, "family@agency.test").await;
     let (lily, _) = associate(&app, None).await;
@@ -383,7 +383,8 @@ async fn a_closed_account_makes_no_task_and_a_question_goes_with_the_password() 
     dissociate(&app).await;
     app.deliver().await;
     let ended = app.account("lily").await;
-    assert_eq!((ended.question, ended.mail), (None, MailStatus::SharedMailbox));
+    assert_eq!((ended.question.is_some(), ended.frozen_at.is_some()), (true, true));
+    assert_eq!((ended.password.is_none(), ended.mail), (true, MailStatus::SharedMailbox));
     assert!(member.tasks("").await.is_empty());
     // Opened again, it needs one as soon as somebody asks for a mail.
     assert_eq!(member.patch(lily, json!({"active": true})).await.status, 200);

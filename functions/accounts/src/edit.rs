@@ -16,7 +16,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::AccountId;
 use rekey::store::accounts::Changed;
-use rekey::store::edits::{Edit, Follower};
+use rekey::store::edits::Edit;
 use rekey::store::limits::CountedMail;
 use rekey::store::race::until_written;
 use rekey::store::told::Told;
@@ -24,7 +24,6 @@ use rekey::store::told::Told;
 use crate::Deps;
 use crate::closing::Closing;
 use crate::create::{may_name, may_share, no_username, username_taken};
-use crate::deceased::{Released, released};
 use crate::facts::{AdminAccount, account_reply, closing_reply, etag};
 use crate::shared_address::must_be_meant;
 
@@ -110,15 +109,23 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         let new = old.patched(patch).map_err(|error| no_username(&error))?;
         let new = if is_addressed { with_names(deps, call, &staff, &old, new).await? } else { new };
         let is_readdressed = old.email != new.email;
-        let changes = changes(&old, &new);
+        let now = deps.ambient.now();
+        // Nobody acts any more for somebody who has died.
+        let new = if new.is_of_deceased() { new.with_guardians_until(now) } else { new };
+        let mut changes = changes(&old, &new);
+        // What was kept is taken back later, by a change of its own.
+        let new = if changes.is_empty() && closing.is_some() {
+            changes.push(Change {
+                member: "revoke_issued".to_owned(),
+                from: None,
+                to: Some("true".to_owned()),
+            });
+            Account { revision: old.revision + 1, ..new }
+        } else {
+            new
+        };
         if changes.is_empty() {
-            return match closing {
-                Some(closing) => {
-                    closing_reply(&old, deps.ambient.now(), closing.end(deps, call, &staff, &old).await)
-                }
-                None => account_reply(StatusCode::OK, &old, deps.ambient.now()),
-            }
-            .map(Some);
+            return account_reply(StatusCode::OK, &old, now).map(Some);
         }
         if new.address() != old.address() {
             Box::pin(must_be_meant(deps, &staff, &new, is_meant)).await?;
@@ -132,8 +139,10 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
         // Whoever makes an administrator is told of too.
         let on = if old.role == Some(Role::Admin) { &old } else { &new };
         let mut mails = deps.mails_of_act(call, &staff, on, proof.as_ref()).await?;
-        let notices = if is_readdressed { former_addresses(deps, call, &old, &new)? } else { Vec::new() };
-        let new = if is_readdressed { held(deps, &staff, (&old, new), proof.as_ref()) } else { new };
+        let is_strong = proof.as_ref().is_some_and(RecordedProof::is_strong);
+        let notices =
+            if is_readdressed { former_addresses(deps, call, (&old, &new), is_strong)? } else { Vec::new() };
+        let new = if is_readdressed { held(deps, &staff, (&old, new), is_strong) } else { new };
         let counted = (!notices.is_empty()).then_some(CountedMail {
             by: Some(staff.account.id),
             account: &old,
@@ -145,10 +154,8 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
             mails.insert(0, closing.item(deps, &staff, &new)?);
         }
         let event = event.with_changes(changes).with_proof(proof);
-        let released = Box::pin(released(deps, (call, &staff), (&old, &new))).await?;
-        let followers: Vec<Follower<'_>> = released.iter().map(Released::follower).collect();
         let (edited, told) = (Changed { old: &old, new: &new }, Told { event: &event, mails: &mails });
-        let edit = Edit { edited, told, mail: counted, followers: &followers };
+        let edit = Edit { edited, told, mail: counted };
         let issuance = deps.store.edit_account(&staff.account, edit).await?;
         if !deps.is_written(issuance, &event, &old).await? {
             return Ok(None);
@@ -165,27 +172,25 @@ pub async fn update_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> 
 
 /// The account with its new address, on hold by the practice's policy unless somebody has seen the owner, or a code that went to the
 /// former address was read out.
-fn held(
-    deps: &Deps,
-    staff: &Staff,
-    (old, new): (&Account, Account),
-    proof: Option<&RecordedProof>,
-) -> Account {
-    let is_proven = proof.is_some_and(RecordedProof::is_strong);
+fn held(deps: &Deps, staff: &Staff, (old, new): (&Account, Account), is_proven: bool) -> Account {
     let now = deps.ambient.now();
     new.holding_address(old, now, staff.practice.policy.held_until(now).filter(|_| !is_proven))
 }
 
 /// The outbox items of the mails that tell the owner of another address: at the one that it takes the place of, and at the last one
-/// that was not on hold.
+/// that was not on hold. Whoever has been seen, or has objected, did not have the one that is put right: to whoever has it nothing is
+/// given by which they could lock the owner out.
 fn former_addresses(
     deps: &Deps,
     call: &Call,
-    old: &Account,
-    new: &Account,
+    (old, new): (&Account, &Account),
+    is_strong: bool,
 ) -> Result<Vec<OutboxItem>, Problem> {
-    let before = old.on_hold(deps.ambient.now()).and_then(|hold| hold.former.clone());
-    let mut told: Vec<Email> = before.into_iter().chain(old.mailed_at().cloned()).collect();
+    let hold = old.on_hold(deps.ambient.now());
+    let is_doubted = old.needs_proof || is_strong && hold.is_some();
+    let before = hold.and_then(|hold| hold.former.clone());
+    let present = old.mailed_at().filter(|_| !is_doubted).cloned();
+    let mut told: Vec<Email> = before.into_iter().chain(present).collect();
     told.dedup();
     told.retain(|to| Some(to) != new.email.as_ref());
     let masked = new.email.as_ref().map(Email::masked);
@@ -301,10 +306,6 @@ fn changes(old: &Account, new: &Account) -> Vec<Change> {
     if old.closed_reason != new.closed_reason {
         let reason = |account: &Account| account.closed_reason.map(|reason| reason.as_str().to_owned());
         changes.push(change("closed_reason", reason(old), reason(new)));
-    }
-    let (acted, act) = (old.guardians().count(), new.guardians().count());
-    if acted != act {
-        changes.push(change("guardians", Some(acted.to_string()), Some(act.to_string())));
     }
     if old.role != new.role {
         changes.push(change("role", role(old.role), role(new.role)));

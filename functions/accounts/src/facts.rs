@@ -49,8 +49,9 @@ pub struct AdminAccount {
     pub representative: bool,
     /// The progress of the account's set-up.
     pub setup: Setup,
-    /// The time at which the owner reported that something was not their doing (RFC 3339, UTC), or null when the account
-    /// is not frozen. A frozen account has no password until one is set by a recovery or with the help of staff.
+    /// The time at which the owner reported that something was not their doing, or a guardian ended who had the same mailbox (RFC
+    /// 3339, UTC), or null when the account is not frozen. A frozen account has no password until one is set by a recovery or with
+    /// the help of staff.
     #[schema(format = DateTime)]
     pub frozen_at: Option<String>,
     /// Whether the report came from a former address. Then nothing is mailed by self-service, and whatever staff issue needs a `proof`.
@@ -138,7 +139,7 @@ impl AdminAccount {
             setup: account.setup,
             frozen_at: account.frozen_at.map(|at| at.to_string()),
             needs_proof: account.needs_proof,
-            address_held_until: account.address_hold.as_ref().map(|hold| hold.valid_until.to_string()),
+            address_held_until: account.on_hold(now).map(|hold| hold.valid_until.to_string()),
             mail: account.mail,
             email_proven_at: account.email_proven_at.map(|at| at.to_string()),
             caseload: account.caseload.iter().map(assignment).collect(),

@@ -13,7 +13,6 @@ pub mod associations;
 pub mod caseload;
 pub mod closing;
 pub mod create;
-mod deceased;
 pub mod edit;
 pub mod facts;
 pub mod hand_over;

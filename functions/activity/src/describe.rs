@@ -17,8 +17,18 @@ pub(crate) struct Names<'a> {
 /// Describes an event in one sentence, without the full stop. Another says how staff knew the caller for whom they acted.
 pub(crate) fn describe(event: &Event, names: &Names<'_>) -> String {
     match event.proof.as_ref().and_then(|proof| known(proof.method)) {
-        None => sentence(event, names),
-        Some(known) => format!("{}. {known}", sentence(event, names)),
+        None => sentence(event, names) + handed_over(event),
+        Some(known) => format!("{}{}. {known}", sentence(event, names), handed_over(event)),
+    }
+}
+
+/// The way in which a link was handed over, if somebody has seen it.
+fn handed_over(event: &Event) -> &'static str {
+    let deliver = event.changes.iter().find(|change| change.member == "deliver");
+    match deliver.and_then(|change| change.to.as_deref()) {
+        Some("copy") => ". It was shown to be copied",
+        Some("print") => ". It was printed",
+        _ => "",
     }
 }
 
@@ -98,7 +108,7 @@ fn sentence(event: &Event, names: &Names<'_>) -> String {
         }
         Action::AuthnTokenReuse => format!("A link or code for {name} was tried that is no longer valid"),
         Action::MailSent => mailed(event.telling, name),
-        Action::MailNotSent => format!("A mail to {name} could not be sent"),
+        Action::MailNotSent => not_mailed(event.telling, name),
         Action::MailBounced => format!("A mail to {name} could not be delivered"),
         Action::MailComplained => format!("A mail to {name} was marked as spam"),
         Action::MailRestored if event.actor == Actor::Staff => {
@@ -165,6 +175,18 @@ fn mailed(telling: Option<Telling>, name: &str) -> String {
             format!("The former address of {name} was told that a password reset was requested")
         }
         Some(Telling::LinkCopied) => format!("{name} was told that a link was handed over"),
+    }
+}
+
+/// What an account's owner was not told, if the mail would have told them of anything.
+fn not_mailed(telling: Option<Telling>, name: &str) -> String {
+    match telling {
+        None => format!("A mail to {name} could not be sent"),
+        Some(Telling::AddressChanged | Telling::RecoveryHeld) => {
+            format!("The former address of {name} could not be told")
+        }
+        Some(Telling::PasswordChanged) => format!("{name} could not be told that the password was changed"),
+        Some(Telling::LinkCopied) => format!("{name} could not be told that a link was handed over"),
     }
 }
 

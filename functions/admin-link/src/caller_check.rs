@@ -72,8 +72,13 @@ pub struct CheckCaller;
 
 impl Operation for CheckCaller {
     const CALLER: Caller = Caller::Staff;
-    const ERRORS: &'static [&'static [ErrorCode]] =
-        &[&[ErrorCode::NotFound, ErrorCode::AccountClosed, ErrorCode::NoAddress, ErrorCode::TooManyRequests]];
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[
+        ErrorCode::NotFound,
+        ErrorCode::AccountClosed,
+        ErrorCode::NoAddress,
+        ErrorCode::ProofRequired,
+        ErrorCode::TooManyRequests,
+    ]];
 }
 
 /// Mails a code that a caller is to read out
@@ -89,7 +94,12 @@ pub async fn check_caller(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         let staff = deps.staff(call).await?;
         let Helped { staff, account, .. } = Helped::find(deps, call, staff).await?;
         let to = account.mailed_at().ok_or_else(|| Problem::new(ErrorCode::NoAddress))?;
-        let until = deps.ambient.now() + CODE_LIFE;
+        let now = deps.ambient.now();
+        // It may be the caller's own doing that their address is the account's.
+        if !account.proves_by_mail(now) {
+            return Err(Problem::new(ErrorCode::ProofRequired));
+        }
+        let until = now + CODE_LIFE;
         let challenge = Challenge::new(LENGTH, until);
         let (by, version) = (staff.account.id, Some(account.credential_version));
         let kind =
@@ -165,7 +175,7 @@ pub async fn enter_check(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let entered = event(Action::AuthnCodeSuccess)?;
     // The caller has read what was mailed to the account's present address: another one would have raised the version.
     let is_present = matches!(item.kind, OutboxKind::CallerCheck { credential_version, .. }
-        if credential_version == Some(account.credential_version));
+        if credential_version == Some(account.credential_version) && account.proves_by_mail(entered.at));
     let proven = account.with_email_proven(entered.at);
     let proven = Some(Changed { old: &account, new: &proven }).filter(|_| is_present && proven != account);
     let mut written = deps.store.enter_check(&check, proven, &entered).await?.is_written();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use rekey::domain::account::{Account, MailStatus, Setup};
-use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::event::{Action, Actor, Change, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
 use rekey::domain::notice::Telling;
@@ -184,11 +184,13 @@ pub(crate) struct Terms {
 struct Items<'a> {
     mail: Option<&'a OutboxItem>,
     notice: Option<&'a OutboxItem>,
+    /// The way in which its link is shown, if it is.
+    shown: Option<&'a str>,
 }
 
 impl<'a> Items<'a> {
     const fn of_mail(mail: &'a OutboxItem) -> Self {
-        Self { mail: Some(mail), notice: None }
+        Self { mail: Some(mail), notice: None, shown: None }
     }
 }
 
@@ -206,19 +208,20 @@ impl Issuing<'_> {
     /// issuer, have changed meanwhile.
     pub(crate) async fn link(&self, deliver: Deliver) -> Result<Option<Issued>, Problem> {
         match deliver {
-            Deliver::Copy => self.copied_link().await,
+            Deliver::Copy => self.shown_link("copy").await,
             Deliver::Email => self.mailed_link().await,
-            Deliver::Print => self.copied_link().await?.map(|issued| self.printed(issued)).transpose(),
+            Deliver::Print => self.shown_link("print").await?.map(|issued| self.printed(issued)).transpose(),
         }
     }
 
-    async fn copied_link(&self) -> Result<Option<Issued>, Problem> {
+    /// A link that the issuer sees, to copy it or to print it.
+    async fn shown_link(&self, deliver: &str) -> Result<Option<Issued>, Problem> {
         let id = TicketId::from(self.deps.ambient.ulid()?);
         let token = Token::new(self.account.id, id.to_bytes(), self.deps.ambient.bytes()?);
         let ticket =
             Ticket { digest: Some(token.digest()), ..self.new_ticket(id, Kind::of_link(self.account))? };
         let notice = self.notice()?;
-        let items = Items { mail: None, notice: notice.as_ref() };
+        let items = Items { mail: None, notice: notice.as_ref(), shown: Some(deliver) };
         let written = self.write(&ticket, self.newly_invited().as_ref(), items).await?;
         let url = self.practice.link(self.account.portal, &token.expose());
         Ok(written.then(|| Issued { url: Some(url), ..self.issued(id) }))
@@ -287,11 +290,14 @@ impl Issuing<'_> {
         &self,
         ticket: &Ticket,
         changed: Option<&Account>,
-        Items { mail, notice }: Items<'_>,
+        Items { mail, notice, shown }: Items<'_>,
     ) -> Result<bool, Problem> {
         let event = self.by.event(self.deps, self.account)?.of(ticket.account, ticket.portal);
         let mut event = event.with_ticket(ticket.id).with_note(self.terms.reason.clone());
         event.proof = self.terms.proof.clone();
+        let deliver =
+            shown.map(|way| Change { member: "deliver".to_owned(), from: None, to: Some(way.to_owned()) });
+        event.changes.extend(deliver);
         event.outbox = mail.or(notice).map(|item| item.id);
         let mails = match &self.by {
             By::Staff { staff, call } => {

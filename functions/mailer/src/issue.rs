@@ -1,7 +1,7 @@
 //! Issuing tickets: only a few tickets by self-service are open at once, and the ticket of each request is made once.
 
 use rekey::domain::account::Account;
-use rekey::domain::event::{Action, Actor};
+use rekey::domain::event::{Action, Actor, Reason};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::outbox::OutboxKind;
 use rekey::domain::ticket::{Grant, Kind, Purpose, Standing, Ticket, id_for_code};
@@ -70,6 +70,8 @@ pub(crate) enum Issued {
     Carried(TicketId),
     /// It was voided since, or somebody has used that of another request.
     Void,
+    /// There is none, and none may be made.
+    Refused(Reason),
 }
 
 /// The ticket that an account gets for an outbox item: the one that it has got already, a new one, or, when enough are open, the
@@ -102,6 +104,13 @@ pub(crate) async fn ticket_for(
                 Standing::Expired => Issued::Expired,
                 Standing::Used | Standing::Revoked => Issued::Void,
             }));
+        }
+        // Whoever asked for it knew nothing of what has become of the address since. What staff have issued after that has its ticket.
+        if account.needs_proof {
+            return Ok(Some(Issued::Refused(Reason::Frozen)));
+        }
+        if wanted.issuer != Issuer::Staff && account.on_hold(now).is_some() {
+            return Ok(Some(Issued::Refused(Reason::AddressOnHold)));
         }
         let ticket = new_ticket(delivery, account, wanted, &seen).await?;
         let actor =

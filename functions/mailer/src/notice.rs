@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::delivery::Delivery;
+use crate::refusal::{not_sent, unmailed};
 
 /// Mails the confirmation of a changed password.
 pub(crate) async fn confirm_change(
@@ -31,10 +32,10 @@ pub(crate) async fn tell_owner(
     (to, about): (&Email, Telling),
     masked: Option<&str>,
 ) -> Result<Vec<Event>, Failure> {
-    // The former address of somebody who has died is not mailed either.
-    let Some(account) = accounts.first().filter(|account| !account.is_of_deceased()) else {
-        return Ok(Vec::new());
-    };
+    let Some(account) = accounts.first() else { return Ok(Vec::new()) };
+    if is_stopped(account, to) {
+        return Ok(vec![not_sent(delivery.deps, delivery.item, account, unmailed(account))?]);
+    }
     let token = noticed_token(delivery, account, (to, about)).await?;
     let freeze_url = Zeroizing::new(delivery.practice.freeze_link(account.portal, &token.expose()));
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
@@ -119,12 +120,18 @@ pub(crate) async fn tell_of_administrator(
     to: &Email,
     kind: Kind,
 ) -> Result<Vec<Event>, Failure> {
-    // Nothing goes to somebody who has died, nor to an address that is somebody else's by now.
-    let stopped = |account: &Account| {
-        account.is_of_deceased() || account.email.as_ref() == Some(to) && account.mailed_at().is_none()
+    let Some(account) = accounts.first().filter(|account| !is_stopped(account, to)) else {
+        return Ok(Vec::new());
     };
-    let Some(account) = accounts.first().filter(|account| !stopped(account)) else { return Ok(Vec::new()) };
     tell(delivery, (account, to), kind, &[]).await
+}
+
+/// Whether nothing goes to an address that an account has, or had: its owner has died, or somebody else has the address by now.
+fn is_stopped(account: &Account, to: &Email) -> bool {
+    let is_here = account.email.as_ref() == Some(to);
+    account.is_of_deceased()
+        || is_here && account.mailed_at().is_none()
+        || account.is_of_former_guardian(Some(to))
 }
 
 /// Mails an administrator.

@@ -106,7 +106,7 @@ async fn mail_to(
         Some(until) => Wanted::code(until),
         None => Wanted::link(delivery, account, issuer),
     };
-    let Tickets { ticketed, late } = tickets_for(delivery, mailbox, wanted, outcome).await?;
+    let Tickets { ticketed, late, refused } = tickets_for(delivery, mailbox, wanted, outcome).await?;
     if ticketed.is_empty() {
         outcome.is_over |= !late.is_empty();
     } else {
@@ -119,8 +119,9 @@ async fn mail_to(
         delivery.deps.store.record_sent(&ticket, delivery.item.id).await?;
         outcome.sent.push(delivery.sent(account)?.with_ticket(ticket.id));
     }
-    for account in late {
-        outcome.events.push(refusal(delivery, account, issuer, Reason::Expired)?);
+    let late = late.into_iter().map(|account| (account, Reason::Expired));
+    for (account, reason) in late.chain(refused) {
+        outcome.events.push(refusal(delivery, account, issuer, reason)?);
     }
     Ok(())
 }
@@ -185,6 +186,8 @@ struct Tickets<'a> {
     ticketed: Vec<Ticketed<'a>>,
     /// The accounts whose ticket has expired.
     late: Vec<&'a Account>,
+    /// The accounts that get none, and why.
+    refused: Vec<(&'a Account, Reason)>,
 }
 
 /// A ticket for each account of a mailbox that can get one. That a mail of the item has gone to an account before is noted first:
@@ -195,13 +198,15 @@ async fn tickets_for<'a>(
     wanted: impl Fn(&Account) -> Wanted,
     outcome: &mut Outcome,
 ) -> Result<Tickets<'a>, Failure> {
-    let mut tickets = Tickets { ticketed: Vec::with_capacity(mailbox.accounts.len()), late: Vec::new() };
+    let ticketed = Vec::with_capacity(mailbox.accounts.len());
+    let mut tickets = Tickets { ticketed, late: Vec::new(), refused: Vec::new() };
     for account in &mailbox.accounts {
         match issue::ticket_for(delivery, account, wanted(account)).await? {
             Issued::Open(ticket) => tickets.ticketed.push(Ticketed { account, ticket: *ticket }),
             Issued::Expired => tickets.late.push(account),
             Issued::Carried(ticket) => outcome.sent.push(delivery.sent(account)?.with_ticket(ticket)),
             Issued::Void => {}
+            Issued::Refused(reason) => tickets.refused.push((account, reason)),
         }
     }
     Ok(tickets)

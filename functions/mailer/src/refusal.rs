@@ -47,7 +47,7 @@ pub(crate) fn not_sent(
     reason: Reason,
 ) -> Result<Event, Failure> {
     let event = item_event(deps, item, Action::MailNotSent, Actor::System)?;
-    Ok(event.of(account.id, account.portal).because(reason))
+    Ok(event.of(account.id, account.portal).because(reason).telling(item.telling()))
 }
 
 /// The reason why an account has no address to which it is mailed.

@@ -134,8 +134,8 @@ pub struct Account {
     /// The temporary password that staff issued last; absent when there is none, or when a password has been set since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporary: Option<Temporary>,
-    /// The time at which the owner reported that a change of the password was not theirs. While it is present, the
-    /// account is frozen and has no password. Setting a password removes it.
+    /// The time at which the owner reported that something was not their doing, or a guardian ended who had the same mailbox. While
+    /// it is present, the account is frozen and has no password. Setting a password removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_at: Option<Timestamp>,
     /// Whether the freeze came from a former address. While it is true nothing is mailed by self-service, and whatever staff issue

@@ -2,8 +2,9 @@
 //!
 //! **What a guardian may hold for a client.** Links, codes and invitations that came to a mailbox or were handed over: every ticket of
 //! the client is void. Sessions of the client: all end. Where the two shared a mailbox, the guardian could have recovered the client's
-//! account at any time, so they may know its password and the answer to its question: both go, and nothing is mailed to that mailbox
-//! for the client any more. Staff are asked for an address of the client's own, and let the client in again with it.
+//! account at any time, so they may know its password and have set its question. So the account is frozen: the password goes, and the
+//! question is asked until somebody has seen the client. Nothing is mailed to that mailbox for the client any more. Staff are asked for
+//! an address of the client's own, and let the client in again with it.
 //!
 //! The guardian's own account keeps its password, its tickets and its sessions: they may serve others.
 
@@ -37,7 +38,10 @@ impl End {
         (id, guardian): (AccountId, Option<&Account>),
         event: Event,
     ) -> Result<Self, NoRandomness> {
-        let shared = guardian.is_some_and(|guardian| client.shares_mailbox_with(guardian));
+        let now = ambient.now();
+        let mailbox = guardian.and_then(|guardian| client.mailbox_shared_with(guardian, now));
+        let ended = client.without_guardian(id, mailbox.map(|mailbox| (mailbox, now)));
+        let shared = ended.mail != client.mail;
         // Nobody is asked for the address of an account that is closed.
         let kind = OutboxKind::Task { account: client.id, cause: Cause::SharedMailbox };
         let task =
@@ -45,16 +49,16 @@ impl End {
         let task = task.transpose()?;
         let relationship = client.association_with(id).map(|entry| entry.relationship.clone());
         let change = |member: &str, from, to| Change { member: member.to_owned(), from, to };
-        let ended = change("association", relationship, None);
+        let relation = change("association", relationship, None);
         let mail = |mail: MailStatus| Some(mail.as_str().to_owned());
         let marked = shared.then(|| change("mail", mail(client.mail), mail(MailStatus::SharedMailbox)));
-        let changes = [ended.clone()].into_iter().chain(marked).collect();
+        let changes = [relation.clone()].into_iter().chain(marked).collect();
         let of_guardian = Event { id: EventId::from(ambient.ulid()?), ..event.clone() };
-        let of_guardian = of_guardian.of(id, client.portal).and(client.id).with_changes(vec![ended]);
+        let of_guardian = of_guardian.of(id, client.portal).and(client.id).with_changes(vec![relation]);
         let of_client = event.of(client.id, client.portal).and(id).with_changes(changes);
         let of_client = Event { outbox: task.as_ref().map(|task| task.id), ..of_client };
         Ok(Self {
-            client: client.without_guardian(id, shared),
+            client: ended,
             guardian: guardian.map(|guardian| guardian.without_client(client.id)),
             events: vec![of_client, of_guardian],
             task,

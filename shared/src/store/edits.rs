@@ -1,24 +1,17 @@
-//! An edit of an account that changes others too.
+//! An edit of an account, and the mails about it.
 
 use crate::domain::account::Account;
-use crate::domain::event::Event;
+use crate::domain::help::Cause;
 use crate::store::accounts::{Changed, Guard, account_writes};
 use crate::store::error::StoreError;
-use crate::store::events::put_event;
+use crate::store::keys;
 use crate::store::limits::{CountedMail, Issuance};
 use crate::store::names::looks_writes;
 use crate::store::told::Told;
-use crate::store::transact::{MOST_WRITES, Store};
+use crate::store::transact::Store;
+use crate::store::write::Write;
 
-/// An account that changes with the edit of another one.
-pub struct Follower<'a> {
-    /// The account, as it was read and as it becomes.
-    pub changed: Changed<'a>,
-    /// The event that records it.
-    pub event: &'a Event,
-}
-
-/// An edit of an account by a member of staff, and what follows from it.
+/// An edit of an account by a member of staff.
 pub struct Edit<'a> {
     /// The account, as it was read and as it becomes.
     pub edited: Changed<'a>,
@@ -26,33 +19,31 @@ pub struct Edit<'a> {
     pub told: Told<'a>,
     /// What the mail to the owner counts for, if they are told.
     pub mail: Option<CountedMail<'a>>,
-    /// The others that change with it.
-    pub followers: &'a [Follower<'a>],
 }
 
 impl Store {
-    /// Writes an edit of an account by a member of staff, with what follows from it for others.
+    /// Writes an edit of an account by a member of staff.
     ///
     /// One transaction:
     ///
     /// - If the owner is told, the mail is counted for the member of staff, for the account and for its mailbox. Condition: every
     ///   window has room.
-    /// - That of [`Store::update_accounts`] for all of them.
-    /// - The followers' events are put, as many as it has room for. Condition: none exists. The event of the edit says how many
-    ///   followers there are.
+    /// - That of [`Store::update_accounts`].
+    /// - When the address is held, or no longer, the account's one open task of a recovery to a held address is open no longer, without
+    ///   a condition: the next such recovery is another task.
     ///
     /// [`Issuance::Limited`] means that a window is full, and [`Issuance::Outrun`] the same as a refusal there; nothing is written. One
     /// round trip.
     pub async fn edit_account(&self, staff: &Account, edit: Edit<'_>) -> Result<Issuance, StoreError> {
-        let Edit { edited, told, mail, followers } = edit;
+        let Edit { edited, told, mail } = edit;
         let now = told.event.at;
         let mut writes = mail.map(|mail| mail.writes(now)).unwrap_or_default();
         writes.extend(account_writes(edited, Guard::Unchanged));
         writes.extend(looks_writes(Some(edited.old), edited.new, false));
-        writes.extend(followers.iter().flat_map(|other| account_writes(other.changed, Guard::Unchanged)));
+        // What somebody asks for at another address is another task, and tells another former address.
+        let asks_anew = edited.old.address_hold != edited.new.address_hold;
+        writes.extend(asks_anew.then(|| Write::delete(&keys::open_help_of(edited.new.id, Cause::OnHold))));
         told.add_to(&mut writes);
-        let room = (MOST_WRITES - 1).saturating_sub(writes.len());
-        writes.extend(followers.iter().take(room).map(|other| put_event(other.event)));
         self.transact_counted(Some(staff), writes, mail, now).await
     }
 }

@@ -133,7 +133,7 @@ async fn veterinary_practice() {
         &change_log(&admin, "limit=20").await,
         &[
             "Password changed by jane",
-            "A link, invitation or temporary password for jane was issued by admin. The owner was there in person",
+            "A link, invitation or temporary password for jane was issued by admin. It was shown to be copied. The owner was there in person",
         ],
     );
 }

@@ -80,7 +80,7 @@ async fn therapy_practice() {
         &change_log(&admin, &format!("account={}&limit=100", profile["id"].as_str().unwrap())).await,
         &[
             "Password changed by robin",
-            "A link, invitation or temporary password for robin was issued by admin",
+            "A link, invitation or temporary password for robin was issued by admin. It was shown to be copied",
             "The right code was entered for robin",
             "Password changed by robin",
             "A link, invitation or temporary password for robin was issued by admin",

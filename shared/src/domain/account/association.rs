@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Account;
+use crate::domain::identifier::Email;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::AccountId;
 
 /// What the guardian does for the client, as the portal is to take it: `acts` for the client, or only `views` what the client has there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardianRole {
     /// The guardian acts for the client.
@@ -81,9 +82,12 @@ impl Account {
         self.guardians().filter_map(|entry| entry.until).min()
     }
 
-    /// Whether the account has the same mailbox as another one.
-    pub fn shares_mailbox_with(&self, other: &Self) -> bool {
-        self.address().is_some_and(|address| other.address() == Some(address))
+    /// The mailbox that the account has together with a guardian, or had before an address that is on hold.
+    pub fn mailbox_shared_with<'a>(&'a self, guardian: &Self, now: Timestamp) -> Option<&'a Email> {
+        let of_guardian = guardian.address();
+        let former = self.on_hold(now).and_then(|hold| hold.former.as_ref());
+        let is_same = |email: &&Email| email.identifier().is_some() && email.identifier() == of_guardian;
+        self.email.as_ref().into_iter().chain(former).find(is_same)
     }
 }
 

@@ -259,8 +259,6 @@ impl Account {
             ..self.clone()
         };
         new.closed_reason = self.reason_after(new.is_open(), patch.closed_reason);
-        let ended = new.is_of_deceased();
-        new.associations.retain(|entry| !(ended && entry.acts));
         let changed = new != *self;
         let moved = self.email != new.email || self.username != new.username;
         let readdressed = self.email != new.email;

@@ -1,6 +1,6 @@
 //! The changes of an account's relations: who looks after its owner, who acts for them, and for whom they act.
 
-use crate::domain::account::{Account, Assignment, Association, MailStatus};
+use crate::domain::account::{Account, AddressHold, Assignment, Association, MailStatus};
 use crate::domain::identifier::Email;
 use crate::platform::clock::Timestamp;
 use crate::platform::ids::AccountId;
@@ -47,8 +47,14 @@ impl Account {
 
     fn associate(&mut self, more: impl Iterator<Item = Association>) {
         for entry in more {
-            if self.associations.iter().all(|own| own.account != entry.account) {
-                self.associations.push(entry);
+            // Of two for the same account, the one that gives less counts.
+            match self.associations.iter_mut().find(|own| own.account == entry.account) {
+                Some(own) if own.acts == entry.acts => {
+                    own.until = own.until.into_iter().chain(entry.until).min();
+                    own.role = own.role.max(entry.role);
+                }
+                Some(_) => {}
+                None => self.associations.push(entry),
             }
         }
     }
@@ -72,18 +78,28 @@ impl Account {
         Some(new)
     }
 
-    /// Ends what a guardian may have of the client's account: every ticket, a temporary password and every session. Where the two shared
-    /// a mailbox, the guardian may have set the password and the question, so these go too, and nothing is mailed there any more.
+    /// Ends what a guardian may have of the client's account: every ticket, a temporary password and every session. `shared` is the
+    /// mailbox that the two share, or shared before the client's present address, and the time. There the guardian may have set the
+    /// password and the question. So the account is frozen: it loses the password, and the question is asked until somebody has seen
+    /// the client. Nothing is mailed there any more.
     #[must_use]
-    pub fn without_guardian(&self, guardian: AccountId, shared: bool) -> Self {
+    pub fn without_guardian(&self, guardian: AccountId, shared: Option<(&Email, Timestamp)>) -> Self {
         let kept = |entry: &&Association| entry.account != guardian;
+        let (mailbox, now) = shared.unzip();
+        let same = |one: &Email| one.identifier() == mailbox.and_then(Email::identifier);
+        let is_here = mailbox.is_some() && self.email.as_ref().is_some_and(same);
+        let hold = self.address_hold.clone().map(|hold| AddressHold {
+            former: hold.former.filter(|former| mailbox.is_none() || !same(former)),
+            ..hold
+        });
         Self {
             associations: self.associations.iter().filter(kept).cloned().collect(),
-            password: self.password.clone().filter(|_| !shared),
-            question: self.question.clone().filter(|_| !shared),
+            password: self.password.clone().filter(|_| mailbox.is_none()),
             temporary: None,
-            mail: if shared { MailStatus::SharedMailbox } else { self.mail },
-            former_mailbox: self.email.as_ref().filter(|_| shared).or(self.former_mailbox.as_ref()).cloned(),
+            frozen_at: now.or(self.frozen_at),
+            mail: if is_here { MailStatus::SharedMailbox } else { self.mail },
+            former_mailbox: mailbox.or(self.former_mailbox.as_ref()).cloned(),
+            address_hold: hold,
             credential_version: self.credential_version + 1,
             session_epoch: self.session_epoch + 1,
             revision: self.revision + 1,
@@ -98,8 +114,19 @@ impl Account {
         self.with_associations(self.associations.iter().filter(kept).cloned().collect())
     }
 
+    /// Ends every guardian of the client by a date, unless they end before. From then on they count as ended, and the sweep of the next
+    /// minute takes what they have.
+    #[must_use]
+    pub fn with_guardians_until(&self, until: Timestamp) -> Self {
+        let ending = |entry: &Association| {
+            let sooner = Some(entry.until.map_or(until, |own| own.min(until)));
+            Association { until: if entry.acts { sooner } else { entry.until }, ..entry.clone() }
+        };
+        Self { associations: self.associations.iter().map(ending).collect(), ..self.clone() }
+    }
+
     /// Whether an address is the one that a former guardian has as well.
-    pub(super) fn is_of_former_guardian(&self, email: Option<&Email>) -> bool {
+    pub fn is_of_former_guardian(&self, email: Option<&Email>) -> bool {
         let former = self.former_mailbox.as_ref().and_then(Email::identifier);
         former.is_some() && email.and_then(Email::identifier) == former
     }

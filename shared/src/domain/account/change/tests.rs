@@ -276,7 +276,7 @@ fn addresses_and_ends() -> Vec<Row> {
             "closed for somebody who has died",
             full(),
             edit(json!({"active": false, "closed_reason": "deceased"})),
-            ([1, 1, 1], &["active", "associations", "closed_reason", "temporary"]),
+            ([1, 1, 1], &["active", "closed_reason", "temporary"]),
         ),
         row(
             "opened again",
@@ -369,6 +369,7 @@ fn only_changes_that_open_and_close_nothing_raise_nothing() {
             "mail",
             "proven",
             "proven again",
+            "every guardian ends by a date",
             "the mark of a shared mailbox lifted"
         ]
     );

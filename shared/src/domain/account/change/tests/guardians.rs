@@ -2,6 +2,14 @@
 
 use super::*;
 
+const GUARDIAN: AccountId = AccountId::from_bytes([2; 16]);
+
+/// The account after the end of a guardian who has its mailbox.
+fn apart_from(account: &Account) -> Account {
+    let mailbox = account.email.as_ref().expect("an address");
+    account.without_guardian(GUARDIAN, Some((mailbox, Timestamp::from_millis(7))))
+}
+
 /// The changes with which guardians end.
 pub(super) fn rows() -> Vec<Row> {
     let edit = |value: Value| move |old: &Account| old.patched(patch(value.clone())).expect("a patch");
@@ -9,14 +17,14 @@ pub(super) fn rows() -> Vec<Row> {
         row(
             "a guardian ends",
             full(),
-            |a| a.without_guardian(AccountId::from_bytes([2; 16]), false),
+            |a| a.without_guardian(GUARDIAN, None),
             ([1, 1, 1], &["associations", "temporary"]),
         ),
         row(
             "a guardian who shares the mailbox ends",
             Account { question: Some(question("Pet?")), ..full() },
-            |a| a.without_guardian(AccountId::from_bytes([2; 16]), true),
-            ([1, 1, 1], &["associations", "former_mailbox", "mail", "password", "question", "temporary"]),
+            apart_from,
+            ([1, 1, 1], &["associations", "former_mailbox", "frozen_at", "mail", "password", "temporary"]),
         ),
         row(
             "a client goes",
@@ -25,14 +33,20 @@ pub(super) fn rows() -> Vec<Row> {
             ([0, 0, 1], &["associations"]),
         ),
         row(
+            "every guardian ends by a date",
+            full(),
+            |a| a.with_guardians_until(Timestamp::from_millis(3)),
+            ([0, 0, 0], &["associations"]),
+        ),
+        row(
             "another address of a client whose guardian shared the former one",
-            full().without_guardian(AccountId::from_bytes([2; 16]), true),
+            apart_from(&full()),
             edit(json!({"email": "j@agency.test"})),
             ([1, 0, 1], &["email", "mail"]),
         ),
         row(
             "the mark of a shared mailbox lifted",
-            full().without_guardian(AccountId::from_bytes([2; 16]), true),
+            apart_from(&full()),
             Account::with_mail_restored,
             ([0, 0, 0], &["former_mailbox", "mail"]),
         ),
@@ -42,9 +56,8 @@ pub(super) fn rows() -> Vec<Row> {
 /// Whoever enters a former guardian's address again, in whatever spelling, hands no mail back.
 #[test]
 fn the_mailbox_of_a_former_guardian_stays_one() {
-    let guardian = AccountId::from_bytes([2; 16]);
     let edit = |old: &Account, value: Value| old.patched(patch(value)).expect("a patch");
-    let ended = full().without_guardian(guardian, true);
+    let ended = apart_from(&full());
     assert_eq!((ended.mail, ended.mailed_at()), (MailStatus::SharedMailbox, None));
     let own = edit(&ended, json!({"email": "j@agency.test"}));
     assert_eq!(own.mail, MailStatus::Ok);
@@ -62,7 +75,7 @@ fn the_mailbox_of_a_former_guardian_stays_one() {
     let duplicate = Account { id: AccountId::from_bytes([7; 16]), ..full() };
     assert_eq!(duplicate.merged_with(&ended).mail, MailStatus::SharedMailbox, "nor does a duplicate");
     assert_eq!(Account { email: own.email, ..duplicate }.merged_with(&ended).mail, MailStatus::Bounced);
-    let apart = full().without_guardian(guardian, false);
+    let apart = full().without_guardian(GUARDIAN, None);
     assert_eq!((apart.mail, apart.former_mailbox), (MailStatus::Bounced, None));
 }
 
