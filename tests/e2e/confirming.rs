@@ -240,7 +240,10 @@ async fn guesses_at_once_cannot_outrun_the_count() {
     let admin = at_work(&app).await;
     let guesses = (0..40).map(|_| confirm(&app, &admin.session, WRONG));
     let replies = futures::future::join_all(guesses).await;
-    assert_eq!(replies.iter().filter(|reply| reply.status == 401).count(), 6);
+    // A count whose answer came too late is a count all the same, so there may be fewer.
+    let compared = replies.iter().filter(|reply| reply.status == 401).count();
+    assert!((1..=6).contains(&compared), "{compared}");
+    assert_eq!(confirm(&app, &admin.session, PASSWORD).await.status, 429, "the wait has begun");
     assert!(replies.iter().all(|reply| [401, 429].contains(&reply.status.as_u16())), "{replies:?}");
 }
 

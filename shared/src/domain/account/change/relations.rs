@@ -28,7 +28,9 @@ impl Account {
         let mut new = Self { revision: self.revision + 1, ..self.clone() };
         new.associations.retain(|own| own.account != duplicate.id);
         new.look_after(duplicate.caseload.iter().cloned());
-        new.associate(duplicate.associations.iter().filter(|entry| entry.account != self.id).cloned());
+        // Nobody acts for somebody who has died.
+        let kept = |entry: &&Association| entry.account != self.id && !(entry.acts && self.is_of_deceased());
+        new.associate(duplicate.associations.iter().filter(kept).cloned());
         if new.former_mailbox.is_none() {
             new.former_mailbox.clone_from(&duplicate.former_mailbox);
             let marked = new.is_of_former_guardian(new.email.as_ref());

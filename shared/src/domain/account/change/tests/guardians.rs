@@ -79,6 +79,28 @@ fn the_mailbox_of_a_former_guardian_stays_one() {
     assert_eq!((apart.mail, apart.former_mailbox), (MailStatus::Bounced, None));
 }
 
+/// Of two associations with one guardian the one that gives less is kept, and somebody who has died gets none.
+#[test]
+fn a_duplicate_gives_a_guardian_nothing_more() {
+    let at = Timestamp::from_millis;
+    let of = |role, until: Option<i64>| Association {
+        account: GUARDIAN,
+        relationship: "parent".to_owned(),
+        acts: true,
+        role,
+        until: until.map(at),
+    };
+    let with = |entry| Account { associations: vec![entry], ..full() };
+    let duplicate = |entry| Account { id: AccountId::from_bytes([7; 16]), ..with(entry) };
+    let (acts, views) = (GuardianRole::Acts, GuardianRole::Views);
+    for (one, other) in [(of(acts, None), of(views, Some(5))), (of(views, Some(5)), of(acts, Some(9)))] {
+        let merged = with(one).merged_with(&duplicate(other));
+        assert_eq!(merged.associations, [of(views, Some(5))]);
+    }
+    let dead = Account { closed_reason: Some(ClosedReason::Deceased), associations: Vec::new(), ..full() };
+    assert!(dead.merged_with(&duplicate(of(acts, None))).associations.is_empty());
+}
+
 /// An association of an earlier release has neither a role nor an end.
 #[test]
 fn an_association_ends_at_its_time_and_not_before() {
