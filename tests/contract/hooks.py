@@ -29,6 +29,7 @@ RULES = [
         r"id: must be (a client's account|the account of a member of staff)",
         r"to: must be another member of staff",
         r"revoke_issued: belongs to closing a member of staff",
+        r"closed_reason: an account that is open has none",
         r"expires_at: must be an RFC 3339 time, 10 minutes to \d+ hours ahead",
         r"(proof\.)?note: must (have .* no control characters|not contain the number of a document|say why there is no proof)",
         r"proof\.check_id: (is required for mailed_code|belongs to mailed_code alone)",
