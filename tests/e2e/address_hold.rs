@@ -6,7 +6,7 @@ use rekey::domain::event::Action;
 use rekey::platform::clock::{Clock, hours};
 use serde_json::{Value, json};
 
-use crate::former_address::{SEEN, mailed, readdress, told};
+use crate::former_address::{SEEN, mailed, object, readdress, told};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
 use crate::support::staff::{ACCOUNTS, at_work};
@@ -249,29 +249,35 @@ async fn a_mailer_that_fails_or_dies_leaves_one_task_and_one_mail() {
     );
 }
 
-/// What the operator has put into the queue before knows nothing of the address since.
+/// What the operator has put into the queue before knows nothing of the address since, and of no objection.
 #[tokio::test]
 async fn a_link_that_was_asked_for_before_goes_to_no_address_on_hold() {
-    let app = TestApp::start().await;
-    let jane = app.account("jane").await.id;
-    let end = json!({"action": "reset_passwords", "practice": "agency", "portal": "client", "rate": 1});
-    app.operate(end).await.unwrap();
-    assert_eq!(readdress(&at_work(&app).await, jane, json!("night@evil.test"), None).await.status, 200);
-    app.deliver().await;
-    for _ in 0..6 {
-        app.clock.advance(Duration::from_mins(1));
-        app.sweep().await;
+    for objects in [false, true] {
+        let app = TestApp::start().await;
+        let jane = app.account("jane").await.id;
+        if objects {
+            assert_eq!(set_hold(&app, 0).await.status, 200);
+        }
+        let end = json!({"action": "reset_passwords", "practice": "agency", "portal": "client", "rate": 1});
+        app.operate(end).await.unwrap();
+        assert_eq!(readdress(&at_work(&app).await, jane, json!("night@evil.test"), None).await.status, 200);
+        app.deliver().await;
+        if objects {
+            let mail = app.mailbox.take().unwrap().pop().unwrap();
+            assert_eq!(object(&app, &mail).await.status, 204);
+        }
+        for _ in 0..6 {
+            app.clock.advance(Duration::from_mins(1));
+            app.sweep().await;
+        }
+        let to: Vec<String> = app.mailbox.take().unwrap().iter().map(|mail| mail.to.join(",")).collect();
+        assert!(!to.contains(&"night@evil.test".to_owned()), "{to:?}");
+        assert!(to.contains(&"sam@agency.test".to_owned()), "the others get theirs: {to:?}");
+        let events = app.events(jane).await.into_iter();
+        let refused = events.rev().find(|event| event.action == Action::RecoveryRefused).unwrap();
+        let reason = if objects { "frozen" } else { "address_on_hold" };
+        assert_eq!(json!(refused.reason), json!(reason));
     }
-    let mails = app.mailbox.take().unwrap();
-    assert!(
-        mails.iter().all(|mail| mail.to != ["night@evil.test"]),
-        "{:?}",
-        mails.iter().map(|m| &m.to).collect::<Vec<_>>()
-    );
-    assert!(mails.iter().any(|mail| mail.to == ["sam@agency.test"]), "the others get theirs");
-    let refused =
-        app.events(jane).await.into_iter().rfind(|event| event.action == Action::RecoveryRefused).unwrap();
-    assert_eq!(json!(refused.reason), json!("address_on_hold"));
 }
 
 /// Another address after the first hold is another task, whatever became of the first.

@@ -54,7 +54,7 @@ fn objection(mail: &Message) -> String {
     text.lines().find_map(|line| line.split_once("#repudiate=")).expect("a link").1.to_owned()
 }
 
-async fn object(app: &TestApp, mail: &Message) -> Reply {
+pub async fn object(app: &TestApp, mail: &Message) -> Reply {
     app.post("/v1/password/repudiate", json!({"token": objection(mail)})).await
 }
 
