@@ -105,7 +105,7 @@ impl Operation for Dissociate {
 /// Ends an association between a client and a guardian
 ///
 /// Neither account shows the association any more. Every link, code, temporary password and session of the client ends. Where the two
-/// share a mailbox, the client's password and security question end as well, nothing is mailed there for the client any more
+/// share a mailbox, the client's password ends as well and the account is frozen, nothing is mailed there for the client any more
 /// (`mail` is `shared_mailbox`), and staff get a task to ask for an address of the client's own. The answer is 404 when the accounts
 /// are not associated.
 #[utoipa::path(delete, path = "/v1/admin/accounts/{id}/associations/{account_id}", impl_for = Dissociate, operation_id = "dissociate", tag = "staff",

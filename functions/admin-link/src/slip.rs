@@ -1,7 +1,6 @@
 //! What is printed when a link is handed over on paper.
 
 use rekey::domain::account::Account;
-use rekey::domain::identifier::Email;
 use rekey::domain::practice::Practice;
 use rekey::http::problem::Problem;
 use rekey::mail::compose::{Language, Support};
@@ -30,15 +29,10 @@ impl PrintedSlip {
         valid_until: Timestamp,
     ) -> Result<Self, Problem> {
         let locales = account.locale.as_deref().into_iter().chain([practice.locale.as_str()]);
-        let support = &practice.support;
         let slip = Slip {
             language: Language::nearest(locales),
             practice_name: &practice.name,
-            support: Support {
-                email: support.email.as_ref().map(Email::as_str),
-                phone: support.phone.as_deref(),
-                url: support.url.as_deref(),
-            },
+            support: Support::from(&practice.support),
             // A username that is an address is left out, as every address of the owner is. The page that the link opens shows it.
             username: Some(account.username.as_str()).filter(|_| !account.username.is_address()),
             url,

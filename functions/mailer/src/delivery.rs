@@ -41,18 +41,13 @@ impl Delivery<'_> {
         links: &'a [Link<'a>],
     ) -> Letter<'a> {
         let practice = self.practice;
-        let support = &practice.support;
         Letter {
             kind,
             language: Language::nearest(
                 account.locale.as_deref().into_iter().chain([practice.locale.as_str()]),
             ),
             practice_name: &practice.name,
-            support: Support {
-                email: support.email.as_ref().map(Email::as_str),
-                phone: support.phone.as_deref(),
-                url: support.url.as_deref(),
-            },
+            support: Support::from(&practice.support),
             portal_url: self.portal_url(account),
             time_zone: &practice.time_zone,
             links,

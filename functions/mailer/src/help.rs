@@ -4,7 +4,7 @@
 //! sent is dropped with a line in the log, and leaves nothing in the list of staff.
 
 use rekey::domain::account::{Account, MailStatus};
-use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::help::{Asked, Candidate, Cause, HelpRequest, Reach, Sought, Why};
 use rekey::domain::issuer::Issuer;
 use rekey::domain::notice::Telling;
@@ -75,30 +75,42 @@ fn sought(request: &OutboxItem) -> Option<Sought> {
     Some(Sought { request, identifier: identifier.clone(), method, requested_at })
 }
 
-/// Asks staff to see to an account whose new address is on hold, because somebody has asked for its recovery, and tells the former
-/// address. Both are done once, for as long as staff have not settled the task: whoever asks again and again changes nothing.
-pub(crate) async fn ask_for_held(delivery: Delivery<'_>, account: &Account) -> Result<(), Failure> {
+/// Asks staff to see to an account that gets no mail, where they alone can help: its new address is on hold, which the former one is
+/// told, or its mailbox is a former guardian's. It is done once, for as long as staff have not settled the task: whoever asks again and
+/// again changes nothing.
+pub(crate) async fn ask_about(
+    delivery: Delivery<'_>,
+    account: &Account,
+    reason: Reason,
+) -> Result<(), Failure> {
     let (deps, request) = (delivery.deps, delivery.item);
-    let name = [&request.id.to_string(), &account.id.to_string()].map(String::as_str).concat();
-    let id = derived_id(request.at, &["held", &name]);
+    let (cause, why, sought, former) = match reason {
+        Reason::AddressOnHold => {
+            let former = account.address_hold.as_ref().and_then(|hold| hold.former.clone());
+            (Cause::OnHold, Why::OnHold, sought(request), former)
+        }
+        Reason::AddressOfAnother if account.mail == MailStatus::SharedMailbox => {
+            (Cause::SharedMailbox, Why::SharedMailbox, None, None)
+        }
+        _ => return Ok(()),
+    };
+    let id = derived_id(request.at, &[cause.as_str(), &request.id.to_string(), &account.id.to_string()]);
     let asked = Asked {
         id: HelpId::from(id),
         practice: account.practice.clone(),
         portal: account.portal,
-        cause: Cause::OnHold,
-        sought: sought(request),
+        cause,
+        sought,
         reach: None,
     };
-    let named = Candidate { account: account.id, why: Why::OnHold };
-    let task = HelpRequest::new(asked, deps.ambient.now(), vec![named]);
-    let former = account.address_hold.as_ref().and_then(|hold| hold.former.clone());
+    let task = HelpRequest::new(asked, deps.ambient.now(), vec![Candidate { account: account.id, why }]);
     let notice = former.map(|to| {
         let kind = OutboxKind::Notice { account: account.id, about: Telling::RecoveryHeld, to, masked: None };
         let item = OutboxItem::new(&deps.ambient, &account.practice, kind, None);
         item.map(|item| OutboxItem { id: OutboxId::from(id), ..item })
     });
     if deps.store.create_task(&task, notice.transpose()?.as_ref()).await? {
-        tracing::info!(event = "task_made", help = task.id.to_string(), cause = Cause::OnHold.as_str());
+        tracing::info!(event = "task_made", help = task.id.to_string(), cause = cause.as_str());
     }
     Ok(())
 }
@@ -133,17 +145,6 @@ pub(crate) async fn make_task(
         Made::Before => Ok(()),
         Made::Open | Made::TooMany => drop_item(deps, item, "open_already").await,
     }
-}
-
-/// Asks staff for an address of the owner's own, where somebody asks for a recovery and the mailbox is a former guardian's. While the
-/// account has an open task, there is no other.
-pub(crate) async fn ask_for_address(deps: &Deps, account: &Account) -> Result<(), Failure> {
-    if account.mail != MailStatus::SharedMailbox || !account.is_open() {
-        return Ok(());
-    }
-    let kind = OutboxKind::Task { account: account.id, cause: Cause::SharedMailbox };
-    let item = OutboxItem::new(&deps.ambient, &account.practice, kind, None)?;
-    Ok(deps.store.create_outbox_item(&item).await?)
 }
 
 /// The reason why no mail of a request reached the owner of an account.

@@ -8,7 +8,7 @@ use rekey::domain::notice::{self, Notice, Telling};
 use rekey::mail::compose::{Kind, Language, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::secrets::derivation::Derivation;
-use rekey::secrets::token::{Token, digest_of};
+use rekey::secrets::token::Token;
 use rekey::store::race::outrun;
 use zeroize::Zeroizing;
 
@@ -65,7 +65,7 @@ async fn noticed_token(
         about,
         practice: account.practice.clone(),
         portal: account.portal,
-        mailbox: digest_of(&to.mailbox()),
+        mailbox: to.mailbox_digest(),
         digest: token.digest(),
         derivation_key: derivation.key_id().to_owned(),
         valid_until: item.at + notice::LIFE,

@@ -50,10 +50,7 @@ pub(crate) async fn recover(
         }
         match obstacle(account, challenge.as_ref(), issuer, now) {
             Some(reason) => {
-                if reason == Reason::AddressOnHold {
-                    help::ask_for_held(delivery, account).await?;
-                }
-                Box::pin(help::ask_for_address(delivery.deps, account)).await?;
+                Box::pin(help::ask_about(delivery, account, reason)).await?;
                 let event = refusal(delivery, account, issuer, reason)?;
                 outcome.note_no_mail(delivery, account, event).await?;
             }

@@ -4,7 +4,7 @@ use rekey::domain::account::Account;
 use rekey::domain::identifier::Email;
 use rekey::domain::not_me::{LIFE, MOST, NotMe};
 use rekey::secrets::derivation::Derivation;
-use rekey::secrets::token::{Token, digest_of};
+use rekey::secrets::token::Token;
 use rekey::store::race::outrun;
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ async fn kept_token(delivery: Delivery<'_>, to: &Email, accounts: &[&Account]) -
         id: item.id,
         practice: item.practice.clone(),
         accounts: accounts.iter().map(|account| account.id).collect(),
-        mailbox: digest_of(&to.mailbox()),
+        mailbox: to.mailbox_digest(),
         digest: token.digest(),
         derivation_key: derivation.key_id().to_owned(),
         valid_until: item.at + LIFE,

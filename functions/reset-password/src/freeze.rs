@@ -2,6 +2,7 @@
 
 use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
+use rekey::domain::identifier::Email;
 use rekey::domain::notice::Notice;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::http::call::Call;
@@ -10,7 +11,7 @@ use rekey::http::reply::Reply;
 use rekey::http::route::{Caller, JSON_BODY, Operation};
 use rekey::platform::ids::OutboxId;
 use rekey::secrets::secret::Secret;
-use rekey::secrets::token::{Token, digest_of};
+use rekey::secrets::token::Token;
 use rekey::store::accounts::Changed;
 use rekey::store::notices::Freeze;
 use rekey::store::race::until_written;
@@ -61,7 +62,7 @@ pub async fn freeze(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         if noticed.notice.valid_until <= deps.ambient.now() {
             return Err(Problem::new(ErrorCode::ExpiredToken));
         }
-        let mailbox = noticed.account.email.as_ref().map(|email| digest_of(&email.mailbox()));
+        let mailbox = noticed.account.email.as_ref().map(Email::mailbox_digest);
         let from_former = mailbox != Some(noticed.notice.mailbox);
         if from_former && !noticed.notice.about.is_to_former() {
             return Err(Problem::new(ErrorCode::RevokedToken));

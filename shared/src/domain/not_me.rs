@@ -17,10 +17,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::Account;
+use crate::domain::identifier::Email;
 use crate::domain::practice::Slug;
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
-use crate::secrets::token::{Digest, digest_of};
+use crate::secrets::token::Digest;
 
 /// The life of the link, from the time at which the mail was asked for: people may be away from their mail for weeks.
 pub const LIFE: Duration = days(30);
@@ -53,7 +54,7 @@ pub struct NotMe {
 impl NotMe {
     /// Whether the link says anything of an account: it has the address to which the mail went, and nobody has proven it since.
     pub fn is_about(&self, account: &Account) -> bool {
-        let mailbox = account.email.as_ref().map(|email| digest_of(&email.mailbox()));
+        let mailbox = account.email.as_ref().map(Email::mailbox_digest);
         account.email_proven_at.is_none() && mailbox == Some(self.mailbox)
     }
 }

@@ -26,7 +26,6 @@ use utoipa::ToSchema;
 use crate::domain::practice::{Portal, Slug};
 use crate::platform::clock::{Timestamp, days};
 use crate::platform::ids::{AccountId, OutboxId};
-use crate::platform::wire::name_of;
 use crate::secrets::token::Digest;
 
 /// What the owner of an account is told of by mail, with a link to say that it was somebody else: `password_changed`, or that staff
@@ -51,11 +50,6 @@ impl Telling {
     /// Whether it goes to an address that the account no longer has.
     pub const fn is_to_former(self) -> bool {
         matches!(self, Self::AddressChanged | Self::RecoveryHeld)
-    }
-
-    /// The name in the API.
-    pub fn name(self) -> String {
-        name_of(&self)
     }
 }
 

@@ -10,7 +10,9 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 
+use crate::domain::identifier::Email;
 use crate::domain::notice::Telling;
+use crate::domain::practice;
 
 mod moment;
 mod template;
@@ -152,6 +154,16 @@ pub struct Support<'a> {
     pub phone: Option<&'a str>,
     /// The address of a page.
     pub url: Option<&'a str>,
+}
+
+impl<'a> From<&'a practice::Support> for Support<'a> {
+    fn from(support: &'a practice::Support) -> Self {
+        Self {
+            email: support.email.as_ref().map(Email::as_str),
+            phone: support.phone.as_deref(),
+            url: support.url.as_deref(),
+        }
+    }
 }
 
 /// All facts that a mail states. The type has no `Debug`, because its links may carry tokens.

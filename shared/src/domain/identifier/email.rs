@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{Identifier, IdentifierError, canonical_domain, fold};
 use crate::platform::typing;
+use crate::secrets::token::{Digest, digest_of};
 
 /// An email address, as its owner writes it. It has at most 254 characters, and the part before the `@` is ASCII.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -70,6 +71,11 @@ impl Email {
     /// The address as its owner writes it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The digest of the mailbox, by which what was mailed to it knows it again.
+    pub fn mailbox_digest(&self) -> Digest {
+        digest_of(&self.mailbox())
     }
 
     /// The address in the form that SES accepts: as its owner writes it, with the domain in its ASCII form if it is not
