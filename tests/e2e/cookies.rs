@@ -40,13 +40,13 @@ async fn the_cookie_is_the_hosts_own_and_no_script_sees_the_token() {
         "no Domain, as __Host- wants"
     );
     let (name, token) = pair.split_once('=').unwrap();
-    assert_eq!((name, token.len()), ("__Host-rekey", 86));
+    assert_eq!((name, token.len()), ("__Host-rekey-agency-client", 86));
     let get = HttpEvent::new("GET", "/v1/account").cookies(&format!("theme=dark; {pair}; a=b"));
     assert_eq!(app.send(get).await.json()["username"], "jane");
     let out = HttpEvent::new("DELETE", "/v1/sessions/current").cookies(&pair).header("origin", PORTAL);
     let reply = app.send(out).await;
     let (gone, attributes) = cookie(&reply);
-    assert_eq!((reply.status.as_u16(), gone.as_str()), (204, "__Host-rekey="));
+    assert_eq!((reply.status.as_u16(), gone.as_str()), (204, "__Host-rekey-agency-client="));
     assert!(attributes.contains(&"Max-Age=0".to_owned()));
     let replayed = HttpEvent::new("GET", "/v1/account").cookies(&pair);
     assert_eq!(app.send(replayed).await.outcome(), (401, "invalid_session".to_owned()));
@@ -107,7 +107,8 @@ async fn a_token_works_only_where_it_belongs() {
     let token = pair.split_once('=').unwrap().1;
     assert_eq!(app.account_with(token).await.outcome(), (401, "invalid_session".to_owned()), "no bearer");
     let bearer = app.session_of("jane", PASSWORD).await;
-    let planted = HttpEvent::new("GET", "/v1/account").cookies(&format!("__Host-rekey={bearer}"));
+    let planted =
+        HttpEvent::new("GET", "/v1/account").cookies(&format!("__Host-rekey-agency-client={bearer}"));
     assert_eq!(app.send(planted).await.outcome(), (401, "invalid_session".to_owned()), "no cookie");
     let both = HttpEvent::new("GET", "/v1/account").cookies(&pair).bearer(&bearer);
     assert_eq!(app.send(both).await.status, 200, "the header decides");
@@ -116,18 +117,32 @@ async fn a_token_works_only_where_it_belongs() {
         "x=\u{1}; {}",
         "{}; __host-rekey=x",
         "=; {}; ;",
-        "\u{a0}__Host-rekey=x; {}",
-        "__Host-rekey =x; {}",
+        "\u{a0}__Host-rekey-agency-client=x; {}",
+        "__Host-rekey-agency-client =x; {}",
     ];
     for beside in beside {
         let event = HttpEvent::new("GET", "/v1/account").cookies(&beside.replace("{}", &pair));
         assert_eq!(app.send(event).await.status, 200, "{beside}");
     }
-    for spoilt in ["{}; {}", "{}; __Host-rekey=x", "__Host-rekey=; {}", "\u{a0}{}", "{}\u{a0}", "{} "] {
+    for spoilt in [
+        "{}; {}",
+        "{}; __Host-rekey-agency-client=x",
+        "__Host-rekey-agency-client=; {}",
+        "\u{a0}{}",
+        "{}\u{a0}",
+        "{} ",
+    ] {
         let event = HttpEvent::new("GET", "/v1/account").cookies(&spoilt.replace("{}", &pair));
         assert_eq!(app.send(event).await.outcome(), (401, "invalid_session".to_owned()), "{spoilt}");
     }
-    for broken in ["__Host-rekey=", "__Host-rekey=x", "rekey=x", "=", ";;", "__host-rekey=x"] {
+    for broken in [
+        "__Host-rekey-agency-client=",
+        "__Host-rekey-agency-client=x",
+        "rekey=x",
+        "=",
+        ";;",
+        "__host-rekey=x",
+    ] {
         let event = HttpEvent::new("GET", "/v1/account").cookies(broken);
         assert_eq!(app.send(event).await.outcome(), (401, "invalid_session".to_owned()), "{broken}");
     }

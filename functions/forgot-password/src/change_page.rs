@@ -43,6 +43,6 @@ impl Operation for GetChangePasswordPage {
 pub async fn get_change_page(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
     let asked: ChangePageQuery = call.query()?;
     let practice = deps.practice(&asked.practice, deps.ambient.now()).await?;
-    let urls = practice.portals.of(asked.portal);
+    let urls = practice.urls(asked.portal);
     Ok(Reply::redirect(urls.change_password_url.as_ref().unwrap_or(&urls.url)))
 }

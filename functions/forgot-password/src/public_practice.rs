@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use rekey::domain::practice::{
-    LOCALES, PasswordPolicy, Portals, RecoveryMethod, SecurityQuestion, Slug, Support,
+    LOCALES, PasswordPolicy, PortalAddresses, RecoveryMethod, SecurityQuestion, Slug, Support,
 };
 use rekey::domain::question;
 use rekey::http::call::Call;
@@ -24,7 +24,7 @@ pub struct PublicPractice {
     /// The contact for people who need help.
     pub support: Support,
     /// The addresses of the practice's two portals.
-    pub portals: Portals,
+    pub portals: PortalAddresses,
     /// The ways to recover that the practice offers. The first is the default.
     pub recovery_methods: Vec<RecoveryMethod>,
     /// The number of digits in a verification code: 6 to 10.
@@ -62,7 +62,7 @@ pub async fn get_practice(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         slug: practice.slug.clone(),
         name: practice.name.clone(),
         support: practice.support.clone(),
-        portals: practice.portals.clone(),
+        portals: practice.addresses.clone(),
         recovery_methods: practice.policy.recovery_methods.clone(),
         code_length: practice.policy.code_length,
         password_policy: practice.password_policy(),

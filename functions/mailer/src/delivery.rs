@@ -65,7 +65,7 @@ impl Delivery<'_> {
 
     /// The address at which an account's owner signs in.
     pub(crate) fn portal_url(&self, account: &Account) -> &str {
-        &self.practice.portals.of(account.portal).url
+        &self.practice.urls(account.portal).url
     }
 
     /// Hands a letter to SES. `accounts` are those whose owner it is for: with one whose address is not proven, it says how to tell

@@ -5,6 +5,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::identifier::Email;
 use rekey::domain::notice::{self, Notice, Telling};
+use rekey::domain::practice::Portal;
 use rekey::mail::compose::{Kind, Language, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::secrets::derivation::Derivation;
@@ -89,7 +90,7 @@ pub(crate) async fn tell_practice(
         let event = Event { action: Action::MailNotSent, ..event };
         return Ok(vec![event.because(Reason::NoAddress)]);
     };
-    let links = [Link { username: account.username.as_str(), url: &practice.portals.staff.url }];
+    let links = [Link { username: account.username.as_str(), url: &practice.urls(Portal::Staff).url }];
     let letter = delivery.letter(Kind::Frozen, account, &links);
     // The mail is in the practice's own language, because staff read it.
     let language = Language::nearest([practice.locale.as_str()]);

@@ -30,7 +30,7 @@ pub(crate) async fn create_practice(
     deps: &Deps,
     asked: &CreatePractice,
 ) -> Result<PracticeCreated, OperatorError> {
-    let practice = Practice::parse(&asked.practice, deps.portal_scheme)?;
+    let practice = Practice::parse(&asked.practice, deps.portal_scheme)?.at(deps.store.pages())?;
     let event = deps.event(&practice.slug, Action::PracticeCreated)?;
     let written = deps.store.create_practice(&practice, &event).await?.is_written();
     if !written {

@@ -148,7 +148,7 @@ impl Attempt<'_> {
             next: session.ticket.map(|_| NextStep::ChangePassword),
         };
         let reply = Reply::json(StatusCode::CREATED, &answer)?;
-        Ok(if self.origin.is_some() { reply.with_cookie(&token.expose()) } else { reply })
+        Ok(if self.origin.is_some() { reply.with_cookie(account, &token.expose()) } else { reply })
     }
 
     /// The account as it is, and the account with its password hashed anew, when the hash was imported or was made with older

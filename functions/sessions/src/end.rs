@@ -88,5 +88,5 @@ async fn end(deps: &Deps, call: &Call, holder: &Holder, id: SessionId) -> Result
         return Err(Problem::new(ErrorCode::NotFound));
     }
     let reply = Reply::empty();
-    Ok(if is_own && session.origin.is_some() { reply.with_cookie("") } else { reply })
+    Ok(if is_own && session.origin.is_some() { reply.with_cookie(account, "") } else { reply })
 }

@@ -70,7 +70,8 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         {
             return Err(Problem::setting(&SettingError { member: member.to_owned(), rule: rule.to_owned() }));
         }
-        let new = Practice::parse(&after, deps.portal_scheme).map_err(|error| Problem::setting(&error))?;
+        let new = Practice::parse(&after, deps.portal_scheme).and_then(|new| new.at(deps.store.pages()));
+        let new = new.map_err(|error| Problem::setting(&error))?;
         let changes = changes(&before, &settings(&new)?, "");
         let outcome = if changes.is_empty() {
             deps.store.rewrite_origins(&staff.account, &was).await?

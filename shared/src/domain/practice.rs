@@ -23,7 +23,7 @@ mod tenant;
 pub use bounds::{Domain, Sender};
 pub use policy::Policy;
 use portals::check_url;
-pub use portals::{PortalOrigin, PortalScheme, PortalUrls, Portals};
+pub use portals::{Pages, PortalAddresses, PortalOrigin, PortalScheme, PortalUrls, Portals};
 pub use tenant::Tenant;
 
 /// A value breaks a rule of the practice's settings.
@@ -106,6 +106,11 @@ pub enum Portal {
 }
 
 impl Portal {
+    /// Reads the name of a portal.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Client, Self::Staff].into_iter().find(|portal| portal.as_str() == name)
+    }
+
     /// The name of the portal in keys and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -176,8 +181,14 @@ pub struct Practice {
         pattern = "^([A-Za-z]{2,8}|[IXix][-_][A-Za-z0-9]{1,8})([-_][A-Za-z0-9]{1,8})*([.@][-A-Za-z0-9._@]*)?$"
     )]
     pub locale: String,
-    /// The addresses of the practice's two portals.
+    /// The addresses of the practice's two portals. One that is left out is at the deployment's own pages.
+    #[serde(default, skip_serializing_if = "Portals::are_left_out")]
+    #[schema(nullable = false)]
     pub portals: Portals,
+    /// The addresses of both portals, wherever they are in this deployment. They are no setting.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub addresses: PortalAddresses,
     /// The practice's own sender address, which SES must have verified. When it is absent, mails come from the
     /// deployment's address.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Email::stored")]
@@ -268,6 +279,19 @@ impl Practice {
         Ok(practice)
     }
 
+    /// The practice in a deployment with these pages.
+    ///
+    /// # Errors
+    /// [`SettingError`] names a portal that is nowhere: it has no addresses, and the deployment has no pages.
+    pub fn at(self, pages: &Pages) -> Result<Self, SettingError> {
+        Ok(Self { addresses: self.portals.addresses(pages, &self.slug)?, ..self })
+    }
+
+    /// The addresses of one portal, wherever it is.
+    pub const fn urls(&self, portal: Portal) -> &PortalUrls {
+        self.addresses.of(portal)
+    }
+
     /// Checks every value.
     ///
     /// # Errors
@@ -314,24 +338,24 @@ impl Practice {
     /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,
     /// T1).
     pub fn link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#token={token}", self.portals.of(portal).recovery_url)
+        format!("{}#token={token}", self.urls(portal).recovery_url)
     }
 
     /// The origin of a portal's front page, from which alone a browser may sign in by cookie (S2). `None` when the
     /// address has none.
     pub fn origin(&self, portal: Portal) -> Option<Origin> {
-        Origin::of(&self.portals.of(portal).url)
+        Origin::of(&self.urls(portal).url)
     }
 
     /// The address of a link by which the account's owner reports that a change was not theirs. It leads to the same
     /// page.
     pub fn freeze_link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#repudiate={token}", self.portals.of(portal).recovery_url)
+        format!("{}#repudiate={token}", self.urls(portal).recovery_url)
     }
 
     /// The address of a link by which the reader of a mail says that they are somebody else. It leads to the same page.
     pub fn not_me_link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#not-me={token}", self.portals.of(portal).recovery_url)
+        format!("{}#not-me={token}", self.urls(portal).recovery_url)
     }
 
     /// The rules for a new password in this practice.

@@ -7,6 +7,9 @@
 //! cookie remembers the origin that it was made for, which the practice's settings name and no header can, and every
 //! change must come from there. `__Host-` keeps those hosts from planting a cookie of theirs. No token against forgery
 //! is needed, and no state.
+//!
+//! **A cookie is bound to its portal.** Its name has the practice and the portal, so that a person can be signed in at several portals
+//! of one host. A call says by the header `Rekey-Portal` which of them it means; without it, it means the only one that there is.
 
 use std::sync::Arc;
 
@@ -17,12 +20,12 @@ use crate::domain::account::Account;
 use crate::domain::event::{Action, Actor, Event};
 use crate::domain::limit::Limit;
 use crate::domain::permission::Staff;
-use crate::domain::practice::{Portal, Practice};
+use crate::domain::practice::{Portal, Practice, Slug};
 use crate::domain::session::Session;
 use crate::http::call::Call;
 use crate::http::gateway::Gateway;
 use crate::http::problem::{ErrorCode, Problem};
-use crate::http::reply::COOKIE_NAME;
+use crate::http::reply::{COOKIE, cookie_name};
 use crate::platform::aws::Environment;
 use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup};
@@ -61,32 +64,51 @@ pub async fn any_holder(store: &Store, call: &Call, ambient: &Ambient) -> Result
     let carried = carried_token(call)?;
     let found = store.use_session(&carried.token, ambient.now()).await?;
     let (session, account) = found.ok_or_else(Problem::no_session)?;
-    match (&session.origin, carried.by_cookie) {
-        (None, false) => {}
-        (Some(origin), true) => must_be_from(call, origin)?,
-        // A session keeps to the header or to the cookie in which it began. A token in the other place was put there by
-        // somebody else.
+    match (&session.origin, carried.cookie) {
+        (None, None) => {}
+        (Some(origin), Some(name)) if name == cookie_name(&account.practice, account.portal) => {
+            must_be_from(call, origin)?;
+        }
+        // A session keeps to the header or to the cookie in which it began. A token in another place was put there by somebody else.
         _ => return Err(Problem::no_session()),
     }
     Ok(Holder { session, account })
 }
 
-/// The token of a session, and whether it came in a cookie.
-struct Carried {
+/// The token of a session, and the name of the cookie that it came in, if it came in one.
+struct Carried<'a> {
     token: Token,
-    by_cookie: bool,
+    cookie: Option<&'a str>,
 }
 
 /// Reads the token of the session. If a request has both, the `Authorization` header counts, because no other page can
 /// set it.
-fn carried_token(call: &Call) -> Result<Carried, Problem> {
+fn carried_token(call: &Call) -> Result<Carried<'_>, Problem> {
     if let Some(value) = call.header(AUTHORIZATION) {
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
         let token = scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim())).flatten();
-        return token.map(|token| Carried { token, by_cookie: false }).ok_or_else(Problem::no_session);
+        return token.map(|token| Carried { token, cookie: None }).ok_or_else(Problem::no_session);
     }
-    let token = call.cookie(COOKIE_NAME).and_then(Token::parse);
-    token.map(|token| Carried { token, by_cookie: true }).ok_or_else(Problem::no_session)
+    let carried = match call.header(MEANT) {
+        Some(meant) => {
+            let meant = meant_cookie(meant).ok_or_else(Problem::no_session)?;
+            call.only_cookie(|name| name == meant)
+        }
+        None => call.only_cookie(|name| name.starts_with(COOKIE)),
+    };
+    let (name, value) = carried.ok_or_else(Problem::no_session)?;
+    let token = Token::parse(value).ok_or_else(Problem::no_session)?;
+    Ok(Carried { token, cookie: Some(name) })
+}
+
+/// The header by which a call says which portal's session it means, as in `agency/client`. No form can send it.
+const MEANT: &str = "rekey-portal";
+
+/// The name of the cookie that a call means.
+fn meant_cookie(meant: &str) -> Option<String> {
+    let (practice, portal) = meant.split_once('/')?;
+    let portal = Portal::parse(portal)?;
+    Some(cookie_name(&Slug::parse(practice)?, portal))
 }
 
 /// Requires that a call with a cookie comes from a page of the origin that the session was made for (S2). A request

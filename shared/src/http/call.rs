@@ -41,11 +41,11 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The value of a cookie. `None` when there are two of the name, because one was planted.
-    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+    /// The only cookie whose name fits, with its value. `None` when there are two: of one name, one of them was planted.
+    pub(super) fn only_cookie(&self, fits: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
         let pairs = self.cookies.iter().filter_map(|cookie| cookie.split_once('='));
-        let mut values = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
-        values.next().filter(|_| values.next().is_none())
+        let mut fitting = pairs.filter(|(name, _)| fits(name));
+        fitting.next().filter(|_| fitting.next().is_none())
     }
 
     /// Reads the body as JSON of the given type.

@@ -24,7 +24,7 @@ use crate::store::origins::OriginCache;
 use crate::store::transact::Store;
 
 /// The request headers that calls read and that a browser asks about first.
-const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match";
+const ALLOWED_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, Rekey-Portal";
 /// The headers of answers that a page's script may read beside the few that every script may.
 const EXPOSED_HEADERS: &str = "Allow, ETag, Link, Location, Retry-After, WWW-Authenticate";
 /// The number of seconds for which a browser may keep the answer to a preflight.
@@ -56,10 +56,13 @@ impl Origins {
         Self { store: store.clone(), ambient: ambient.clone(), cache: OriginCache::default() }
     }
 
-    /// Finds out whose page makes a call. One round trip, or none when the origin is remembered or cannot be a portal's.
+    /// Finds out whose page makes a call. The deployment's own pages are of the API's own host, which asks for no permission. One round trip, or none when the origin is remembered or cannot be a portal's.
     pub(super) async fn page_of(&self, call: &Call) -> Page {
         let Some(header) = call.origin() else { return Page::None };
         let Some(origin) = Origin::parse(header) else { return Page::Other };
+        if self.store.pages().is_at(&origin) {
+            return Page::None;
+        }
         match self.cache.knows(&self.store, &origin, self.ambient.now()).await {
             Ok(true) => HeaderValue::from_str(origin.as_str()).map_or(Page::Other, Page::Portal),
             Ok(false) => Page::Other,

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::http::call::Call;
 use crate::http::cors::Origins;
 use crate::http::edge::Edge;
+use crate::http::headers::Body;
 use crate::http::problem::Problem;
 use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup};
@@ -128,7 +129,7 @@ pub(super) fn request_id(event: &RawValue, context: &Context) -> String {
 }
 
 /// The answer to an event. The gateway takes cookies apart from the other headers, of which it takes each once.
-pub(super) fn write(response: Response<Option<String>>) -> Value {
+pub(super) fn write(response: Response<Option<Body>>) -> Value {
     let (parts, body) = response.into_parts();
     let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let cookies: Vec<String> = parts.headers.get_all(SET_COOKIE).iter().map(text).collect();
@@ -138,12 +139,17 @@ pub(super) fn write(response: Response<Option<String>>) -> Value {
         let separator = if known.is_empty() { "" } else { ", " };
         *known = format!("{known}{separator}{}", text(value));
     }
+    let is_base64 = matches!(body, Some(Body::Bytes(_)));
+    let body = body.map(|body| match body {
+        Body::Text(text) => text,
+        Body::Bytes(bytes) => STANDARD.encode(bytes),
+    });
     json!({
         "statusCode": parts.status.as_u16(),
         "headers": headers,
         "cookies": cookies,
         "body": body,
-        "isBase64Encoded": false,
+        "isBase64Encoded": is_base64,
     })
 }
 

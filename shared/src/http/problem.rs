@@ -16,7 +16,7 @@ use crate::domain::permission::{Forbidden, Unconfirmed};
 use crate::domain::practice::SettingError;
 use crate::domain::text::InvalidMember;
 use crate::domain::typed_password::PasswordRefused;
-use crate::http::headers::{finish, header, retry_after};
+use crate::http::headers::{Body, finish, header, retry_after};
 use crate::platform::clock::NoRandomness;
 use crate::platform::error::chain;
 use crate::secrets::keyring::KeyError;
@@ -146,7 +146,7 @@ impl Problem {
     }
 
     /// As an answer.
-    pub(super) fn into_response(self) -> Response<Option<String>> {
+    pub(super) fn into_response(self) -> Response<Option<Body>> {
         let (status, title) = (self.code.status(), self.code.title());
         let name = self.code.name();
         let body = ProblemBody {
@@ -157,7 +157,12 @@ impl Problem {
             detail: self.detail,
             members: self.members,
         };
-        finish(status, "application/problem+json", serde_json::to_string(&body).ok(), self.headers)
+        finish(
+            status,
+            "application/problem+json",
+            serde_json::to_string(&body).ok().map(Body::Text),
+            self.headers,
+        )
     }
 }
 

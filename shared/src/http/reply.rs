@@ -4,19 +4,26 @@ use http::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION, SET_COOKIE};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::http::headers::{finish, header};
+use crate::domain::account::Account;
+use crate::domain::practice::{Portal, Slug};
+use crate::http::headers::{Body, finish, header};
 use crate::http::problem::Problem;
 
-/// The name of the session's cookie. Its prefix makes browsers accept it only over https, only for this host, and only
+/// How the names of the sessions' cookies begin. The prefix makes browsers accept them only over https, only for this host, and only
 /// with the path `/`.
-pub(super) const COOKIE_NAME: &str = "__Host-rekey";
+pub(super) const COOKIE: &str = "__Host-rekey-";
+
+/// The name of the cookie of the sessions at a portal: a person can be signed in at two portals of one host.
+pub(super) fn cookie_name(practice: &Slug, portal: Portal) -> String {
+    format!("{COOKIE}{practice}-{}", portal.as_str())
+}
 
 /// The reply of a handler that succeeds.
 #[derive(Debug)]
 pub struct Reply {
     pub(super) status: StatusCode,
     content_type: &'static str,
-    body: Option<String>,
+    body: Option<Body>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -28,7 +35,7 @@ impl Reply {
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body =
             serde_json::to_string(body).map_err(|error| Problem::internal("writing the reply", error))?;
-        Ok(Self { body: Some(body), ..Self::bare(status) })
+        Ok(Self { body: Some(Body::Text(body)), ..Self::bare(status) })
     }
 
     /// A reply with status 204 and no body.
@@ -45,18 +52,30 @@ impl Reply {
         Self { status, content_type: "application/json", body: None, headers: Vec::new() }
     }
 
-    /// Sets the session's cookie. An empty token removes it.
+    /// Sets the cookie of a session of the account. An empty token removes it.
     #[must_use]
-    pub fn with_cookie(mut self, token: &str) -> Self {
+    pub fn with_cookie(mut self, account: &Account, token: &str) -> Self {
         let end = if token.is_empty() { "; Max-Age=0" } else { "" };
-        let cookie = format!("{COOKIE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{end}");
+        let name = cookie_name(&account.practice, account.portal);
+        let cookie = format!("{name}={token}; Path=/; Secure; HttpOnly; SameSite=Strict{end}");
         self.headers.extend(header(SET_COOKIE, &cookie));
         self
     }
 
     /// A reply with status 200 and a body of another content type.
     pub fn text(content_type: &'static str, body: String) -> Self {
-        Self { content_type, body: Some(body), ..Self::bare(StatusCode::OK) }
+        Self { content_type, body: Some(Body::Text(body)), ..Self::bare(StatusCode::OK) }
+    }
+
+    /// A reply with status 200 and a body of bytes.
+    pub fn bytes(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { content_type, body: Some(Body::Bytes(body)), ..Self::bare(StatusCode::OK) }
+    }
+
+    /// Gives the reply another status.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     /// Adds a link to a related address (RFC 8288).
@@ -68,7 +87,7 @@ impl Reply {
 
     /// Adds a header whose value this crate has made.
     #[must_use]
-    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.extend(header(name, value));
         self
     }
@@ -81,7 +100,7 @@ impl Reply {
     }
 
     /// The response, with the headers that every reply carries.
-    pub(super) fn into_response(self) -> Response<Option<String>> {
+    pub(super) fn into_response(self) -> Response<Option<Body>> {
         finish(self.status, self.content_type, self.body, self.headers)
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::issued::IssuedTicket;
 use crate::domain::not_me::NotMe;
 use crate::domain::notice::Notice;
 use crate::domain::outbox::{OutboxItem, OutboxKind};
-use crate::domain::practice::Practice;
+use crate::domain::practice::{Pages, Practice, SettingError};
 use crate::domain::session::Session;
 use crate::domain::ticket::Ticket;
 use crate::platform::clock::Timestamp;
@@ -35,29 +35,37 @@ use crate::store::items::Item;
 const AHEAD: Duration = Duration::from_mins(5);
 
 /// A reader of items.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Reader {
     void_before: Option<Timestamp>,
+    pages: Pages,
 }
 
 impl Reader {
-    /// Reads `REKEY_VOID_BEFORE`.
+    /// Reads `REKEY_VOID_BEFORE` and `REKEY_PAGES_URL`.
     ///
     /// # Errors
-    /// [`ConfigError::Unusable`] when the variable has no time, or one that is still to come.
+    /// [`ConfigError::Unusable`] when the variable has no time, or one that is still to come; and the errors of [`Pages::read`].
     pub(super) fn read(lookup: &Lookup<'_>, now: Timestamp) -> Result<Self, ConfigError> {
         let unusable = |rule| ConfigError::Unusable { name: "REKEY_VOID_BEFORE", rule };
-        let Some(text) = lookup("REKEY_VOID_BEFORE") else { return Ok(Self::default()) };
+        let pages = Pages::read(lookup)?;
+        let Some(text) = lookup("REKEY_VOID_BEFORE") else { return Ok(Self { void_before: None, pages }) };
         let before = Timestamp::parse(&text).ok_or_else(|| unusable("must be a time of RFC 3339"))?;
         if before > now + AHEAD {
             return Err(unusable("must not be a time to come"));
         }
-        Ok(Self { void_before: Some(before) })
+        Ok(Self { void_before: Some(before), pages })
+    }
+
+    /// The deployment's own pages.
+    pub(super) const fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     /// Reads a value from an item.
-    pub(super) fn value<T: Stored>(self, pk: &str, item: Item) -> Result<T, StoreError> {
+    pub(super) fn value<T: Stored>(&self, pk: &str, item: Item) -> Result<T, StoreError> {
         let value: T = serde_dynamo::from_item(item).map_err(|error| StoreError::broken(pk, error))?;
+        let value = value.at(&self.pages).map_err(|error| StoreError::broken(pk, error))?;
         Ok(match self.void_before {
             Some(before) => value.void_before(before),
             None => value,
@@ -71,6 +79,11 @@ pub(super) trait Stored: DeserializeOwned {
     #[must_use]
     fn void_before(self, _moment: Timestamp) -> Self {
         self
+    }
+
+    /// The value in a deployment with these pages.
+    fn at(self, _pages: &Pages) -> Result<Self, SettingError> {
+        Ok(self)
     }
 }
 
@@ -131,7 +144,11 @@ impl Stored for OutboxItem {
 
 impl Stored for Recipient {}
 impl Stored for Ending {}
-impl Stored for Practice {}
+impl Stored for Practice {
+    fn at(self, pages: &Pages) -> Result<Self, SettingError> {
+        Self::at(self, pages)
+    }
+}
 impl Stored for Notice {}
 impl Stored for NotMe {}
 impl Stored for HelpRequest {}

@@ -25,6 +25,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use crate::domain::account::Account;
+use crate::domain::practice::Pages;
 use crate::platform::aws::Environment;
 use crate::platform::clock::Ambient;
 use crate::platform::config::{ConfigError, Lookup, required};
@@ -118,6 +119,11 @@ impl Store {
     pub fn read(lookup: &Lookup<'_>, aws: &Environment, ambient: Ambient) -> Result<Self, ConfigError> {
         let reader = Reader::read(lookup, ambient.now())?;
         Ok(Self { reader, ..Self::new(aws.dynamodb(), required(lookup, "REKEY_TABLE")?, ambient) })
+    }
+
+    /// The deployment's own pages.
+    pub const fn pages(&self) -> &Pages {
+        self.reader.pages()
     }
 
     /// A store of the given table.

@@ -253,7 +253,7 @@ async fn a_cookie_that_was_planted_before_sign_in_is_not_taken_over() {
         reply.status.is_success().then(|| reply.json()["username"].as_str().unwrap().to_owned())
     };
     let strangers = cookie(&app.send(sign_in("sam")).await);
-    let invented = format!("__Host-rekey={}", "A".repeat(86));
+    let invented = format!("__Host-rekey-agency-client={}", "A".repeat(86));
     for (planted, owner) in [(&strangers, Some("sam")), (&invented, None)] {
         let own = cookie(&app.send(sign_in("jane").cookies(planted)).await);
         assert_ne!(own, *planted);

@@ -226,7 +226,8 @@ async fn a_token_serves_no_purpose_but_its_own() {
         assert_eq!(app.reset(other, NEW_PASSWORD).await.outcome(), not_found);
     }
     for other in [&link, &invitation, &exchanged, &repudiation] {
-        let cookie = HttpEvent::new("GET", "/v1/account").cookies(&format!("__Host-rekey={other}"));
+        let cookie =
+            HttpEvent::new("GET", "/v1/account").cookies(&format!("__Host-rekey-agency-client={other}"));
         assert_eq!(app.account_with(other).await.outcome(), no_session);
         assert_eq!(app.send(cookie).await.outcome(), no_session);
     }
@@ -248,7 +249,7 @@ async fn what_a_recovery_hands_out_opens_no_page_of_a_holder() {
     for carried in [&request, &code, &token] {
         for page in pages {
             let get = || HttpEvent::new("GET", page);
-            let by_cookie = get().cookies(&format!("__Host-rekey={carried}"));
+            let by_cookie = get().cookies(&format!("__Host-rekey-agency-client={carried}"));
             for event in [get().bearer(carried), by_cookie] {
                 let reply = app.send(event).await;
                 assert_eq!(reply.outcome(), (401, "invalid_session".to_owned()), "{page}");

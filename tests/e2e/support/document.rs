@@ -107,8 +107,8 @@ fn draft() -> Node {
     let mut api: Node = serde_yaml_ng::from_str(&api.to_json().unwrap()).unwrap();
     api["components"]["securitySchemes"] = node(&serde_json::json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "The `token` from the answer of `POST /v1/sessions`."},
-        "cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-rekey",
-            "description": "The cookie that `POST /v1/sessions` sets with `\"transport\": \"cookie\"`. The browser sends it by itself; every call but a read must come from the portal's own origin."},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-rekey-{practice}-{portal}",
+            "description": "The cookie that `POST /v1/sessions` sets with `\"transport\": \"cookie\"`. Its name has the practice and the portal of the session, as in `__Host-rekey-agency-client`. The browser sends it by itself; every call but a read must come from the portal's own origin. A browser that has several of them says by the header `Rekey-Portal` which it means, as in `agency/client`."},
     }));
     api
 }

@@ -1,10 +1,12 @@
 //! The addresses of a practice's portals, and the origins that their pages have.
+//!
+//! A portal that the settings leave out is at the deployment's own pages, which the function `pages` serves.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::origin::{LONGEST, Origin};
-use crate::domain::practice::{Portal, SettingError, rule};
+use crate::domain::practice::{Portal, SettingError, Slug, rule};
 use crate::platform::config::{ConfigError, Lookup, on_this_machine};
 
 /// The schemes that the address of a portal may have in this deployment.
@@ -28,7 +30,7 @@ impl PortalScheme {
 }
 
 /// The addresses of a portal. Each is an `https` address of at most 300 characters without a fragment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortalUrls {
     /// The address of the portal's front page.
@@ -45,17 +47,69 @@ pub struct PortalUrls {
     pub change_password_url: Option<String>,
 }
 
-/// The addresses of the two portals of a practice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The deployment's own pages: where its function `pages` is reached. A deployment without an address for them has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pages(Option<String>);
+
+impl Pages {
+    /// Reads `REKEY_PAGES_URL`, the address before `/p/`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unusable`] when the variable is not an `https` origin, or an `http` one on a loopback host where
+    /// [`PortalScheme`] allows it.
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, ConfigError> {
+        let Some(text) = lookup("REKEY_PAGES_URL") else { return Ok(Self::default()) };
+        let allowed = PortalScheme::read(lookup)?;
+        let origin = Origin::parse(&text)
+            .filter(|origin| origin.is_https() || allowed == PortalScheme::HttpsOrLoopback);
+        origin.map(|origin| Self(Some(origin.into()))).ok_or(ConfigError::Unusable {
+            name: "REKEY_PAGES_URL",
+            rule: "must be an https origin without a path, such as https://recovery.example",
+        })
+    }
+
+    /// The address before `/p/`, without a slash at its end. `None` when the deployment has no pages.
+    pub fn url(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Whether it is the origin of the pages, which call the API of their own host.
+    pub fn is_at(&self, origin: &Origin) -> bool {
+        self.url() == Some(origin.as_str())
+    }
+
+    /// The addresses of a portal at these pages.
+    fn urls(&self, slug: &Slug, portal: Portal) -> Option<PortalUrls> {
+        let url = format!("{}/p/{slug}/{}", self.url()?, portal.as_str());
+        let (recovery_url, change) = (format!("{url}/reset"), format!("{url}/change-password"));
+        Some(PortalUrls { url, recovery_url, change_password_url: Some(change) })
+    }
+}
+
+/// The addresses of the two portals of a practice. A portal that is left out is at the deployment's own pages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Portals {
+    /// The addresses of the client portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub client: Option<PortalUrls>,
+    /// The addresses of the staff portal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub staff: Option<PortalUrls>,
+}
+
+/// The addresses of the two portals of a practice, wherever they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PortalAddresses {
     /// The addresses of the client portal.
     pub client: PortalUrls,
     /// The addresses of the staff portal.
     pub staff: PortalUrls,
 }
 
-impl Portals {
+impl PortalAddresses {
     /// The addresses of one portal.
     pub const fn of(&self, portal: Portal) -> &PortalUrls {
         match portal {
@@ -63,12 +117,43 @@ impl Portals {
             Portal::Staff => &self.staff,
         }
     }
+}
 
-    /// The origins from which pages of the portals call the API: those of each portal's addresses, each once.
+impl Portals {
+    /// The addresses of one portal. `None` when it is at the deployment's own pages.
+    pub const fn of(&self, portal: Portal) -> Option<&PortalUrls> {
+        match portal {
+            Portal::Client => self.client.as_ref(),
+            Portal::Staff => self.staff.as_ref(),
+        }
+    }
+
+    /// The addresses of both portals, wherever they are.
+    ///
+    /// # Errors
+    /// [`SettingError`] names a portal that is nowhere.
+    pub(super) fn addresses(&self, pages: &Pages, slug: &Slug) -> Result<PortalAddresses, SettingError> {
+        let of = |portal| {
+            let urls = self.of(portal).cloned().or_else(|| pages.urls(slug, portal));
+            urls.ok_or_else(|| {
+                let member = format!("portals.{}", portal.as_str());
+                SettingError::new(member, "must be set, because this deployment has no pages of its own")
+            })
+        };
+        Ok(PortalAddresses { client: of(Portal::Client)?, staff: of(Portal::Staff)? })
+    }
+
+    /// Whether both portals are left out.
+    pub(super) const fn are_left_out(&self) -> bool {
+        self.client.is_none() && self.staff.is_none()
+    }
+
+    /// The origins from which pages of the portals call the API: those of each portal's addresses, each once. The deployment's own
+    /// pages call their own host and need none.
     pub fn origins(&self) -> Vec<PortalOrigin> {
         let mut origins: Vec<PortalOrigin> = Vec::new();
         for portal in [Portal::Client, Portal::Staff] {
-            for address in self.of(portal).addresses() {
+            for address in self.of(portal).into_iter().flat_map(PortalUrls::addresses) {
                 let origin = Origin::of(address.url).map(|origin| PortalOrigin { portal, origin });
                 origins.extend(origin.filter(|origin| !origins.contains(origin)));
             }
@@ -80,7 +165,8 @@ impl Portals {
     pub(super) fn named(&self) -> impl Iterator<Item = (String, &str)> {
         [Portal::Client, Portal::Staff].into_iter().flat_map(|portal| {
             let name = move |member| format!("portals.{}.{member}", portal.as_str());
-            self.of(portal).addresses().map(move |Address { member, url }| (name(member), url))
+            let addresses = self.of(portal).into_iter().flat_map(PortalUrls::addresses);
+            addresses.map(move |Address { member, url }| (name(member), url))
         })
     }
 
@@ -135,7 +221,7 @@ mod tests {
     fn a_portal_has_the_origins_of_all_its_addresses_each_once() {
         let client = urls("https://a.test/", "https://a.test/reset", Some("https://my.a.test/password"));
         let staff = urls("https://staff.a.test", "https://a.test/staff", None);
-        let origins = Portals { client, staff }.origins();
+        let origins = Portals { client: Some(client), staff: Some(staff) }.origins();
         let named: Vec<String> =
             origins.iter().map(|known| format!("{} {}", known.portal.as_str(), known.origin)).collect();
         let expected = [
@@ -145,6 +231,36 @@ mod tests {
             "staff https://a.test",
         ];
         assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn a_portal_that_is_left_out_is_at_the_deployments_pages() {
+        let read = |url: &str, loopback: bool| {
+            let lookup = |name: &str| match name {
+                "REKEY_PAGES_URL" => Some(url.to_owned()),
+                _ => loopback.then(|| "1".to_owned()),
+            };
+            Pages::read(&lookup).map(|pages| pages.url().map(str::to_owned))
+        };
+        assert_eq!(Pages::read(&|_| None), Ok(Pages::default()));
+        assert_eq!(read("https://recovery.test", false), Ok(Some("https://recovery.test".to_owned())));
+        assert_eq!(read("http://localhost:9000", true), Ok(Some("http://localhost:9000".to_owned())));
+        for url in ["http://localhost:9000", "https://a.test/", "https://a.test/x", "http://a.test", "x"] {
+            let refused = read(url, false).expect_err(url).to_string();
+            assert!(refused.starts_with("REKEY_PAGES_URL must "), "{refused}");
+        }
+        let slug = Slug::parse("agency").expect("a slug");
+        let pages = Pages(Some("https://recovery.test".to_owned()));
+        let staff = urls("https://staff.a.test", "https://staff.a.test/reset", None);
+        let portals = Portals { client: None, staff: Some(staff) };
+        let addresses = portals.addresses(&pages, &slug).expect("both are somewhere");
+        assert_eq!(addresses.client.recovery_url, "https://recovery.test/p/agency/client/reset");
+        assert_eq!(addresses.staff.url, "https://staff.a.test");
+        let error = portals.addresses(&Pages::default(), &slug).expect_err("nowhere");
+        assert_eq!(
+            error.to_string(),
+            "portals.client: must be set, because this deployment has no pages of its own"
+        );
     }
 
     #[test]
