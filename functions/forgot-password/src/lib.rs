@@ -1,5 +1,5 @@
-//! The function `forgot-password` serves four public calls: `POST /v1/password/forgot`, `POST /v1/password/help`,
-//! `GET /v1/practices/{slug}` and `GET /.well-known/change-password`.
+//! The function `forgot-password` serves three public calls: `POST /v1/password/forgot`, `POST /v1/password/help` and
+//! `GET /v1/practices/{slug}`.
 //!
 //! The function is blind (F1). It applies the limits, writes one request item that is the same for known and unknown identifiers,
 //! and answers. It can read no account and send no mail, because its role allows neither. The mailer does the rest, when the
@@ -22,7 +22,6 @@ use rekey::store::transact::Store;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-pub mod change_page;
 pub mod forgot;
 pub mod help;
 pub mod public_practice;
@@ -64,7 +63,6 @@ rekey::routes!(Deps:
     forgot::ForgotPassword => forgot::forgot_password,
     help::AskForHelp => help::ask_for_help,
     public_practice::GetPractice => public_practice::get_practice,
-    change_page::GetChangePasswordPage => change_page::get_change_page,
 );
 
 /// Answers one event of the gateway.

@@ -124,7 +124,7 @@ fn before_the_manifest(environment: &[(&str, String)]) -> String {
 }
 
 /// The variables that the template sets for the functions in AWS, with the values for the services of this machine.
-fn environment(options: &Options) -> [(&'static str, String); 14] {
+fn environment(options: &Options) -> [(&'static str, String); 15] {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
     [
         ("AWS_ACCESS_KEY_ID", "local".to_owned()),
@@ -144,6 +144,7 @@ fn environment(options: &Options) -> [(&'static str, String); 14] {
         // for all callers together.
         // A portal that is being developed has a page on this machine, and no certificate.
         ("REKEY_LOOPBACK", "1".to_owned()),
+        ("REKEY_PAGES_URL", format!("http://localhost:{}", options.api_port)),
     ]
 }
 

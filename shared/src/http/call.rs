@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::header::{ACCEPT, AsHeaderName, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AsHeaderName, CONTENT_TYPE, IF_MATCH, ORIGIN, USER_AGENT,
+};
 use http::{HeaderMap, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -13,6 +15,9 @@ use crate::http::problem::{ErrorCode, Problem};
 pub const LARGEST_BODY: usize = 16 * 1024;
 /// The longest `Idempotency-Key` that is accepted, in bytes.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// The most languages that are read of a browser's wishes.
+const MOST_LANGUAGES: usize = 20;
 
 /// A request as a handler sees it.
 pub struct Call {
@@ -25,6 +30,8 @@ pub struct Call {
     /// Each as its browser sent it: `name=value`.
     pub(super) cookies: Vec<String>,
     pub(super) body: Vec<u8>,
+    /// The host that the gateway was called by, as the gateway says it.
+    pub(super) host: Option<String>,
     /// The source address of the request, as the gateway saw it, or the edge in front of it.
     pub address: IpAddr,
 }
@@ -39,6 +46,50 @@ impl Call {
     /// A header as text. `None` when it is absent or cannot be read as text.
     pub(super) fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The host that the gateway was called by, as the gateway says it.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The value of the only cookie of this name.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.only_cookie(|known| known == name).map(|(_, value)| value)
+    }
+
+    /// The value of a member of the query; the first when there are several.
+    pub fn query_member(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The languages that the browser asks for, the one wanted most first.
+    pub fn languages(&self) -> Vec<String> {
+        let value = self.header(ACCEPT_LANGUAGE).unwrap_or_default();
+        let weighed = value.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let tag = parts.next().filter(|tag| !tag.is_empty())?;
+            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
+            (weight > 0.0).then(|| (weight, tag.to_owned()))
+        });
+        let mut weighed: Vec<(f32, String)> = weighed.take(MOST_LANGUAGES).collect();
+        weighed.sort_by(|one, other| other.0.total_cmp(&one.0));
+        weighed.into_iter().map(|(_, tag)| tag).collect()
+    }
+
+    /// Whether the caller takes an answer that is compressed by gzip.
+    pub fn takes_gzip(&self) -> bool {
+        let value = self.header(ACCEPT_ENCODING).unwrap_or_default();
+        value.split(',').any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            is_gzip && !parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0)))
+        })
     }
 
     /// The only cookie whose name fits, with its value. `None` when there are two: of one name, one of them was planted.

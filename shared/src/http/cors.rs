@@ -114,7 +114,7 @@ impl Page {
     /// Adds to any answer what its page's browser needs to hand it over. The answer says that it depends on the page, also
     /// where there is none, so that nothing between gives it to another one.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
         let Self::Portal(origin) = self else { return };
         let fixed: [(HeaderName, &'static str); 2] =
             [(ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"), (ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS)];

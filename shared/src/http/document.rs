@@ -17,13 +17,13 @@ use crate::domain::practice::Support;
 use crate::http::problem::{ErrorCode, Member};
 use crate::secrets::password::{Weakness, WeaknessCode};
 
-/// The error responses of an operation, by status.
-pub(super) fn error_responses(errors: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
+/// The error responses of an operation, by status. Those of a page may be pages.
+pub(super) fn error_responses(errors: &[ErrorCode], is_page: bool) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<String, Vec<ErrorCode>> = BTreeMap::new();
     for error in errors {
         by_status.entry(error.status().as_str().to_owned()).or_default().push(*error);
     }
-    by_status.into_iter().map(|(status, errors)| (status, response(&errors).into())).collect()
+    by_status.into_iter().map(|(status, errors)| (status, response(&errors, is_page).into())).collect()
 }
 
 /// The schemas that the error responses of an operation refer to.
@@ -37,7 +37,7 @@ pub(super) fn problem_schemas(errors: &[ErrorCode]) -> Vec<(String, RefOr<Schema
     problems.chain(parts.map(|(name, schema)| (name.to_owned(), schema))).collect()
 }
 
-fn response(errors: &[ErrorCode]) -> Response {
+fn response(errors: &[ErrorCode], is_page: bool) -> Response {
     let lines = errors.iter().map(|error| format!("- `{}`: {}", error.name(), error.title()));
     let references = errors.iter().map(|error| Ref::from_schema_name(schema_name(*error)));
     let schema: RefOr<Schema> = match errors {
@@ -47,6 +47,10 @@ fn response(errors: &[ErrorCode]) -> Response {
     let mut response = ResponseBuilder::new()
         .description(lines.collect::<Vec<_>>().join("\n"))
         .content("application/problem+json", Content::new(Some(schema)));
+    if is_page {
+        let page = ObjectBuilder::new().schema_type(Type::String);
+        response = response.content("text/html", Content::new(Some(page)));
+    }
     for (name, header) in errors.iter().filter_map(|error| header(*error)) {
         response = response.header(name, header);
     }

@@ -56,7 +56,9 @@ struct Event {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RequestContext {
+    domain_name: Option<String>,
     http: Http,
 }
 
@@ -74,7 +76,7 @@ struct Http {
 pub(super) fn read(event: &RawValue, edge: &Edge) -> Result<Call, Problem> {
     let event: Event =
         serde_json::from_str(event.get()).map_err(|_| Problem::invalid("request", "cannot be read"))?;
-    let Http { method, source_ip } = event.request_context.http;
+    let RequestContext { domain_name: host, http: Http { method, source_ip } } = event.request_context;
     let method = Method::from_bytes(method.as_bytes());
     let method = method.map_err(|_| Problem::invalid("method", "must be a method of HTTP"))?;
     let mut headers = headers(event.headers.unwrap_or_default())?;
@@ -90,7 +92,7 @@ pub(super) fn read(event: &RawValue, edge: &Edge) -> Result<Call, Problem> {
     };
     let path = event.raw_path.unwrap_or_default();
     let parameters = Vec::new();
-    Ok(Call { method, path, parameters, query, headers, cookies, body, address })
+    Ok(Call { method, path, parameters, query, headers, cookies, body, host, address })
 }
 
 fn headers(members: BTreeMap<String, String>) -> Result<HeaderMap, Problem> {

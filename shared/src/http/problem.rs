@@ -35,6 +35,7 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     limit: Option<Limit>,
     cause: Option<(&'static str, Box<dyn Error + Send + Sync>)>,
+    page: Option<Response<Option<Body>>>,
 }
 
 /// How a problem looks in JSON (RFC 9457).
@@ -53,7 +54,8 @@ struct ProblemBody {
 impl Problem {
     /// With the code's own words.
     pub fn new(code: ErrorCode) -> Self {
-        Self { code, detail: None, members: Map::new(), headers: Vec::new(), limit: None, cause: None }
+        let (detail, members, headers) = (None, Map::new(), Vec::new());
+        Self { code, detail, members, headers, limit: None, cause: None, page: None }
     }
 
     /// 400: the member must be otherwise.
@@ -102,6 +104,12 @@ impl Problem {
         self
     }
 
+    /// The same refusal, which a person sees as this page.
+    #[must_use]
+    pub(super) fn with_page(self, page: Response<Option<Body>>) -> Self {
+        Self { page: Some(page), ..self }
+    }
+
     /// With a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
@@ -147,6 +155,10 @@ impl Problem {
 
     /// As an answer.
     pub(super) fn into_response(self) -> Response<Option<Body>> {
+        if let Some(mut page) = self.page {
+            page.headers_mut().extend(self.headers);
+            return page;
+        }
         let (status, title) = (self.code.status(), self.code.title());
         let name = self.code.name();
         let body = ProblemBody {

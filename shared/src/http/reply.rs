@@ -72,6 +72,11 @@ impl Reply {
         Self { content_type, body: Some(Body::Bytes(body)), ..Self::bare(StatusCode::OK) }
     }
 
+    /// The refusal whose answer is this page.
+    pub fn instead_of(self, problem: Problem) -> Problem {
+        problem.with_page(self.into_response())
+    }
+
     /// Gives the reply another status.
     #[must_use]
     pub fn with_status(self, status: StatusCode) -> Self {

@@ -69,6 +69,8 @@ pub trait Operation: utoipa::Path {
     const CALLER: Caller;
     /// Its errors besides those of its caller: shared parts such as [`JSON_BODY`], and its own.
     const ERRORS: &'static [&'static [ErrorCode]];
+    /// Whether it shows a page, so that a refusal is a page too.
+    const IS_PAGE: bool = false;
 }
 
 /// Every error of an operation, once each.
@@ -97,7 +99,7 @@ pub fn describe<O: Operation + utoipa::__dev::SchemaReferences + for<'t> utoipa:
     let mut operation = O::operation();
     operation.tags = Some(O::tags().into_iter().map(str::to_owned).collect());
     operation.security = matches!(O::CALLER, Caller::Anyone).then(Vec::new);
-    operation.responses.responses.extend(error_responses(&errors));
+    operation.responses.responses.extend(error_responses(&errors, O::IS_PAGE));
     document.paths.add_path_operation(O::path(), O::methods(), operation);
     let mut schemas = Vec::new();
     O::schemas(&mut schemas);

@@ -47,7 +47,7 @@ impl Language {
     }
 
     /// The value of the HTML `lang` attribute, which is also the name of the folder of templates.
-    fn code(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
             Self::English => "en",
             Self::Spanish => "es",

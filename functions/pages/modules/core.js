@@ -1,0 +1,375 @@
+// What every page needs: its facts and words, calls to the API, forms, times, and the session with its end.
+
+/** @import { Answer, Given, Method, Path, Refused, Schemas, Sent, Wrong } from "./types" */
+
+// ---- The document
+
+/** The element with this id. @param {string} id */
+export function by(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`no element ${id}`);
+  return found;
+}
+
+/** Every element that a selector finds. @param {string} selector @param {ParentNode} [root] @returns {HTMLElement[]} */
+export const all = (selector, root = document) => [...root.querySelectorAll(selector)].filter((it) => it instanceof HTMLElement);
+
+/**
+ * Makes an element. An attribute that is `false` or `undefined` is left out, `true` has no value, and a function listens to clicks.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, string | number | boolean | undefined | (() => void)>} [attributes]
+ * @param {(Node | string | undefined | false)[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener("click", value);
+    else if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children.filter((child) => child !== undefined && child !== false));
+  return made;
+}
+
+/** Shows one of several parts of a page and moves the focus to its heading. @param {string} id @param {string[]} others */
+export function showOnly(id, others) {
+  for (const other of others) by(other).hidden = other !== id;
+  const heading = by(id).querySelector("h1, h2");
+  if (heading instanceof HTMLElement) {
+    heading.tabIndex = -1;
+    heading.focus();
+  }
+}
+
+/** Has a screen reader say something. @param {string} text */
+export function announce(text) {
+  by("announcer").textContent = text;
+}
+
+// ---- Facts and words
+
+/** @type {Given} */
+export const page = JSON.parse(by("given").textContent ?? "");
+const plurals = new Intl.PluralRules(page.language);
+
+/** A message with its variables. @param {string} name @param {Record<string, string | number>} [values] @returns {string} */
+export function say(name, values = {}) {
+  const message = page.messages[name];
+  if (message === undefined) throw new Error(`no message ${name}`);
+  const text = typeof message === "string" ? message : (message.of[plurals.select(Number(values[message.by]))] ?? message.of["other"] ?? "");
+  return text.replace(/\{(\w+)\}/g, (_, variable) => String(values[variable] ?? ""));
+}
+
+/** Whether there is a message. @param {string} name */
+export const knows = (name) => name in page.messages;
+
+/** A list in words. @param {string[]} items */
+export const listed = (items) => new Intl.ListFormat(page.language).format(items);
+
+const moments = new Intl.DateTimeFormat(page.language, { dateStyle: "long", timeStyle: "short", timeZone: page.time_zone });
+const days = new Intl.DateTimeFormat(page.language, { dateStyle: "long", timeZone: page.time_zone });
+
+/** A moment in the practice's time zone. @param {string} time as the API writes it @returns {HTMLTimeElement} */
+export const when = (time) => make("time", { datetime: time }, moments.format(new Date(time)));
+/** The same as text. @param {string} time */
+export const whenText = (time) => moments.format(new Date(time));
+/** A day in the practice's time zone. @param {string} time */
+export const day = (time) => days.format(new Date(time));
+
+/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+/** How long ago a moment was, or how far it is off. @param {string} time */
+export function ago(time) {
+  const seconds = (Date.parse(time) - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
+  return new Intl.RelativeTimeFormat(page.language, { numeric: "auto" }).format(Math.round(seconds / size), unit);
+}
+
+/** A span in words. @param {number} seconds */
+export function span(seconds) {
+  const [unit, size] = UNITS.find(([, size]) => seconds >= size && seconds % size === 0) ?? ["minute", 60];
+  const count = Math.max(1, Math.ceil(seconds / size));
+  return new Intl.NumberFormat(page.language, { style: "unit", unit, unitDisplay: "long" }).format(count);
+}
+
+// ---- Calls
+
+const PATIENCE = 20_000;
+
+/**
+ * Calls the API with the session of this portal.
+ * @template {Method} M
+ * @template {Path} P
+ * @param {M} method @param {P} path @param {Sent<M, P>} [sent]
+ * @returns {Promise<Answer<M, P>>}
+ */
+export async function call(method, path, sent = {}) {
+  const at = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(sent.at?.[name] ?? ""));
+  const given = Object.entries(sent.query ?? {}).flatMap(([name, value]) => (value ? [[name, value]] : []));
+  const query = given.length ? `?${new URLSearchParams(given)}` : "";
+  const headers = new Headers({ accept: "application/json, application/problem+json", "rekey-portal": `${page.practice}/${page.portal}` });
+  if (sent.body !== undefined) headers.set("content-type", "application/json");
+  if (sent.etag) headers.set("if-match", sent.etag);
+  if (sent.key) headers.set("idempotency-key", sent.key);
+  /** @type {RequestInit} */
+  const request = { method: method.toUpperCase(), headers, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(PATIENCE) };
+  if (sent.body !== undefined) request.body = JSON.stringify(sent.body);
+  /** @type {Response} */
+  let response;
+  /** @type {any} */
+  let body;
+  try {
+    response = await fetch(at + query, request);
+    const text = await response.text();
+    body = text ? JSON.parse(text) : undefined;
+  } catch {
+    return { ok: false, status: 0, code: "unreachable" };
+  }
+  if (response.ok) {
+    extend();
+    const etag = response.headers.get("etag");
+    return { ok: true, status: response.status, body, ...(etag ? { etag } : {}) };
+  }
+  /** @type {Refused} */
+  const refused = { ...body, ok: false, status: response.status, code: String(body?.code ?? "unavailable") };
+  const wait = Number(response.headers.get("retry-after"));
+  if (wait > 0) refused.retryAfter = wait;
+  if (refused.code === "invalid_session" && isSignedIn) leave("ended");
+  return refused;
+}
+
+/** A refusal in words. @param {Refused} refused @param {Record<string, string>} [fields] the field that a code is about @returns {Wrong[]} */
+export function problem(refused, fields = {}) {
+  const field = fields[refused.code];
+  const wrong = (/** @type {string} */ text) => (field ? { text, field } : { text });
+  if (refused.reasons?.length) return refused.reasons.map((reason) => wrong(say(`weak-${reason.code}`, { count: page.password_policy.min_length })));
+  if (refused.retryAfter && refused.code === "too_many_requests") return [wrong(say("error-too_many_requests", { wait: span(refused.retryAfter) }))];
+  const left = refused.attempts_left;
+  const name = left === undefined ? `error-${refused.code}` : `error-${refused.code}-left`;
+  return [wrong(knows(name) ? say(name, { count: left ?? 0 }) : say("error-unavailable"))];
+}
+
+// ---- Forms
+
+/**
+ * Makes a form work: what is missing is said before anything is sent, a second click sends nothing, and what is wrong stands in a
+ * summary and at its field.
+ * @template {string} F
+ * @param {string} id
+ * @param {{
+ *   fields: Record<F, string>,
+ *   check?: (values: Record<F, string>) => Wrong[],
+ *   send: (values: Record<F, string>) => Promise<Wrong[] | void>,
+ * }} how `fields` has each field that is sent, and the message for one that must not be empty
+ */
+export function form(id, how) {
+  const it = by(id);
+  if (!(it instanceof HTMLFormElement)) throw new Error(`${id} is no form`);
+  let isBusy = false;
+  it.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    const given = new FormData(it);
+    const names = /** @type {F[]} */ (Object.keys(how.fields));
+    const values = /** @type {Record<F, string>} */ (Object.fromEntries(names.map((name) => [name, String(given.get(name) ?? "")])));
+    const missing = names.filter((name) => how.fields[name] && !values[name]);
+    const wrong = missing.length ? missing.map((field) => ({ field, text: say(how.fields[field]) })) : (how.check?.(values) ?? []);
+    if (wrong.length) return showWrong(it, wrong);
+    showWrong(it, []);
+    isBusy = true;
+    const button = it.querySelector("button[type=submit]");
+    button?.setAttribute("aria-busy", "true");
+    announce(say("waiting"));
+    try {
+      const refused = await how.send(values);
+      announce("");
+      if (refused?.length) showWrong(it, refused);
+    } finally {
+      isBusy = false;
+      button?.removeAttribute("aria-busy");
+    }
+  });
+  return it;
+}
+
+const title = document.title;
+
+/** Says what is wrong with a form, and moves the focus there. @param {HTMLFormElement} it @param {Wrong[]} wrong */
+export function showWrong(it, wrong) {
+  const summary = it.querySelector(".errors");
+  if (!(summary instanceof HTMLElement)) return;
+  for (const field of all("[aria-invalid]", it)) {
+    field.removeAttribute("aria-invalid");
+    describe(field, "");
+  }
+  for (const error of all("p.error", it)) error.hidden = true;
+  summary.hidden = wrong.length === 0;
+  document.title = wrong.length ? say("title-error", { title }) : title;
+  const items = wrong.map(({ text, field }) => make("li", {}, field ? make("a", { href: `#${idOf(it, field)}` }, text) : text));
+  summary.querySelector("ul")?.replaceChildren(...items);
+  for (const { text, field } of wrong) {
+    const input = field && document.getElementById(idOf(it, field));
+    const error = input && document.getElementById(`${input.id}-error`);
+    if (!input || !error) continue;
+    error.textContent = text;
+    error.hidden = false;
+    input.setAttribute("aria-invalid", "true");
+    describe(input, error.id);
+  }
+  if (wrong.length) summary.focus();
+}
+
+/** @param {HTMLFormElement} it @param {string} field */
+function idOf(it, field) {
+  const found = it.elements.namedItem(field);
+  return found instanceof HTMLElement ? found.id : field;
+}
+
+/** @param {HTMLElement} field @param {string} error */
+function describe(field, error) {
+  const hint = document.getElementById(`${field.id}-hint`)?.id ?? "";
+  const ids = `${hint} ${error}`.trim();
+  if (ids) field.setAttribute("aria-describedby", ids);
+  else field.removeAttribute("aria-describedby");
+}
+
+for (const button of all("[data-show]")) {
+  const field = by(button.dataset["show"] ?? "");
+  button.addEventListener("click", () => {
+    const isShown = field.getAttribute("type") === "text";
+    field.setAttribute("type", isShown ? "password" : "text");
+    button.setAttribute("aria-pressed", String(!isShown));
+    button.textContent = say(isShown ? "show-password" : "hide-password");
+  });
+}
+
+// A link of the summary leads to its field. The address bar stays as it is.
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element ? event.target.closest(".errors a[href^='#']") : null;
+  if (!link) return;
+  event.preventDefault();
+  by(link.getAttribute("href")?.slice(1) ?? "").focus();
+});
+
+// ---- What a link carries
+
+/** What the address's fragment carried, which leaves the address bar at once. */
+export const carried = new URLSearchParams(location.hash.slice(1));
+if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+
+/** What a switch of the language has to take along. @type {{ fragment: string }} */
+export const kept = { fragment: "" };
+
+/** Has the pages in a language from now on. @param {string} language */
+export function choose(language) {
+  document.cookie = `rekey-language=${language}; Path=/p; SameSite=Lax; Max-Age=31536000${location.protocol === "https:" ? "; Secure" : ""}`;
+}
+
+for (const link of all("[data-language]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    choose(link.dataset["language"] ?? "en");
+    const query = new URLSearchParams(location.search);
+    query.delete("lang");
+    history.replaceState(history.state, "", location.pathname + (query.size ? `?${query}` : "") + kept.fragment);
+    location.reload();
+  });
+}
+
+// ---- The session
+
+let isSignedIn = false;
+const channel = new BroadcastChannel(`rekey ${page.practice} ${page.portal}`);
+/** @type {ReturnType<typeof setTimeout>[]} */
+let timers = [];
+let seen = Date.now();
+const WARNING = 120;
+
+/** Leads to a page of this portal. @param {string} name */
+export function go(name) {
+  location.assign(`${page.base}${name ? `/${name}` : ""}`);
+}
+
+/** Leads on from a sign-in. @param {Schemas["SignInAnswer"]} answer */
+export function enter({ account, next }) {
+  if (account.locale && !document.cookie.includes("rekey-language=")) choose(account.locale.slice(0, 2).toLowerCase());
+  const back = new URLSearchParams(location.search).get("to") ?? "";
+  const fallback = page.portal === "staff" ? "clients" : "account";
+  const name = next === "change_password" ? "change-password" : /^[a-z-]+(\?account=[0-9A-Z]{26})?$/.test(back) ? back : fallback;
+  location.replace(`${page.base}/${name}`);
+}
+
+/** Leads to the sign-in, which says why. Nothing of the session stays on the screen. @param {"ended" | "out" | "changed"} why */
+export function leave(why) {
+  isSignedIn = false;
+  document.body.replaceChildren();
+  const here = location.pathname.slice(page.base.length + 1) + location.search;
+  const back = why === "ended" && here ? `&to=${encodeURIComponent(here)}` : "";
+  location.replace(`${page.base}?why=${why}${back}`);
+}
+
+/** Says why a person is at the sign-in. @param {HTMLElement} place */
+export function showWhy(place) {
+  const why = new URLSearchParams(location.search).get("why");
+  if (!why || !knows(`why-${why}`)) return;
+  place.textContent = say(`why-${why}`);
+  place.hidden = false;
+}
+
+/** Whose session it is. Without one, the page leads to the sign-in and shows nothing. @returns {Promise<Schemas["AccountFacts"] | undefined>} */
+export async function signedIn() {
+  isSignedIn = true;
+  const answer = await call("get", "/v1/account");
+  if (answer.ok) {
+    document.body.classList.add("signed-in");
+    return answer.body;
+  }
+  if (answer.code === "password_change_required") location.replace(`${page.base}/change-password`);
+  else if (answer.code !== "invalid_session") {
+    by("main").replaceChildren(make("h1", {}, say("unavailable")), make("p", {}, problem(answer)[0]?.text ?? ""), make("p", {}, make("button", { type: "button", click: () => location.reload() }, say("try-again"))));
+  }
+  return undefined;
+}
+
+/** Ends the session here and in every tab of this portal. */
+export async function signOut() {
+  isSignedIn = false;
+  const answer = await call("delete", "/v1/sessions/current");
+  channel.postMessage("out");
+  if (!answer.ok && answer.code !== "invalid_session") return announce(problem(answer)[0]?.text ?? "");
+  leave("out");
+}
+
+/** The session lasts from now on: its time limit is told before it is over, and can be extended. */
+function extend() {
+  seen = Date.now();
+  for (const timer of timers) clearTimeout(timer);
+  if (!isSignedIn) return;
+  channel.postMessage("seen");
+  watch();
+}
+
+function watch() {
+  const dialog = by("time-limit");
+  if (dialog instanceof HTMLDialogElement) dialog.close();
+  const warning = Math.max(page.session_idle - WARNING, page.session_idle / 2) * 1000;
+  timers = [
+    setTimeout(() => dialog instanceof HTMLDialogElement && dialog.showModal(), warning),
+    setTimeout(() => leave("ended"), page.session_idle * 1000),
+  ];
+}
+
+channel.addEventListener("message", ({ data }) => {
+  if (!isSignedIn) return;
+  if (data === "out") return leave("out");
+  for (const timer of timers) clearTimeout(timer);
+  watch();
+});
+for (const button of all("[data-stay]")) button.addEventListener("click", () => void call("get", "/v1/account"));
+for (const button of all("[data-leave], [data-sign-out]")) button.addEventListener("click", () => void signOut());
+// A page that the browser has kept is loaded anew, and one that is looked at again asks whether the session still is.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && isSignedIn && Date.now() - seen > 30_000) void call("get", "/v1/account");
+});
