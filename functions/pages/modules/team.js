@@ -1,1 +1,3 @@
-export {};
+import { staff } from "rekey/console.js";
+
+await staff();

@@ -24,7 +24,7 @@ struct Asset {
     parts: &'static [&'static str],
 }
 
-static ASSETS: [Asset; 2] = [
+static ASSETS: [Asset; 3] = [
     Asset {
         name: "rekey.css",
         content_type: "text/css; charset=utf-8",
@@ -34,6 +34,12 @@ static ASSETS: [Asset; 2] = [
         name: "core.js",
         content_type: "text/javascript; charset=utf-8",
         parts: &[include_str!("../modules/core.js")],
+    },
+    // One module of two, so that a page of the console loads one script too: the second imports the names of its own module.
+    Asset {
+        name: "console.js",
+        content_type: "text/javascript; charset=utf-8",
+        parts: &[include_str!("../modules/core.js"), include_str!("../modules/console.js")],
     },
 ];
 
@@ -60,6 +66,12 @@ pub fn base() -> String {
     format!("/p/_/{}", *VERSION)
 }
 
+/// The import map of a page: what its script's modules are called, and where they are.
+pub fn imports(is_console: bool) -> String {
+    let file = if is_console { "console.js" } else { "core.js" };
+    format!("{{\"rekey/core.js\": \"{0}/{file}\", \"rekey/console.js\": \"{0}/{file}\"}}", base())
+}
+
 /// The operation `GET /p/_/{version}/{file}`.
 pub struct GetAsset;
 
@@ -74,7 +86,7 @@ impl Operation for GetAsset {
 #[utoipa::path(get, path = "/p/_/{version}/{file}", impl_for = GetAsset, operation_id = "getAsset", tag = "pages",
     params(
         ("version" = String, Path, description = "The version of the files, as the pages name it"),
-        ("file" = String, Path, description = "The name of the file: `rekey.css` or `core.js`")),
+        ("file" = String, Path, description = "The name of the file, such as `rekey.css`")),
     responses(
         (status = 200, description = "The file", content(
             (String = "text/css"),

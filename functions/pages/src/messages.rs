@@ -42,13 +42,20 @@ macro_rules! files {
         Files {
             texts: [
                 read(include_str!(concat!("../messages/", $language, "/pages.ftl"))),
-                read(include_str!(concat!("../messages/", $language, "/console.ftl"))),
+                read(include_str!(concat!("../messages/", $language, "/people.ftl"))),
+                read(include_str!(concat!("../messages/", $language, "/office.ftl"))),
             ]
             .into_iter()
             .flatten()
             .collect(),
             script: read(include_str!(concat!("../messages/", $language, "/script.ftl"))),
-            console: read(include_str!(concat!("../messages/", $language, "/console_script.ftl"))),
+            console: [
+                read(include_str!(concat!("../messages/", $language, "/people_script.ftl"))),
+                read(include_str!(concat!("../messages/", $language, "/office_script.ftl"))),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     };
 }

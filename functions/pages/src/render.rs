@@ -135,6 +135,7 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         },
         portal => portal.as_str(),
         is_console => kind.of == Of::Console,
+        imports => Value::from_safe_string(assets::imports(kind.of == Of::Console)),
         base => Value::from_safe_string(base),
         page => kind.name,
         code_length => policy.code_length,

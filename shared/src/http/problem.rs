@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_cause_never_reaches_the_caller() {
         let response = Problem::unavailable("calling the store", "secret detail").into_response();
-        let Some(body) = response.body() else { panic!("a text") };
+        let Some(Body::Text(body)) = response.body() else { panic!("a text") };
         assert_eq!(
             body,
             r#"{"type":"urn:rekey:problem:unavailable","title":"Temporarily unavailable. Try again.","status":503,"code":"unavailable"}"#

@@ -8,9 +8,11 @@ macro_rules! sources {
     ($language:literal) => {
         [
             ("pages", include_str!(concat!("../../messages/", $language, "/pages.ftl"))),
-            ("console", include_str!(concat!("../../messages/", $language, "/console.ftl"))),
+            ("people", include_str!(concat!("../../messages/", $language, "/people.ftl"))),
+            ("office", include_str!(concat!("../../messages/", $language, "/office.ftl"))),
             ("script", include_str!(concat!("../../messages/", $language, "/script.ftl"))),
-            ("console_script", include_str!(concat!("../../messages/", $language, "/console_script.ftl"))),
+            ("people_script", include_str!(concat!("../../messages/", $language, "/people_script.ftl"))),
+            ("office_script", include_str!(concat!("../../messages/", $language, "/office_script.ftl"))),
         ]
     };
 }
@@ -36,10 +38,11 @@ fn every_file_is_of_the_syntax_and_no_name_is_said_twice() {
         let lines = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
         assert_eq!(lines.count(), read(source).len(), "{name}: a message is left out, or said twice");
     }
-    let (pages, console) = (read(sources!("en")[0].1), read(sources!("en")[1].1));
-    assert!(pages.keys().all(|name| !console.contains_key(name)));
-    let (script, console) = (read(sources!("en")[2].1), read(sources!("en")[3].1));
-    assert!(script.keys().all(|name| !console.contains_key(name)));
+    for files in [&sources!("en")[..3], &sources!("en")[3..]] {
+        let names: Vec<String> = files.iter().flat_map(|(_, source)| read(source).into_keys()).collect();
+        let once: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(once.len(), names.len(), "a name is in two files");
+    }
 }
 
 #[test]

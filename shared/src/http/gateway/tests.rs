@@ -140,7 +140,7 @@ fn an_address_that_cannot_be_read_is_everybodys() {
 
 #[test]
 fn an_answer_has_its_cookies_apart_and_each_header_once() {
-    let mut response = Response::new(Some("{}".to_owned()));
+    let mut response = Response::new(Some(Body::Text("{}".to_owned())));
     for (name, value) in [(VARY, "Origin"), (VARY, "Accept"), (SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")] {
         response.headers_mut().append(name, HeaderValue::from_static(value));
     }
@@ -149,6 +149,8 @@ fn an_answer_has_its_cookies_apart_and_each_header_once() {
     assert_eq!(answer["headers"], json!({"vary": "Origin, Accept"}));
     assert_eq!(answer["cookies"], json!(["a=1", "b=2"]));
     assert_eq!((answer["body"].as_str(), &answer["isBase64Encoded"]), (Some("{}"), &json!(false)));
+    let answer = write(Response::new(Some(Body::Bytes(vec![0, 255]))));
+    assert_eq!((answer["body"].as_str(), &answer["isBase64Encoded"]), (Some("AP8="), &json!(true)));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+## Help requests, team, changes and settings

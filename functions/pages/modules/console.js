@@ -1,0 +1,130 @@
+// What the pages of staff's console share: who is signed in, tables, lists that go on, and dialogs.
+import * as core from "rekey/core.js";
+
+/** @import { Refused, Schemas, Wrong } from "./types" */
+
+/**
+ * The member of staff who is signed in. The navigation shows what they may do.
+ * @returns {Promise<Schemas["AccountFacts"] | undefined>}
+ */
+export async function staff() {
+  const account = await core.signedIn();
+  if (!account) return undefined;
+  for (const link of core.all("[data-admin]")) link.hidden = account.role !== "admin";
+  return account;
+}
+
+/** A table with a caption. @param {string} caption @param {string[]} headings @param {(Node | string)[][]} rows */
+export function table(caption, headings, rows) {
+  const { make } = core;
+  const head = make("thead", {}, make("tr", {}, ...headings.map((heading) => make("th", { scope: "col" }, heading))));
+  const cells = (/** @type {(Node | string)[]} */ row) => row.map((cell, at) => (at ? make("td", {}, cell) : make("th", { scope: "row" }, cell)));
+  const body = make("tbody", {}, ...rows.map((row) => make("tr", {}, ...cells(row))));
+  return make("div", { class: "scrolled", tabindex: 0, role: "region", "aria-label": caption }, make("table", {}, make("caption", { class: "sr-only" }, caption), head, body));
+}
+
+/** Facts, each with its name. Those without a value are left out. @param {[string, Node | string | undefined | null | false][]} facts */
+export function facts(facts) {
+  const { make } = core;
+  const shown = facts.flatMap(([name, value]) => (value ? [make("div", {}, make("dt", {}, name), make("dd", {}, value))] : []));
+  return make("dl", { class: "facts" }, ...shown);
+}
+
+/** A state in words; its color says nothing more. @param {"good" | "bad" | "open"} kind @param {string} text */
+export const badge = (kind, text) => core.make("span", { class: `badge ${kind}` }, text);
+
+/**
+ * Shows a dialog with a form and waits for its end.
+ * @param {{ heading: string, content: (Node | string)[], yes: string, danger?: boolean, send?: (form: HTMLFormElement) => Promise<Wrong[] | void> }} asked
+ *   `send` is run when the form is sent: what it says is wrong keeps the dialog open.
+ * @returns {Promise<boolean>} whether it was agreed to
+ */
+export function ask({ heading, content, yes, danger = false, send }) {
+  const { make, say } = core;
+  /** @type {HTMLDialogElement} */
+  const dialog = make("dialog", { "aria-labelledby": "dialog-heading" });
+  const errors = make("div", { class: "errors", role: "alert", tabindex: -1, hidden: true }, make("ul"));
+  const button = make("button", { type: "submit", class: danger ? "danger" : "" }, yes);
+  const cancel = make("button", { type: "button", class: "secondary outline", click: () => dialog.close() }, say("cancel"));
+  const form = make("form", { novalidate: true, method: "dialog" }, errors, ...content, make("p", { class: "buttons" }, button, cancel));
+  const title = make("h2", { id: "dialog-heading" }, heading);
+  dialog.append(make("article", {}, title, form));
+  let isAgreed = false;
+  let isBusy = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
+    button.setAttribute("aria-busy", "true");
+    const wrong = await send?.(form);
+    isBusy = false;
+    button.removeAttribute("aria-busy");
+    if (wrong?.length) return core.showWrong(form, wrong);
+    isAgreed = true;
+    dialog.close();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(isAgreed);
+    });
+  });
+}
+
+/**
+ * Makes a call, and asks for the password again if it needs that.
+ * @template A
+ * @param {() => Promise<A | Refused>} send
+ * @returns {Promise<A | Refused>}
+ */
+export async function confirmed(send) {
+  const answer = await send();
+  const needs = typeof answer === "object" && answer && "code" in answer && answer.code === "confirmation_required";
+  if (!needs) return answer;
+  return (await askPassword()) ? send() : answer;
+}
+
+function askPassword() {
+  const { make, say } = core;
+  const input = make("input", { id: "again", name: "again", type: "password", autocomplete: "current-password", required: true });
+  const field = make("div", { class: "field" }, make("label", { for: "again" }, say("confirm-password-label")), make("p", { class: "error", id: "again-error", hidden: true }), input);
+  return ask({
+    heading: say("confirm-password-heading"),
+    content: [make("p", {}, say("confirm-password-text")), field],
+    yes: say("confirm-password-yes"),
+    async send() {
+      if (!input.value) return [{ field: "again", text: say("password-missing") }];
+      const answer = await core.call("post", "/v1/sessions/current/confirm", { body: { current_password: input.value } });
+      return answer.ok ? undefined : core.problem(answer, { invalid_credentials: "again" });
+    },
+  });
+}
+
+/**
+ * A list that goes on: shows each page of it as it is asked for.
+ * @template T
+ * @param {HTMLElement} place where the pages are put
+ * @param {(cursor: string | undefined) => Promise<{ items: T[], next: string | null | undefined } | Refused>} read
+ * @param {(items: T[]) => Node} show
+ * @param {string} empty what is said when there is nothing
+ */
+export async function pages(place, read, show, empty) {
+  const { make, say } = core;
+  const failed = (/** @type {Refused} */ answer) => make("p", { role: "alert" }, core.problem(answer)[0]?.text);
+  const next = async (/** @type {string | undefined} */ cursor, /** @type {boolean} */ isFirst) => {
+    place.setAttribute("aria-busy", "true");
+    const answer = await read(cursor);
+    place.removeAttribute("aria-busy");
+    if ("code" in answer) return void place.append(failed(answer));
+    if (isFirst && answer.items.length === 0 && !answer.next) return void place.append(make("p", { class: "quiet" }, empty));
+    place.append(show(answer.items));
+    const cursorOfNext = answer.next;
+    if (!cursorOfNext) return;
+    const more = make("button", { type: "button", class: "secondary outline", click: () => { more.remove(); void next(cursorOfNext, false); } }, say("more"));
+    place.append(more);
+  };
+  place.replaceChildren();
+  await next(undefined, true);
+}
