@@ -5,6 +5,7 @@
     tests/local.py client          the program of the first generated client (after tests/contract/check)
     tests/local.py smoke           the walk through a deployment, first and again, and the canary
     tests/local.py browser         sign-in by cookie in an installed browser
+    tests/local.py pages           the pages in Chromium (after tests/browser/install)
     tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
 """
 
@@ -226,6 +227,14 @@ def run_browser(browser: str) -> None:
         subprocess.run(["node", "tests/browser/cookies.mjs", "--browser", browser], cwd=ROOT, check=True)
 
 
+def run_pages(whole: bool) -> None:
+    """The pages in Chromium: each file of tests against a `cargo dev` of its own. Without `whole`, the variants are left out."""
+    environment = os.environ | ({"REKEY_WHOLE": "1"} if whole else {})
+    for test in sorted((ROOT / "tests/browser").glob("*.test.mjs")):
+        with stack():
+            subprocess.run(["node", "--test", "--test-reporter=spec", test], cwd=ROOT, env=environment, check=True)
+
+
 def answer(path: str, token: str | None = None, body: dict[str, str] | None = None) -> Any:
     """The answer of the API to a read, or to a POST of a body."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
@@ -287,8 +296,9 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["documents", "client", "smoke", "schemathesis", "browser"])
+    parser.add_argument("part", choices=["documents", "client", "smoke", "schemathesis", "browser", "pages"])
     parser.add_argument("--browser", default="chromium", help="the program of an installed browser, of browser")
+    parser.add_argument("--whole", action="store_true", help="all languages, themes and widths, of pages")
     parser.add_argument("--caller", choices=CALLERS, action="append", help="who calls, of schemathesis")
     parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
     parser.add_argument("--seed", type=int, default=1, help="of schemathesis")
@@ -306,6 +316,8 @@ def main() -> int:
                 run_smoke()
             case "browser":
                 run_browser(asked.browser)
+            case "pages":
+                run_pages(asked.whole)
             case "schemathesis":
                 run_schemathesis(asked.caller or CALLERS, asked.examples, asked.seed)
     except (Failed, subprocess.CalledProcessError) as error:

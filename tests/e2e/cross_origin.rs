@@ -75,7 +75,7 @@ async fn every_route_answers_a_preflight_with_the_methods_of_its_path() {
             assert!(is_open_to(&reply, origin), "{path}: {reply:?}");
             let header = |name: &str| value(&reply.headers, name);
             assert_eq!(header("access-control-allow-methods"), Some(methods.join(", ").as_str()), "{path}");
-            let headers = "Authorization, Content-Type, Idempotency-Key, If-Match";
+            let headers = "Authorization, Content-Type, Idempotency-Key, If-Match, Rekey-Portal";
             assert_eq!(header("access-control-allow-headers"), Some(headers));
             assert_eq!(header("access-control-max-age"), Some("600"));
             assert_eq!(header("content-type"), None);

@@ -145,6 +145,7 @@ fn start(function: &str, lookup: &Lookup<'_>) -> Result<(), ConfigError> {
         "activity" => activity::Deps::read(lookup, &aws, ambient).map(drop),
         "accounts" => accounts::Deps::read(lookup, &aws, ambient).map(drop),
         "change-password" => change_password::Deps::read(lookup, &aws, ambient).map(drop),
+        "pages" => pages::Deps::read(lookup, &aws, ambient).map(drop),
         "settings" => settings::Deps::read(lookup, &aws, ambient).map(drop),
         "verify-code" => verify_code::Deps::read(lookup, &aws, ambient).map(drop),
         "forgot-password" => forgot_password::Deps::read(lookup, &aws, ambient).map(drop),
@@ -158,7 +159,8 @@ fn start(function: &str, lookup: &Lookup<'_>) -> Result<(), ConfigError> {
 
 /// A variable that a function can do without, or of which not every text is a value.
 fn is_optional(name: &str) -> bool {
-    let optional = ["REKEY_FORGOT", "REKEY_FAILURES", "REKEY_EDGE", "REKEY_VOID_BEFORE", LAPTOPS_OWN];
+    let optional =
+        ["REKEY_FORGOT", "REKEY_FAILURES", "REKEY_EDGE", "REKEY_VOID_BEFORE", "REKEY_PAGES_URL", LAPTOPS_OWN];
     optional.iter().any(|start| name.starts_with(start))
 }
 

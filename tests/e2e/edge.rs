@@ -116,7 +116,7 @@ async fn a_call_around_the_edge_is_refused_by_every_function_and_reaches_nothing
         }
         functions.insert(known.function);
     }
-    assert_eq!(functions.len(), 9);
+    assert_eq!(functions.len(), 10);
     assert!(is_refused(&app.send(HttpEvent::new("GET", "/nowhere")).await));
     assert!(app.seam.said().is_empty(), "no table and no secret was asked");
 }

@@ -64,7 +64,7 @@ fn every_function_with_routes_learns_the_digests_and_no_secret() {
         assert_eq!(*digests, if has_routes { json!("EdgeSecretDigests") } else { Value::Null });
         with_routes += usize::from(has_routes);
     }
-    assert_eq!(with_routes, 9);
+    assert_eq!(with_routes, 10);
     let secret = &edge["Parameters"]["OriginSecret"];
     assert_eq!((&secret["NoEcho"], &secret["Default"]), (&json!(true), &Value::Null));
     assert_eq!(

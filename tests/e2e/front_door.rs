@@ -353,7 +353,6 @@ async fn a_password_manager_is_led_to_the_portals_own_page() {
         "https://portal.agency.test/account/password"
     );
     for (query, outcome) in [
-        ("", (400, "invalid_request")),
         ("practice=nowhere", (404, "unknown_practice")),
         ("practice=agency&url=https://evil.test", (400, "invalid_request")),
         ("practice=agency&portal=x", (400, "invalid_request")),

@@ -73,6 +73,7 @@ mod not_me_attacks;
 mod open_tickets;
 mod operator;
 mod outbox;
+mod pages;
 mod parked;
 mod people;
 mod permissions;

@@ -29,7 +29,7 @@ struct Portals {
 impl Portals {
     /// A practice of the demo, with its people; Jane is on Casey's caseload.
     async fn of(slug: &'static str) -> Self {
-        let app = TestApp::start_with(&[]).await;
+        let app = TestApp::start_with(&[("REKEY_PAGES_URL", "https://recovery.test")]).await;
         let practices: Vec<Value> = serde_json::from_str(PRACTICES).unwrap();
         let practice = practices.iter().find(|practice| practice["slug"] == slug).unwrap();
         app.operate(json!({"action": "create_practice", "practice": practice})).await.unwrap();

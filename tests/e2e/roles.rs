@@ -59,7 +59,10 @@ fn holders() -> Vec<Row> {
     vec![
         // The callers of these routes are not signed in yet.
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
-        ("GET", path("/.well-known/change-password"), nothing.clone(), [400; 6]),
+        ("GET", path("/.well-known/change-password"), nothing.clone(), [200; 6]),
+        ("GET", path("/p/caseload/client"), nothing.clone(), [200; 6]),
+        ("GET", path("/p/caseload/staff/settings"), nothing.clone(), [200; 6]),
+        ("GET", path("/p/_/1/rekey.css"), nothing.clone(), [200; 6]),
         ("POST", path("/v1/password/forgot"), json!({}), [400; 6]),
         ("POST", path("/v1/password/help"), json!({}), [400; 6]),
         ("POST", path("/v1/password/verify-code"), json!({}), [400; 6]),

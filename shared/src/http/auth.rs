@@ -94,7 +94,7 @@ fn carried_token(call: &Call) -> Result<Carried<'_>, Problem> {
             let meant = meant_cookie(meant).ok_or_else(Problem::no_session)?;
             call.only_cookie(|name| name == meant)
         }
-        None => call.only_cookie(|name| name.starts_with(COOKIE)),
+        None => call.only_cookie(|name| name.strip_prefix(COOKIE).is_some_and(is_of_portal)),
     };
     let (name, value) = carried.ok_or_else(Problem::no_session)?;
     let token = Token::parse(value).ok_or_else(Problem::no_session)?;
@@ -103,6 +103,11 @@ fn carried_token(call: &Call) -> Result<Carried<'_>, Problem> {
 
 /// The header by which a call says which portal's session it means, as in `agency/client`. No form can send it.
 const MEANT: &str = "rekey-portal";
+
+/// Whether the end of a cookie's name can be that of a portal.
+fn is_of_portal(end: &str) -> bool {
+    end.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
 
 /// The name of the cookie that a call means.
 fn meant_cookie(meant: &str) -> Option<String> {

@@ -27,7 +27,8 @@ use crate::platform::clock::{Clock as _, System, Timestamp};
 use crate::platform::config::Lookup;
 
 /// The crates whose lines follow the level: this system's own.
-const OWN: [&str; 13] = [
+const OWN: [&str; 14] = [
+    "pages",
     "rekey",
     "accounts",
     "activity",

@@ -162,7 +162,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_795_286_130_000);
 
     fn read(text: &str) -> Result<Option<Timestamp>, ConfigError> {
-        Reader::read(&|_| Some(text.to_owned()), NOW).map(|reader| reader.void_before)
+        Reader::read(&|name| (name == "REKEY_VOID_BEFORE").then(|| text.to_owned()), NOW)
+            .map(|reader| reader.void_before)
     }
 
     #[test]

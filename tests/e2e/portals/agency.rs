@@ -17,8 +17,8 @@ async fn agency_portal() {
     // The face sheet: search, select, and see the portal's address and each portal login.
     let staff = portals.staff("casey").await;
     let client = select(&staff, "q=jane", "jane").await;
-    let practice = staff.get("/v1/admin/practice").await.json();
-    assert_eq!(practice["portals"]["client"]["url"], "https://portal.agency.test");
+    let practice = staff.get("/v1/practices/agency").await.json();
+    assert_eq!(practice["portals"]["client"]["url"], "https://recovery.test/p/agency/client");
     let login = ["username", "representative", "active", "refused"].map(|member| client[member].clone());
     assert_eq!(login, [json!("jane"), json!(false), json!(true), json!(false)]);
 
@@ -34,7 +34,11 @@ async fn agency_portal() {
     let mail = portals.mail_to("jane.at.home@agency.test").await;
     says(
         &mail,
-        &["Username: jane", "https://portal.agency.test", "Sunday, November 22, 2026 at 1:35 PM EST"],
+        &[
+            "Username: jane",
+            "https://recovery.test/p/agency/client",
+            "Sunday, November 22, 2026 at 1:35 PM EST",
+        ],
     );
     let temporary = temporary_in(&mail);
 

@@ -83,7 +83,7 @@ async fn pediatric_practice() {
     // Staff recover their own accounts in the practice portal in the same ways.
     portals.forgot("staff", "casey@pediatrics.test").await;
     let mail = portals.mail_to("casey@pediatrics.test").await;
-    says(&mail, &["https://staff.pediatrics.test/reset#token="]);
+    says(&mail, &["https://recovery.test/p/pediatrics/staff/reset#token="]);
     assert_eq!(app.preview(&token_in(&mail)).await.json()["question"], QUESTION);
     assert_eq!(reset(&token_in(&mail), NEW_PASSWORD, "Biscuit").await.status, 204);
     let session = portals.session("staff", "casey@pediatrics.test", NEW_PASSWORD).await;

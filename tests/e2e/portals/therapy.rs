@@ -53,7 +53,7 @@ async fn therapy_practice() {
         json!({"expires_at": "2026-11-24T09:00:00Z", "deliver": "copy", "reason": "Asked by phone"});
     let copied = post(&admin, &path_of(&profile, "/links"), Some(ask.clone())).await;
     let (page, token) = copied["url"].as_str().unwrap().split_once("#token=").unwrap();
-    assert_eq!(page, "https://staff.therapy.test/reset");
+    assert_eq!(page, "https://recovery.test/p/therapy/staff/reset");
     ask["deliver"] = json!("email");
     post(&admin, &path_of(&client, "/links"), Some(ask)).await;
     let mail = portals.mail_to("jane@therapy.test").await;

@@ -17,7 +17,10 @@ async fn veterinary_practice() {
     let new = json!({"username": "noor", "email": "nour@veterinary.test", "display_name": "Noor"});
     assert_eq!(admin.create(new).await.status, 201);
     let mail = portals.mail_to("nour@veterinary.test").await;
-    says(&mail, &["If this message is not for you", "https://portal.veterinary.test/reset#not-me="]);
+    says(
+        &mail,
+        &["If this message is not for you", "https://recovery.test/p/veterinary/client/reset#not-me="],
+    );
     assert_eq!(app.not_me(&not_me_in(&mail).unwrap()).await.status, 204);
     app.deliver().await;
 

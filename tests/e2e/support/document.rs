@@ -35,6 +35,7 @@ use utoipa::OpenApi;
     tags(
         (name = "recovery", description = "Recover an account by a mailed link or code, and report a change of the password that the owner did not make."),
         (name = "practices", description = "Public facts of a practice."),
+        (name = "pages", description = "The pages of portals that have no front end of their own."),
         (name = "sessions", description = "Sign in, list sessions and end them."),
         (name = "account", description = "The account of the person who is signed in."),
         (name = "staff", description = "The work of staff: accounts, help, logs and the practice's settings."),
@@ -103,6 +104,7 @@ fn draft() -> Node {
     activity::describe(&mut api);
     accounts::describe(&mut api);
     admin_link::describe(&mut api);
+    pages::describe(&mut api);
     settings::describe(&mut api);
     let mut api: Node = serde_yaml_ng::from_str(&api.to_json().unwrap()).unwrap();
     api["components"]["securitySchemes"] = node(&serde_json::json!({

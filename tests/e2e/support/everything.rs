@@ -37,6 +37,7 @@ pub async fn everything(app: &TestApp) {
     app.operate(senders).await.unwrap();
     app.operate(json!({"action": "verify_senders", "practice": "pediatrics"})).await.unwrap();
     app.send(HttpEvent::new("GET", "/v1/practices/agency")).await;
+    app.send(HttpEvent::new("GET", "/p/agency/client")).await;
     for known in routes::all() {
         let preflight = HttpEvent::new("OPTIONS", &known.pattern.replace(['{', '}'], ""));
         let preflight = preflight.header("access-control-request-method", &known.method);

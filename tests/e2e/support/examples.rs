@@ -56,7 +56,9 @@ impl<'a> Recorder<'a> {
             let body = self.replaced.json(serde_json::from_str(body).unwrap());
             examples.requests.insert(name.to_owned(), body);
         }
-        if !reply.body.is_empty() {
+        // A page, or a part of one, says nothing as an example.
+        let is_page = known.function == "pages";
+        if !reply.body.is_empty() && !is_page {
             let media_type = reply.headers["content-type"].to_str().unwrap();
             let media_type = media_type.split(';').next().unwrap().to_owned();
             let body = match media_type.as_str() {

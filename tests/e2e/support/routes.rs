@@ -45,6 +45,7 @@ pub fn all() -> &'static [Known] {
             .chain(of("activity", &activity::ROUTES))
             .chain(of("accounts", &accounts::ROUTES))
             .chain(of("admin-link", &admin_link::ROUTES))
+            .chain(of("pages", &pages::ROUTES))
             .chain(of("settings", &settings::ROUTES))
             .collect()
     })
@@ -85,7 +86,18 @@ pub fn assert_documented(method: &str, path: &str, reply: &Reply) {
 /// What the script of a portal's page may read of an answer, and what it need not.
 const READABLE: [&str; 8] =
     ["allow", "content-type", "cache-control", "etag", "link", "location", "retry-after", "www-authenticate"];
-const FOR_BROWSERS: [&str; 4] = ["set-cookie", "strict-transport-security", "vary", "x-content-type-options"];
+const FOR_BROWSERS: [&str; 10] = [
+    "content-encoding",
+    "content-security-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+    "permissions-policy",
+    "referrer-policy",
+    "set-cookie",
+    "strict-transport-security",
+    "vary",
+    "x-content-type-options",
+];
 
 /// Checks that the script of a portal's page can read every header of an answer that is meant for it.
 pub fn assert_readable(reply: &Reply) {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::template::root;
 
 /// The functions that the gateway calls.
-pub const HTTP_FUNCTIONS: [&str; 9] = [
+pub const HTTP_FUNCTIONS: [&str; 10] = [
     "accounts",
     "activity",
     "admin-link",
@@ -13,6 +13,7 @@ pub const HTTP_FUNCTIONS: [&str; 9] = [
     "forgot-password",
     "reset-password",
     "sessions",
+    "pages",
     "settings",
     "verify-code",
 ];

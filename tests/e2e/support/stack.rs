@@ -26,6 +26,7 @@ pub struct Functions {
     pub forgot_password: forgot_password::Deps,
     pub reset_password: reset_password::Deps,
     pub sessions: sessions::Deps,
+    pub pages: pages::Deps,
     pub settings: settings::Deps,
     pub mail_events: mail_events::Deps,
     pub mailer: mailer::Deps,
@@ -44,6 +45,7 @@ impl Functions {
             reset_password: reset_password::Deps::read(&lookup, &aws("reset-password"), ambient.clone())
                 .unwrap(),
             sessions: sessions::Deps::read(&lookup, &aws("sessions"), ambient.clone()).unwrap(),
+            pages: pages::Deps::read(&lookup, &aws("pages"), ambient.clone()).unwrap(),
             settings: settings::Deps::read(&lookup, &aws("settings"), ambient.clone()).unwrap(),
             mail_events: mail_events::Deps::read(&lookup, &aws("mail-events"), ambient.clone()).unwrap(),
             mailer: mailer::Deps::read(&lookup, &aws("mailer"), ambient.clone()).unwrap(),
@@ -66,6 +68,7 @@ impl Functions {
             "activity" => Box::pin(activity::handler(&self.activity, event)),
             "admin-link" => Box::pin(admin_link::handler(&self.admin_link, event)),
             "accounts" => Box::pin(accounts::handler(&self.accounts, event)),
+            "pages" => Box::pin(pages::handler(&self.pages, event)),
             "settings" => Box::pin(settings::handler(&self.settings, event)),
             "verify-code" => Box::pin(verify_code::handler(&self.verify_code, event)),
             "change-password" => Box::pin(change_password::handler(&self.change_password, event)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use serde_yaml_ng::Value as Yaml;
 
-pub const FUNCTIONS: [(&str, &str); 12] = [
+pub const FUNCTIONS: [(&str, &str); 13] = [
     ("accounts", "Accounts"),
     ("activity", "Activity"),
     ("admin-link", "AdminLink"),
@@ -16,6 +16,7 @@ pub const FUNCTIONS: [(&str, &str); 12] = [
     ("operator", "Operator"),
     ("reset-password", "ResetPassword"),
     ("sessions", "Sessions"),
+    ("pages", "Pages"),
     ("settings", "Settings"),
     ("verify-code", "VerifyCode"),
 ];

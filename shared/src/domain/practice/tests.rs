@@ -138,5 +138,6 @@ fn a_link_can_only_be_https_and_carries_its_token_in_the_fragment() {
         assert_eq!(error.member, "portals.client.recovery_url");
     }
     let practice = Practice::parse(&settings(), PortalScheme::Https).expect("valid settings");
+    let practice = practice.at(&Pages::default()).expect("both portals have addresses");
     assert_eq!(practice.link(Portal::Staff, "T"), "https://staff.agency.test/reset#token=T");
 }
