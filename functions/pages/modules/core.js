@@ -44,7 +44,8 @@ export function showOnly(id, others) {
 
 /** Has a screen reader say something. @param {string} text */
 export function announce(text) {
-  by("announcer").textContent = text;
+  const announcer = document.getElementById("announcer");
+  if (announcer) announcer.textContent = text;
 }
 
 // ---- Facts and words
@@ -93,6 +94,9 @@ export function span(seconds) {
   return new Intl.NumberFormat(page.language, { style: "unit", unit, unitDisplay: "long" }).format(count);
 }
 
+/** A wait in whole minutes, a long one in whole hours. @param {number} seconds */
+const rounded = (seconds) => (seconds < 7_200 ? Math.ceil(seconds / 60) * 60 : Math.ceil(seconds / 3_600) * 3_600);
+
 // ---- Calls
 
 const PATIENCE = 20_000;
@@ -126,8 +130,9 @@ export async function call(method, path, sent = {}) {
   } catch {
     return { ok: false, status: 0, code: "unreachable" };
   }
+  // The session of a temporary password is told that it may do nothing else yet. It lasts all the same.
+  if (response.ok || body?.code === "password_change_required") extend();
   if (response.ok) {
-    extend();
     const etag = response.headers.get("etag");
     return { ok: true, status: response.status, body, ...(etag ? { etag } : {}) };
   }
@@ -135,7 +140,11 @@ export async function call(method, path, sent = {}) {
   const refused = { ...body, ok: false, status: response.status, code: String(body?.code ?? "unavailable") };
   const wait = Number(response.headers.get("retry-after"));
   if (wait > 0) refused.retryAfter = wait;
-  if (refused.code === "invalid_session" && isSignedIn) leave("ended");
+  if (refused.code === "invalid_session" && isSignedIn) {
+    leave(isForced ? "temporary" : "ended");
+    // Nothing that waits for the answer goes on.
+    return new Promise(() => {});
+  }
   return refused;
 }
 
@@ -144,7 +153,7 @@ export function problem(refused, fields = {}) {
   const field = fields[refused.code];
   const wrong = (/** @type {string} */ text) => (field ? { text, field } : { text });
   if (refused.reasons?.length) return refused.reasons.map((reason) => wrong(say(`weak-${reason.code}`, { count: page.password_policy.min_length })));
-  if (refused.retryAfter && refused.code === "too_many_requests") return [wrong(say("error-too_many_requests", { wait: span(refused.retryAfter) }))];
+  if (refused.retryAfter && refused.code === "too_many_requests") return [wrong(say("error-too_many_requests", { wait: span(rounded(refused.retryAfter)) }))];
   const left = refused.attempts_left;
   const name = left === undefined ? `error-${refused.code}` : `error-${refused.code}-left`;
   return [wrong(knows(name) ? say(name, { count: left ?? 0 }) : say("error-unavailable"))];
@@ -193,7 +202,38 @@ export function form(id, how) {
   return it;
 }
 
-const title = document.title;
+let title = document.title;
+
+/** Gives the page the title of what it shows now, which must say nothing personal. @param {string} text */
+export function entitle(text) {
+  title = `${text} – ${document.querySelector(".practice")?.textContent?.trim() ?? ""}`;
+  document.title = title;
+}
+
+/**
+ * Makes a button work: a second click sends nothing, and a refusal stands at the top of the page.
+ * @param {HTMLElement} button @param {() => Promise<Refused | void>} work
+ */
+export function press(button, work) {
+  button.addEventListener("click", async () => {
+    if (button.hasAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true");
+    announce(say("waiting"));
+    const refused = await work();
+    announce("");
+    button.removeAttribute("aria-busy");
+    if (refused) complain(problem(refused)[0]?.text ?? "");
+    else document.getElementById("complaint")?.remove();
+  });
+}
+
+/** Says at the top of the page what has gone wrong. @param {string} text */
+export function complain(text) {
+  document.getElementById("complaint")?.remove();
+  const notice = make("div", { id: "complaint", class: "notice danger", role: "alert", tabindex: -1 }, make("p", {}, text));
+  by("main").prepend(notice);
+  notice.focus();
+}
 
 /** Says what is wrong with a form, and moves the focus there. @param {HTMLFormElement} it @param {Wrong[]} wrong */
 export function showWrong(it, wrong) {
@@ -280,6 +320,7 @@ for (const link of all("[data-language]")) {
 // ---- The session
 
 let isSignedIn = false;
+let isForced = false;
 const channel = new BroadcastChannel(`rekey ${page.practice} ${page.portal}`);
 /** @type {ReturnType<typeof setTimeout>[]} */
 let timers = [];
@@ -300,7 +341,7 @@ export function enter({ account, next }) {
   location.replace(`${page.base}/${name}`);
 }
 
-/** Leads to the sign-in, which says why. Nothing of the session stays on the screen. @param {"ended" | "out" | "changed"} why */
+/** Leads to the sign-in, which says why. Nothing of the session stays on the screen. @param {"ended" | "out" | "temporary"} why */
 export function leave(why) {
   isSignedIn = false;
   document.body.replaceChildren();
@@ -317,18 +358,29 @@ export function showWhy(place) {
   place.hidden = false;
 }
 
-/** Whose session it is. Without one, the page leads to the sign-in and shows nothing. @returns {Promise<Schemas["AccountFacts"] | undefined>} */
-export async function signedIn() {
+/**
+ * Whose session it is: `forced` when it began with a temporary password and can do nothing but change that. Without a session, the
+ * page leads to the sign-in and shows nothing.
+ * @returns {Promise<Schemas["AccountFacts"] | "forced" | undefined>}
+ */
+export async function whoseSession() {
   isSignedIn = true;
   const answer = await call("get", "/v1/account");
-  if (answer.ok) {
-    document.body.classList.add("signed-in");
-    return answer.body;
-  }
-  if (answer.code === "password_change_required") location.replace(`${page.base}/change-password`);
-  else if (answer.code !== "invalid_session") {
+  isForced = !answer.ok && answer.code === "password_change_required";
+  if (answer.ok || isForced) document.body.classList.add("signed-in");
+  if (answer.ok) return answer.body;
+  if (isForced) return "forced";
+  if (answer.code !== "invalid_session") {
     by("main").replaceChildren(make("h1", {}, say("unavailable")), make("p", {}, problem(answer)[0]?.text ?? ""), make("p", {}, make("button", { type: "button", click: () => location.reload() }, say("try-again"))));
   }
+  return undefined;
+}
+
+/** The account that is signed in. A page that gets none shows nothing. @returns {Promise<Schemas["AccountFacts"] | undefined>} */
+export async function signedIn() {
+  const whose = await whoseSession();
+  if (whose !== "forced") return whose;
+  location.replace(`${page.base}/change-password`);
   return undefined;
 }
 
@@ -336,10 +388,16 @@ export async function signedIn() {
 export async function signOut() {
   isSignedIn = false;
   const answer = await call("delete", "/v1/sessions/current");
+  if (!answer.ok && answer.code !== "invalid_session") {
+    isSignedIn = true;
+    return answer;
+  }
   channel.postMessage("out");
-  if (!answer.ok && answer.code !== "invalid_session") return announce(problem(answer)[0]?.text ?? "");
   leave("out");
 }
+
+/** Has every tab of this portal ask whether its session still is, after something that ends sessions. */
+export const doubt = () => channel.postMessage("doubt");
 
 /** The session lasts from now on: its time limit is told before it is over, and can be extended. */
 function extend() {
@@ -363,11 +421,12 @@ function watch() {
 channel.addEventListener("message", ({ data }) => {
   if (!isSignedIn) return;
   if (data === "out") return leave("out");
+  if (data === "doubt") return void call("get", "/v1/account");
   for (const timer of timers) clearTimeout(timer);
   watch();
 });
 for (const button of all("[data-stay]")) button.addEventListener("click", () => void call("get", "/v1/account"));
-for (const button of all("[data-leave], [data-sign-out]")) button.addEventListener("click", () => void signOut());
+for (const button of all("[data-leave], [data-sign-out]")) press(button, signOut);
 // A page that the browser has kept is loaded anew, and one that is looked at again asks whether the session still is.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 document.addEventListener("visibilitychange", () => {

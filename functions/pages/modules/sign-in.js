@@ -1,5 +1,5 @@
 // Sign in.
-import { by, call, enter, form, page, problem, showWhy } from "rekey/core.js";
+import { by, call, enter, form, page, problem, say, showWhy } from "rekey/core.js";
 
 showWhy(by("why"));
 
@@ -10,7 +10,7 @@ form("sign-in", {
     const answer = await call("post", "/v1/sessions", {
       body: { practice, portal, identifier, password, transport: "cookie" },
     });
-    if (!answer.ok) return problem(answer);
+    if (!answer.ok) return [...problem(answer), ...(answer.code === "too_many_requests" ? [{ text: say("recover-instead") }] : [])];
     enter(answer.body);
   },
 });

@@ -74,6 +74,8 @@ export interface Given {
   support: Schemas["Support"];
   recovery_methods: ("link" | "code")[];
   code_length: number;
+  /** In seconds. */
+  code_ttl: number;
   password_policy: { min_length: number; max_length: number };
   security_question: "off" | "optional" | "required";
   security_questions: string[];

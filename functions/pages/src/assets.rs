@@ -33,7 +33,7 @@ static ASSETS: [Asset; 3] = [
     Asset {
         name: "core.js",
         content_type: "text/javascript; charset=utf-8",
-        parts: &[include_str!("../modules/core.js")],
+        parts: &[include_str!("../modules/core.js"), include_str!("../modules/password.js")],
     },
     // One module of two, so that a page of the console loads one script too: the second imports the names of its own module.
     Asset {
@@ -68,8 +68,8 @@ pub fn base() -> String {
 
 /// The import map of a page: what its script's modules are called, and where they are.
 pub fn imports(is_console: bool) -> String {
-    let file = if is_console { "console.js" } else { "core.js" };
-    format!("{{\"rekey/core.js\": \"{0}/{file}\", \"rekey/console.js\": \"{0}/{file}\"}}", base())
+    let (file, second) = if is_console { ("console.js", "console.js") } else { ("core.js", "password.js") };
+    format!("{{\"rekey/core.js\": \"{0}/{file}\", \"rekey/{second}\": \"{0}/{file}\"}}", base())
 }
 
 /// The operation `GET /p/_/{version}/{file}`.

@@ -120,6 +120,7 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         "support": practice.support,
         "recovery_methods": policy.recovery_methods,
         "code_length": policy.code_length,
+        "code_ttl": policy.code_ttl,
         "password_policy": practice.password_policy(),
         "security_question": policy.security_question,
         "security_questions": if asks { question::OFFERED.as_slice() } else { &[] },
@@ -142,6 +143,7 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         recovery_methods => Value::from(Serde(&policy.recovery_methods)),
         help_requests => policy.help_requests,
         security_question => Value::from(Serde(policy.security_question)),
+        asks_question => asks,
         password_min_length => policy.password_min_length,
         // In a script element, only `<` could end it.
         given => Value::from_safe_string(given.to_string().replace('<', "\\u003c")),

@@ -76,7 +76,8 @@ fn every_message_that_a_template_or_a_script_names_is_there() {
             assert!(script.contains_key(name), "{}.js: {name}", kind.name);
         }
     }
-    for name in named(include_str!("../../modules/core.js"), "say(\"") {
+    let shared = [include_str!("../../modules/core.js"), include_str!("../../modules/password.js")].concat();
+    for name in named(&shared, "say(\"") {
         assert!(of_script(Language::English, false).contains_key(name), "core.js: {name}");
     }
 }
