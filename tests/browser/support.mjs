@@ -15,8 +15,11 @@
 // session(who)               signs in as a program and answers the bearer token: `{ practice, portal, identifier, password }`
 // register(practice, more)   a new client whom staff have registered: `{ id, username, email }`. `isSetUp: false` leaves the invitation open
 // mails(to)                  the mails to an address, the newest first
-// mailed(to, what, count)    waits for mail number `count` (1) that carries something, and answers that: `token`, `repudiate`, `not-me`,
-//                            `code`, `temporary`, or the address of the `link`
+// mailed(to, what, count, marked)
+//                            waits for mail number `count` (1, the oldest) that carries something and has the text `marked`, and answers
+//                            what it carries: `token`, `repudiate`, `not-me`, `code`, `temporary`, or the address of the `link`
+// sound(page)                axe and fits, in the light and the dark theme
+// tabTo(page, name)          presses Tab until what has this name has the focus
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -95,13 +98,28 @@ export async function fits(page) {
   assert.equal(wide, 0, `sideways scroll at ${page.url()}`);
 }
 
+export async function sound(page) {
+  for (const colorScheme of ["dark", "light"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await axe(page);
+  }
+  await fits(page);
+}
+
+export async function tabTo(page, name) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    if ((await focused(page)).name === name) return;
+  }
+  throw new Error(`Tab does not lead to ${name}`);
+}
+
 export async function focused(page) {
-  const snapshot = await page.evaluate(() => {
+  return page.evaluate(() => {
     const it = document.activeElement;
     const label = it?.getAttribute("aria-label") ?? it?.labels?.[0]?.textContent ?? it?.textContent ?? "";
     return { role: it?.getAttribute("role") ?? it?.tagName.toLowerCase(), name: label.trim() };
   });
-  return snapshot;
 }
 
 export async function call(method, path, { body, bearer } = {}) {
@@ -133,7 +151,7 @@ export async function register(practice, { isSetUp = true, ...person } = {}) {
   const made = await call("POST", "/v1/admin/accounts", { bearer: await administrator(practice), body });
   assert.equal(made.status, 201, JSON.stringify(made.body));
   if (isSetUp) {
-    const token = await mailed(body.email, "token");
+    const token = await mailed(body.email, "token", 1, `Username: ${body.username}\n`);
     const set = await call("POST", "/v1/password/reset", { body: { token, new_password: PASSWORD } });
     assert.equal(set.status, 204, JSON.stringify(set.body));
   }
@@ -154,9 +172,10 @@ const CARRIED = {
   link: /(https?:\S+#token=[\w-]+)/,
 };
 
-export async function mailed(to, what, count = 1) {
+export async function mailed(to, what, count = 1, marked = "") {
   for (const end = Date.now() + PATIENCE; Date.now() < end; await wait(100)) {
-    const found = (await mails(to)).reverse().flatMap((mail) => CARRIED[what].exec(mail.text)?.[1] ?? []);
+    const marks = (await mails(to)).reverse().filter((mail) => mail.text.replaceAll("\r", "").includes(marked));
+    const found = marks.flatMap((mail) => CARRIED[what].exec(mail.text)?.[1] ?? []);
     if (found.length >= count) return found[count - 1];
   }
   throw new Error(`no mail to ${to} carries a ${what}`);
