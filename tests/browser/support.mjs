@@ -14,6 +14,8 @@
 // call(method, path, sent)   a call of the API as a program makes it: `{ status, body }`. `sent` has `body` and `bearer`
 // session(who)               signs in as a program and answers the bearer token: `{ practice, portal, identifier, password }`
 // register(practice, more)   a new client whom staff have registered: `{ id, username, email }`. `isSetUp: false` leaves the invitation open
+// setUp(person, password)    accepts the invitation of a registered person
+// administrator(practice)    the bearer token of a practice's administrator
 // mails(to)                  the mails to an address, the newest first
 // mailed(to, what, count, marked)
 //                            waits for mail number `count` (1, the oldest) that carries something and has the text `marked`, and answers
@@ -150,12 +152,15 @@ export async function register(practice, { isSetUp = true, ...person } = {}) {
   const body = { username, email: `${username}@${practice}.test`, display_name: "Ana Prueba", ...person };
   const made = await call("POST", "/v1/admin/accounts", { bearer: await administrator(practice), body });
   assert.equal(made.status, 201, JSON.stringify(made.body));
-  if (isSetUp) {
-    const token = await mailed(body.email, "token", 1, `Username: ${body.username}\n`);
-    const set = await call("POST", "/v1/password/reset", { body: { token, new_password: PASSWORD } });
-    assert.equal(set.status, 204, JSON.stringify(set.body));
-  }
-  return { id: made.body.id, username: body.username, email: body.email };
+  const registered = { id: made.body.id, username: body.username, email: body.email };
+  if (isSetUp) await setUp(registered);
+  return registered;
+}
+
+export async function setUp({ username, email }, password = PASSWORD) {
+  const token = await mailed(email, "token", 1, `Username: ${username}\n`);
+  const set = await call("POST", "/v1/password/reset", { body: { token, new_password: password } });
+  assert.equal(set.status, 204, JSON.stringify(set.body));
 }
 
 export async function mails(to) {

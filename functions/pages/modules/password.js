@@ -45,7 +45,7 @@ export function showOver(kind, code) {
   const steps = NEXT[name] ?? [kind === "code" ? "code" : "link"];
   const links = steps.map((step, at) => {
     const [message, path] = STEPS[step] ?? ["sign-in", ""];
-    return core.make("p", {}, core.make("a", { href: core.page.base + path, role: at === 0 ? "button" : undefined }, core.say(message)));
+    return core.make("p", {}, core.make("a", { href: core.page.base + path, class: at === 0 ? "action" : undefined }, core.say(message)));
   });
   core.by("over-next").replaceChildren(...links);
   core.by("over-contact").hidden = steps.length > 0;
