@@ -200,6 +200,23 @@ test("a session that ended elsewhere leads to the sign-in, and from there back",
   await asked.waitForURL("**/client?why=ended&to=account");
 });
 
+test("a new password by a link clears the tab whose session it has ended", async (t) => {
+  const person = await register("agency");
+  const page = await visit(t);
+  await signIn(page, "agency", person.username);
+  await see(page, "My account");
+  await call("POST", "/v1/password/forgot", { body: { practice: "agency", identifier: person.username, method: "link" } });
+  const tab = await second(page);
+  await tab.goto(at("agency", `/reset#token=${await mailed(person.email, "token", 2)}`));
+  await see(tab, "Choose a new password");
+  await tab.locator("#new_password").fill(NEW);
+  await tab.locator("#again").fill(NEW);
+  await button(tab, "Save my password").click();
+  await see(tab, "Your new password is set");
+  await page.waitForURL("**/client?why=ended&to=account");
+  assert.ok(!(await page.content()).includes(person.email));
+});
+
 test("a session that is about to end says so, and goes on or ends", async (t) => {
   const person = await register("agency");
   const page = await visit(t);
@@ -290,4 +307,36 @@ test("without JavaScript each page says what it needs and whom to call, and has 
     assert.ok(await page.locator("noscript a").first().isVisible(), name);
     assert.equal(await page.locator("main form:visible, main button:visible").count(), 0, name);
   }
+});
+
+test("a screen reader meets the labels, the choice and what is wrong in the order of the page", async (t) => {
+  const page = await visit(t);
+  await page.goto(at("agency", "/forgot"));
+  await button(page, "Continue").click();
+  const tree = `
+- heading "Forgot your password?" [level=1]
+- paragraph: Tell us who you are. We will send an email that lets you choose a new password.
+- alert:
+  - heading "There is a problem" [level=2]
+  - list:
+    - listitem:
+      - link "Enter your username or email address":
+        - /url: "#identifier"
+- text: Username or email address Your username is in the emails we send you.
+- paragraph: Enter your username or email address
+- textbox "Username or email address" [invalid]
+- group "What should we send you?":
+  - text: What should we send you?
+  - radio "A link to open" [checked]
+  - text: A link to open
+  - radio "A code to enter on this page"
+  - text: A code to enter on this page
+- button "Continue"
+- paragraph:
+  - link "Back to sign in":
+    - /url: /p/agency/client`;
+  assert.equal(await page.locator("#ask").ariaSnapshot(), tree.trim());
+  const field = page.getByRole("textbox", { name: "Username or email address" });
+  const described = await field.evaluate((it) => it.getAttribute("aria-describedby").split(" ").map((id) => document.getElementById(id).textContent));
+  assert.deepEqual(described, ["Your username is in the emails we send you.", "Enter your username or email address"]);
 });

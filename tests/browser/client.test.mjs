@@ -48,6 +48,8 @@ test("a person without a mouse asks for a link, chooses a password and signs in"
   assert.equal(page.url(), `${API}/p/veterinary/client/reset`, "the token leaves the address bar");
   await sound(page);
   assert.equal(await page.locator("#username").inputValue(), username, "a password manager finds the username");
+  const tokens = await page.locator("#choose-form input:visible").evaluateAll((all) => all.map((it) => it.autocomplete));
+  assert.deepEqual(tokens, ["username", "new-password", "new-password"]);
   await tabTo(page, "New password");
   await page.keyboard.type(NEW);
   await tabTo(page, "The new password again");
@@ -80,6 +82,7 @@ test("a code is entered as people write it, wrong ones are counted, and a reload
   const label = await page.locator("#label").innerText();
   const code = await mailed(email, "code", 1, label);
   await sound(page);
+  assert.equal(await page.locator("#code").getAttribute("autocomplete"), "one-time-code");
   const known = JSON.stringify(await page.evaluate(() => history.state));
   assert.ok(known.includes(label) && !known.includes(username), known);
   await page.reload();
@@ -180,11 +183,11 @@ test("an invitation sets a question, which a recovery then asks; the fifth wrong
   await page.locator("#question_answer").fill("---");
   await page.locator("#new_password").fill(NEW);
   await page.locator("#again").fill(NEW);
-  await button(page, "Guardar mi contraseña").click();
+  await button(page, "Crear mi cuenta").click();
   await wrong(page).getByText("necesita letras o cifras").waitFor();
   await sound(page);
   await page.locator("#question_answer").fill("Oaxaca");
-  await button(page, "Guardar mi contraseña").click();
+  await button(page, "Crear mi cuenta").click();
   await see(page, "Su cuenta está lista");
   const token = await linkFor("pediatrics", { username, email }, 2);
   await page.goto(`/p/pediatrics/client/reset?lang=en#token=${token}`);
@@ -223,6 +226,8 @@ test("each way in which a link is over has its page with the next step", async (
     await see(page, heading);
   };
   await open(used, "Choose a new password");
+  await page.locator("#new_password").pressSequentially("abc");
+  await page.locator("#announcer").getByText(/^\d+ more characters needed$/).waitFor({ state: "attached" });
   await choose(page, "a");
   await wrong(page).getByText("Use at least").waitFor();
   await page.locator("#new_password").fill("a".repeat(257));

@@ -151,6 +151,7 @@ export async function choosePassword(token, kind) {
   const mode = core.page.security_question;
   const setsQuestion = isNew && mode !== "off" && document.getElementById("question-part") !== null;
   core.by("choose-heading").textContent = core.say(isNew ? "invitation-heading" : "reset-heading");
+  if (isNew) core.by("choose-save").textContent = core.say("invitation-save");
   core.by("choose-text").textContent = core.say(isNew ? "invitation-text" : "reset-text", { practice: practice.name });
   core.by("choose-end").replaceChildren(core.say(kind === "code" ? "code-until" : "link-until"), " ", core.when(expires_at), ".");
   input("username").value = username;

@@ -53,6 +53,7 @@ reset-heading = Elija una contraseña nueva
 reset-text = Es para su cuenta de { $practice }.
 invitation-heading = Cree su cuenta
 invitation-text = Le damos la bienvenida. Elija una contraseña para su cuenta de { $practice }.
+invitation-save = Crear mi cuenta
 link-until = El enlace sirve hasta el
 code-until = Termine, por favor, antes del
 link-soon = Este enlace termina en unos dos minutos. Después puede pedir uno nuevo.

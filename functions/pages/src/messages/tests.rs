@@ -91,3 +91,15 @@ fn a_plural_keeps_its_categories_and_a_variable_its_braces() {
     let of = [("one", "One {n}"), ("other", "Many {n}")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     assert_eq!(messages["b"], Message::Plural { by: "n".to_owned(), of });
 }
+
+#[test]
+fn the_questions_that_are_offered_are_said_in_both_languages() {
+    for (at, question) in rekey::domain::question::OFFERED.iter().enumerate() {
+        let name = format!("question-{}", at + 1);
+        let said = |language| &files(language).script[&name];
+        assert_eq!(*said(Language::English), Message::Plain((*question).to_owned()));
+        assert_ne!(said(Language::English), said(Language::Spanish), "{name}");
+    }
+    let next = format!("question-{}", rekey::domain::question::OFFERED.len() + 1);
+    assert!(!files(Language::English).script.contains_key(&next), "{next} is not offered");
+}
