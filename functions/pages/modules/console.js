@@ -14,6 +14,47 @@ export async function staff() {
   return account;
 }
 
+/**
+ * The administrator who is signed in. Other staff are told that the page is not theirs.
+ * @returns {Promise<Schemas["AccountFacts"] | undefined>}
+ */
+export async function administrator() {
+  const { by, make, page, say } = core;
+  const account = await staff();
+  if (!account || account.role === "admin") return account;
+  const back = make("a", { href: `${page.base}/clients` }, say("admins-only-back"));
+  by("main").replaceChildren(make("h1", {}, say("admins-only")), make("p", {}, say("admins-only-text")), make("p", {}, back));
+  return undefined;
+}
+
+/** Says at the top of a page what was done, and moves the focus there. @param {"done" | "warning"} kind @param {...(Node | string)} content */
+export function tell(kind, ...content) {
+  const place = core.by("said");
+  place.className = `notice ${kind}`;
+  place.replaceChildren(...content);
+  place.hidden = false;
+  place.focus();
+}
+
+/** The name of a setting, or of a member of an account. @param {string} member its path */
+export function nameOf(member) {
+  const name = `member-${member.replaceAll(".", "-")}`;
+  return core.knows(name) ? core.say(name) : member;
+}
+
+/** A value of a setting or of an account's member, in words. @param {string} member its path @param {unknown} value @returns {string} */
+export function valueOf(member, value) {
+  const { knows, say, span } = core;
+  if (value === undefined || value === null || value === "") return say("value-none");
+  const text = String(Array.isArray(value) ? value.join(" ") : value).replaceAll(/[[\]"]/g, "").replaceAll(",", " ");
+  const last = member.slice(member.lastIndexOf(".") + 1);
+  const name = `value-${last}-${text.replaceAll(" ", "-")}`;
+  if (knows(name)) return say(name);
+  if (text === "true" || text === "false") return say(`value-${text}`);
+  if (/^(.*_ttl|address_hold|admin_link_max|session_\w+)$/.test(last)) return Number(text) ? span(Number(text)) : say("value-none");
+  return String(value);
+}
+
 /** A table with a caption. @param {string} caption @param {string[]} headings @param {(Node | string)[][]} rows */
 export function table(caption, headings, rows) {
   const { make } = core;

@@ -44,7 +44,7 @@ macro_rules! kinds {
 }
 
 /// Every page. The first is a portal's front page.
-pub static KINDS: [Kind; 12] = kinds![
+pub static KINDS: [Kind; 13] = kinds![
     "sign-in" Both,
     "forgot" Both,
     "reset" Both,
@@ -57,6 +57,7 @@ pub static KINDS: [Kind; 12] = kinds![
     "team" Console,
     "changes" Console,
     "settings" Console,
+    "brand" Console,
 ];
 
 /// The operation `GET /p/{practice}/{portal}`.

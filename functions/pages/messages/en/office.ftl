@@ -1,1 +1,74 @@
-## Help requests, team, changes and settings
+## Help requests
+tasks-title = Help requests
+tasks-views = Lists of help requests
+tasks-warning = Nobody here has proven who they are. Call back at the number in your own record, never at one that the caller gives you.
+## Team
+team-title = Team
+team-text = The people who work with this console. Open an account to help a colleague, change a role or close the account.
+team-add = Add a colleague
+team-search = Search
+team-search-hint = The beginning of a name, a username or an email address
+team-status = Set-up
+team-status-hint = How far the account has been set up
+team-status-all = All
+team-status-not_invited = Not invited
+team-status-invited = Invited
+team-status-started = Link opened
+team-status-signed_up = Set up
+## Change log
+changes-title = Change log
+changes-text = Everything that was done at your practice, newest first. Nobody can change or delete what is here.
+changes-type = Type of change
+changes-type-all = All types
+changes-actor = Changes by
+changes-actor-all = Everybody
+changes-from = From this day
+changes-to = Until the end of this day
+changes-person = Changes to one account
+changes-person-hint = Enter the whole username of the client or colleague. Leave it empty for all accounts.
+changes-apply = Apply filters
+changes-clear = Clear filters
+changes-list = Changes
+changes-download = Download as a table
+## Settings
+settings-title = Settings
+settings-read-only = Only administrators can change these settings.
+settings-back = Back to all settings
+settings-save = Save changes
+settings-cancel = Cancel
+## Brand
+brand-title = Logo and color
+brand-text = Your color and your logo are on your pages and in your emails.
+brand-back = Back to all settings
+brand-color = Color
+brand-color-label = Color of buttons and links
+brand-color-hint = A # and six characters, for example #1a56b0. White text must be easy to read on it.
+brand-color-picker = Pick a color
+brand-color-save = Save the color
+brand-color-standard = Use the standard color
+brand-sample = A button looks like this
+brand-logo = Logo
+brand-logo-none = You have no logo. Your name is shown alone.
+brand-logo-alt = The logo of { $practice }
+brand-logo-remove = Remove the logo
+brand-logo-label = Choose a picture
+brand-logo-hint = A PNG file of at most 64 KB. A wide picture on a clear ground looks best.
+brand-logo-chosen = This picture will be your logo:
+brand-logo-chosen-alt = The picture that you have chosen
+brand-logo-save = Save the logo
+brand-preview = How your emails look
+brand-preview-text = The names, links and codes here are made up. The links lead nowhere.
+brand-preview-mail = Email
+brand-preview-language = Language
+brand-preview-subject = Subject:
+brand-preview-html = With formatting
+brand-preview-plain = As plain text
+brand-mail-reset_link = Link to choose a new password
+brand-mail-verification_code = Code to choose a new password
+brand-mail-temporary_password = Temporary password
+brand-mail-invitation = Invitation
+brand-mail-password_changed = The password was changed
+brand-mail-address_changed = The email address was changed
+brand-mail-recovery_held = A new password was asked for while the address is new
+brand-mail-link_copied = Staff handed a link over
+brand-mail-caller_check = Code to read out to the practice

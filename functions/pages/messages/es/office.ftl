@@ -1,1 +1,74 @@
-## Help requests, team, changes and settings
+## Help requests
+tasks-title = Solicitudes de ayuda
+tasks-views = Listas de solicitudes de ayuda
+tasks-warning = Nadie ha demostrado todavía quién es. Llame al número que tiene en su propio registro, nunca a uno que le dé la persona que llama.
+## Team
+team-title = Equipo
+team-text = Las personas que trabajan con esta consola. Abra una cuenta para ayudar a un colega, cambiar su función o cerrar la cuenta.
+team-add = Añadir un colega
+team-search = Buscar
+team-search-hint = El principio de un nombre, un nombre de usuario o una dirección de correo
+team-status = Registro de la cuenta
+team-status-hint = Hasta dónde se ha llegado con la cuenta
+team-status-all = Todas
+team-status-not_invited = Sin invitación
+team-status-invited = Con invitación
+team-status-started = Enlace abierto
+team-status-signed_up = Cuenta lista
+## Change log
+changes-title = Registro de cambios
+changes-text = Todo lo que se hizo en su consultorio, lo más reciente primero. Nadie puede cambiar ni borrar lo que está aquí.
+changes-type = Tipo de cambio
+changes-type-all = Todos los tipos
+changes-actor = Cambios hechos por
+changes-actor-all = Todas las personas
+changes-from = Desde este día
+changes-to = Hasta el final de este día
+changes-person = Cambios de una cuenta
+changes-person-hint = Escriba el nombre de usuario completo del cliente o del colega. Déjelo vacío para ver todas las cuentas.
+changes-apply = Aplicar los filtros
+changes-clear = Quitar los filtros
+changes-list = Cambios
+changes-download = Descargar como tabla
+## Settings
+settings-title = Ajustes
+settings-read-only = Solo los administradores pueden cambiar estos ajustes.
+settings-back = Volver a todos los ajustes
+settings-save = Guardar los cambios
+settings-cancel = Cancelar
+## Brand
+brand-title = Logotipo y color
+brand-text = Su color y su logotipo están en sus páginas y en sus correos.
+brand-back = Volver a todos los ajustes
+brand-color = Color
+brand-color-label = Color de los botones y los enlaces
+brand-color-hint = Un # y seis caracteres, por ejemplo #1a56b0. El texto blanco se debe leer bien sobre él.
+brand-color-picker = Elegir un color
+brand-color-save = Guardar el color
+brand-color-standard = Usar el color habitual
+brand-sample = Así se ve un botón
+brand-logo = Logotipo
+brand-logo-none = No tiene logotipo. Se muestra solo su nombre.
+brand-logo-alt = El logotipo de { $practice }
+brand-logo-remove = Quitar el logotipo
+brand-logo-label = Elija una imagen
+brand-logo-hint = Un archivo PNG de 64 KB como máximo. Lo mejor es una imagen ancha sobre un fondo claro.
+brand-logo-chosen = Esta imagen será su logotipo:
+brand-logo-chosen-alt = La imagen que ha elegido
+brand-logo-save = Guardar el logotipo
+brand-preview = Cómo se ven sus correos
+brand-preview-text = Los nombres, enlaces y códigos de aquí son inventados. Los enlaces no llevan a ningún sitio.
+brand-preview-mail = Correo
+brand-preview-language = Idioma
+brand-preview-subject = Asunto:
+brand-preview-html = Con formato
+brand-preview-plain = Como texto sencillo
+brand-mail-reset_link = Enlace para elegir una nueva contraseña
+brand-mail-verification_code = Código para elegir una nueva contraseña
+brand-mail-temporary_password = Contraseña temporal
+brand-mail-invitation = Invitación
+brand-mail-password_changed = La contraseña ha cambiado
+brand-mail-address_changed = La dirección de correo ha cambiado
+brand-mail-recovery_held = Se pidió una nueva contraseña cuando la dirección es nueva
+brand-mail-link_copied = El personal entregó un enlace
+brand-mail-caller_check = Código para decirlo por teléfono al consultorio
