@@ -2,6 +2,7 @@
 //
 //   REKEY_API, REKEY_MAILBOX   the addresses of the API and of the mailbox (http://localhost:9000, http://localhost:8025)
 //   CHROMIUM                   the browser (/usr/bin/chromium)
+//   FIREFOX                    a Firefox, in its place: Debian's is driven by WebDriver BiDi as an earlier Playwright speaks it
 //
 // API, MAILBOX, PASSWORD     the two addresses, and the password of every account of the demo practices
 // visit(t, options)          a page in a context of its own: a browser of one person. It fails its test `t` at its end when the page has
@@ -40,6 +41,8 @@ const PATIENCE = 15_000;
 let started;
 /** The browser, which every test file starts once. */
 function browser() {
+  const firefox = process.env.FIREFOX;
+  if (firefox) started ??= require("playwright-bidi")._bidiFirefox.launch({ executablePath: firefox });
   // Chromium's sandbox does not start as root, which test machines often are.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   started ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });

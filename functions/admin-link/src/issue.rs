@@ -9,7 +9,7 @@ use rekey::domain::issuer::Issuer;
 use rekey::domain::notice::Telling;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::permission::Staff;
-use rekey::domain::practice::Practice;
+use rekey::domain::practice::{Carries, Practice};
 use rekey::domain::proof::{NewProof, RecordedProof};
 use rekey::domain::ticket::{Grant, Kind, Ticket};
 use rekey::http::call::Call;
@@ -223,7 +223,12 @@ impl Issuing<'_> {
         let notice = self.notice()?;
         let items = Items { mail: None, notice: notice.as_ref(), shown: Some(deliver) };
         let written = self.write(&ticket, self.newly_invited().as_ref(), items).await?;
-        let url = self.practice.link(self.account.portal, &token.expose());
+        let url = self.practice.link(
+            self.account.portal,
+            self.account.locale.as_deref(),
+            Carries::Token,
+            &token.expose(),
+        );
         Ok(written.then(|| Issued { url: Some(url), ..self.issued(id) }))
     }
 

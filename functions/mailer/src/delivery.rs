@@ -4,7 +4,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
-use rekey::domain::practice::Practice;
+use rekey::domain::practice::{Carries, Practice};
 use rekey::mail::compose::{Kind, Language, Letter, Link, Support, compose};
 use rekey::mail::postbox::SentBy;
 use rekey::mail::tags::{Addressed, Tags};
@@ -61,6 +61,11 @@ impl Delivery<'_> {
             valid_until: None,
             at: self.item.at.to_jiff(),
         }
+    }
+
+    /// The address of a link to the portal of an account, for its owner.
+    pub(crate) fn link(&self, account: &Account, carries: Carries, token: &str) -> String {
+        self.practice.link(account.portal, account.locale.as_deref(), carries, token)
     }
 
     /// The address at which an account's owner signs in.

@@ -5,7 +5,7 @@ use rekey::domain::account::Account;
 use rekey::domain::event::{Action, Actor, Event, Reason};
 use rekey::domain::identifier::Email;
 use rekey::domain::notice::{self, Notice, Telling};
-use rekey::domain::practice::Portal;
+use rekey::domain::practice::{Carries, Portal};
 use rekey::mail::compose::{Kind, Language, Letter, Link};
 use rekey::mail::tags::Addressed;
 use rekey::secrets::derivation::Derivation;
@@ -38,7 +38,7 @@ pub(crate) async fn tell_owner(
         return Ok(vec![not_sent(delivery.deps, delivery.item, account, unmailed(account))?]);
     }
     let token = noticed_token(delivery, account, (to, about)).await?;
-    let freeze_url = Zeroizing::new(delivery.practice.freeze_link(account.portal, &token.expose()));
+    let freeze_url = Zeroizing::new(delivery.link(account, Carries::Repudiate, &token.expose()));
     let links = [Link { username: account.username.as_str(), url: delivery.portal_url(account) }];
     let letter = delivery.letter(Kind::of(about), account, &links);
     let letter = Letter { freeze_url: Some(&freeze_url), masked, ..letter };

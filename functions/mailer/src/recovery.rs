@@ -5,6 +5,7 @@ use rekey::domain::challenge::Challenge;
 use rekey::domain::event::{Action, Event, Reason};
 use rekey::domain::identifier::Email;
 use rekey::domain::issuer::Issuer;
+use rekey::domain::practice::Carries;
 use rekey::domain::ticket::{Purpose, Ticket};
 use rekey::mail::compose::{Kind, Letter, Link};
 use rekey::mail::tags::Addressed;
@@ -218,7 +219,7 @@ async fn send_links(
     let keys = delivery.deps.derivation.get().await?;
     let mut urls = Vec::with_capacity(ticketed.len());
     for Ticketed { account, ticket } in ticketed {
-        urls.push(Zeroizing::new(delivery.practice.link(account.portal, &ticket.token(keys)?.expose())));
+        urls.push(Zeroizing::new(delivery.link(account, Carries::Token, &ticket.token(keys)?.expose())));
     }
     let links: Vec<Link<'_>> = ticketed
         .iter()

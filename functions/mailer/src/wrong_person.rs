@@ -3,6 +3,7 @@
 use rekey::domain::account::Account;
 use rekey::domain::identifier::Email;
 use rekey::domain::not_me::{LIFE, MOST, NotMe};
+use rekey::domain::practice::Carries;
 use rekey::secrets::derivation::Derivation;
 use rekey::secrets::token::Token;
 use rekey::store::race::outrun;
@@ -23,7 +24,7 @@ pub(crate) async fn not_me_url(
     let unproven: Vec<&Account> = accounts.iter().filter(is_unproven).take(MOST).copied().collect();
     let Some(first) = unproven.first() else { return Ok(None) };
     let token = kept_token(delivery, to, &unproven).await?;
-    Ok(Some(Zeroizing::new(delivery.practice.not_me_link(first.portal, &token.expose()))))
+    Ok(Some(Zeroizing::new(delivery.link(first, Carries::NotMe, &token.expose()))))
 }
 
 /// The token of the mail's link: a new one, or the one that an earlier attempt at the mail has made. It is kept before the mail is

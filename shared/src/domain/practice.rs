@@ -335,27 +335,21 @@ impl Practice {
         }
     }
 
-    /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4,
-    /// T1).
-    pub fn link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#token={token}", self.urls(portal).recovery_url)
+    /// The address of a link to one portal. It has the token in the fragment, which no server and no log receives (F4, T1). At the
+    /// deployment's own pages it also says the language of its reader, if the account has one.
+    pub fn link(&self, portal: Portal, locale: Option<&str>, carries: Carries, token: &str) -> String {
+        let language = locale.and_then(|locale| locale.split(['-', '_']).next());
+        let is_plain = |language: &&str| language.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let language = language.filter(|_| self.portals.of(portal).is_none()).filter(is_plain);
+        let query = language.map(|language| format!("?lang={}", language.to_ascii_lowercase()));
+        let (url, query) = (&self.urls(portal).recovery_url, query.unwrap_or_default());
+        format!("{url}{query}#{}={token}", carries.as_str())
     }
 
     /// The origin of a portal's front page, from which alone a browser may sign in by cookie (S2). `None` when the
     /// address has none.
     pub fn origin(&self, portal: Portal) -> Option<Origin> {
         Origin::of(&self.urls(portal).url)
-    }
-
-    /// The address of a link by which the account's owner reports that a change was not theirs. It leads to the same
-    /// page.
-    pub fn freeze_link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#repudiate={token}", self.urls(portal).recovery_url)
-    }
-
-    /// The address of a link by which the reader of a mail says that they are somebody else. It leads to the same page.
-    pub fn not_me_link(&self, portal: Portal, token: &str) -> String {
-        format!("{}#not-me={token}", self.urls(portal).recovery_url)
     }
 
     /// The rules for a new password in this practice.
@@ -374,6 +368,27 @@ pub struct PasswordPolicy {
     pub min_length: u32,
     /// The largest number of characters (Unicode code points).
     pub max_length: usize,
+}
+
+/// What the token of a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// A new password.
+    Token,
+    /// The report of the account's owner that a change was not theirs.
+    Repudiate,
+    /// The word of the reader of a mail that they are somebody else.
+    NotMe,
+}
+
+impl Carries {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Repudiate => "repudiate",
+            Self::NotMe => "not-me",
+        }
+    }
 }
 
 const MEMBERS: [&str; 10] =

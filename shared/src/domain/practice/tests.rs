@@ -139,5 +139,15 @@ fn a_link_can_only_be_https_and_carries_its_token_in_the_fragment() {
     }
     let practice = Practice::parse(&settings(), PortalScheme::Https).expect("valid settings");
     let practice = practice.at(&Pages::default()).expect("both portals have addresses");
-    assert_eq!(practice.link(Portal::Staff, "T"), "https://staff.agency.test/reset#token=T");
+    let link = |practice: &Practice, locale, carries| practice.link(Portal::Staff, locale, carries, "T");
+    assert_eq!(link(&practice, Some("es"), Carries::Token), "https://staff.agency.test/reset#token=T");
+    assert_eq!(link(&practice, None, Carries::NotMe), "https://staff.agency.test/reset#not-me=T");
+    let lookup = |name: &str| (name == "REKEY_PAGES_URL").then(|| "https://recovery.test".to_owned());
+    let pages = Pages::read(&lookup).expect("an origin");
+    let left_out = Practice { portals: Portals::default(), ..practice }.at(&pages).expect("the pages");
+    let page = "https://recovery.test/p/agency/staff/reset";
+    assert_eq!(link(&left_out, Some("ES-mx"), Carries::Token), format!("{page}?lang=es#token=T"));
+    for locale in [None, Some("e\u{301}s"), Some("&a=b")] {
+        assert_eq!(link(&left_out, locale, Carries::Repudiate), format!("{page}#repudiate=T"), "{locale:?}");
+    }
 }
