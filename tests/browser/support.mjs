@@ -42,7 +42,9 @@ let started;
 /** The browser, which every test file starts once. */
 function browser() {
   const firefox = process.env.FIREFOX;
-  if (firefox) started ??= require("playwright-bidi")._bidiFirefox.launch({ executablePath: firefox });
+  // The driver's own code runs by `eval`, which the pages' policy refuses: Firefox is driven without the policy, Chromium with it.
+  const firefoxUserPrefs = { "security.csp.enable": false };
+  if (firefox) started ??= require("playwright-bidi")._bidiFirefox.launch({ executablePath: firefox, firefoxUserPrefs });
   // Chromium's sandbox does not start as root, which test machines often are.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   started ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
