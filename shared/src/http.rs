@@ -7,7 +7,7 @@ pub mod administrators;
 pub mod auth;
 pub mod call;
 pub mod cors;
-mod document;
+pub mod document;
 mod edge;
 pub mod gateway;
 mod headers;

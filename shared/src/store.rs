@@ -29,6 +29,7 @@ pub mod issued;
 pub mod items;
 pub mod keys;
 pub mod limits;
+pub mod logos;
 pub mod mail;
 pub mod names;
 pub mod not_me;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::document::{Examples, api, complete, references, text_of};
 use crate::support::event::HttpEvent;
 use crate::support::examples::Recorder;
+use crate::support::logo::{LOGO, png, put_logo};
 use crate::support::routes;
 use crate::support::template::root;
 use crate::support::{
@@ -206,6 +207,7 @@ async fn examples() -> Examples {
     staffs_accounts(&app, &mut recorder, &staff).await;
     staffs_help(&app, &mut recorder, &staff).await;
     staffs_logs_and_settings(&mut recorder, &staff).await;
+    brands(&app, &mut recorder, &staff).await;
     recorder.finish()
 }
 
@@ -383,4 +385,21 @@ async fn staffs_logs_and_settings(recorder: &mut Recorder<'_>, staff: &str) {
     recorder.send("settings", at("GET", "/v1/admin/practice")).await;
     let patch = json!({"support": {"phone": "+1 555 0199"}, "policy": {"link_ttl": 172_800}});
     recorder.send("longer_links", at("PATCH", "/v1/admin/practice").json(&patch)).await;
+}
+
+async fn brands(app: &TestApp, recorder: &mut Recorder<'_>, staff: &str) {
+    let at = |method: &str, path: &str| HttpEvent::new(method, path).bearer(staff);
+    let color = json!({"brand": {"color": "#7a1f3d"}});
+    recorder.send("brand", at("PATCH", "/v1/admin/practice").json(&color)).await;
+    recorder.send("logo", put_logo(&png(480, 128)).bearer(staff)).await;
+    recorder.send("logo", at("GET", LOGO)).await;
+    let mail = json!({"mail": "caller_check", "locale": "es-MX"});
+    recorder.send("mail", at("POST", "/v1/admin/practice/mail-preview").json(&mail)).await;
+    app.clock.advance(std::time::Duration::from_mins(1));
+    let facts =
+        recorder.send("practice_with_brand", HttpEvent::new("GET", "/v1/practices/agency")).await.json();
+    let url = text(&facts["brand"]["logo_url"]);
+    let (path, query) = url.split_once('?').unwrap();
+    recorder.send("logo", HttpEvent::new("GET", path).query(query)).await;
+    recorder.send("logo", at("DELETE", LOGO)).await;
 }

@@ -326,6 +326,7 @@ async fn a_practice_tells_its_public_facts() {
         "security_questions": [],
         "help_requests": true,
         "locales": ["en", "es"],
+        "brand": {},
     });
     assert_eq!(reply.json(), expected);
 }

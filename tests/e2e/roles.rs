@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::asking::TASKS;
 use crate::support::event::HttpEvent;
+use crate::support::logo::LOGO;
 use crate::support::routes;
 use crate::support::staff::{ACCOUNTS, StaffMember};
 use crate::support::{PASSWORD, TestApp, demo_accounts, temporary_in};
@@ -59,6 +60,7 @@ fn holders() -> Vec<Row> {
     vec![
         // The callers of these routes are not signed in yet.
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
+        ("GET", path("/v1/practices/caseload/logo"), nothing.clone(), [404; 6]),
         ("GET", path("/.well-known/change-password"), nothing.clone(), [200; 6]),
         ("GET", path("/p/caseload/client"), nothing.clone(), [200; 6]),
         ("GET", path("/p/caseload/staff/settings"), nothing.clone(), [200; 6]),
@@ -93,6 +95,18 @@ fn caller_checks(jane: AccountId, sam: AccountId, boss: AccountId) -> Vec<Row> {
         ("POST", begin(boss), Value::Null, [401, 403, 403, 404, 403, 404]),
         ("POST", enter(jane), code.clone(), [401, 403, 403, 410, 410, 404]),
         ("POST", enter(sam), code, [401, 403, 403, 404, 410, 404]),
+    ]
+}
+
+/// What a practice looks like. 404: it has no logo. 415: the right to, with no picture.
+fn looks() -> Vec<Row> {
+    let logo = LOGO.to_owned();
+    let preview = json!({"mail": "reset_link", "locale": "en"});
+    vec![
+        ("GET", logo.clone(), Value::Null, [401, 403, 403, 404, 404, 404]),
+        ("PUT", logo.clone(), Value::Null, [401, 403, 403, 403, 415, 415]),
+        ("DELETE", logo, Value::Null, [401, 403, 403, 403, 204, 204]),
+        ("POST", "/v1/admin/practice/mail-preview".to_owned(), preview, [401, 403, 403, 200, 200, 200]),
     ]
 }
 
@@ -145,7 +159,7 @@ async fn each_caller_gets_from_each_route_exactly_what_they_may() {
     let settings = json!({"policy": {"link_ttl": 3600}});
     // 412: the right to, with a stale tag. 409: the right to, of an account that has its password.
     let mut matrix = holders();
-    matrix.extend(caller_checks(jane, sam, boss).into_iter().chain(help_requests(&tasks)));
+    matrix.extend(caller_checks(jane, sam, boss).into_iter().chain(help_requests(&tasks)).chain(looks()));
     matrix.extend([
         ("GET", "/v1/admin/practice".to_owned(), none.clone(), [401, 403, 403, 200, 200, 200]),
         ("PATCH", "/v1/admin/practice".to_owned(), settings, [401, 403, 403, 403, 200, 200]),

@@ -248,3 +248,22 @@ async fn the_other_administrators_are_told_where_people_are_led_now() {
     app.deliver().await;
     assert!(app.mailbox.messages().is_empty(), "these lead nobody anywhere");
 }
+
+#[tokio::test]
+async fn a_portal_that_moves_to_or_from_the_deployments_pages_leads_people_too() {
+    let app = TestApp::start_with(&[("REKEY_PAGES_URL", "https://recovery.test")]).await;
+    app.create_practice("agency", json!({})).await;
+    app.import("agency", &crate::support::demo_accounts("agency")).await;
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let portals = admin.get("/v1/admin/practice").await.json()["portals"].clone();
+    for change in [json!({"portals": null}), json!({"portals": portals})] {
+        app.clock.advance(std::time::Duration::from_mins(10));
+        let reply = patch(&admin, &change).await;
+        assert_eq!(reply.outcome(), (403, "confirmation_required".to_owned()), "{change}");
+        let confirm = json!({"current_password": crate::support::PASSWORD});
+        let confirm = HttpEvent::new("POST", "/v1/sessions/current/confirm").json(&confirm);
+        assert_eq!(admin.send(confirm).await.status, 204);
+        assert_eq!(patch(&admin, &change).await.status, 200, "{change}");
+    }
+    assert_eq!(admin.get("/v1/admin/practice").await.json()["portals"], portals);
+}

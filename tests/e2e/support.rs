@@ -32,6 +32,7 @@ pub mod help;
 pub mod hostile;
 pub mod items;
 pub mod leaving;
+pub mod logo;
 pub mod logs;
 pub mod mails;
 pub mod meter;

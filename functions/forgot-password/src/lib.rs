@@ -1,5 +1,5 @@
-//! The function `forgot-password` serves three public calls: `POST /v1/password/forgot`, `POST /v1/password/help` and
-//! `GET /v1/practices/{slug}`.
+//! The function `forgot-password` serves four public calls: `POST /v1/password/forgot`, `POST /v1/password/help`,
+//! `GET /v1/practices/{slug}` and `GET /v1/practices/{slug}/logo`.
 //!
 //! The function is blind (F1). It applies the limits, writes one request item that is the same for known and unknown identifiers,
 //! and answers. It can read no account and send no mail, because its role allows neither. The mailer does the rest, when the
@@ -63,6 +63,7 @@ rekey::routes!(Deps:
     forgot::ForgotPassword => forgot::forgot_password,
     help::AskForHelp => help::ask_for_help,
     public_practice::GetPractice => public_practice::get_practice,
+    public_practice::GetPracticeLogo => public_practice::get_logo,
 );
 
 /// Answers one event of the gateway.

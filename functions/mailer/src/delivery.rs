@@ -5,7 +5,7 @@ use rekey::domain::event::{Action, Actor, Event};
 use rekey::domain::identifier::Email;
 use rekey::domain::outbox::{OutboxItem, OutboxKind};
 use rekey::domain::practice::{Carries, Practice};
-use rekey::mail::compose::{Kind, Language, Letter, Link, Support, compose};
+use rekey::mail::compose::{Brand, Kind, Language, Letter, Link, Support, compose};
 use rekey::mail::postbox::SentBy;
 use rekey::mail::tags::{Addressed, Tags};
 use rekey::platform::clock::NoRandomness;
@@ -48,6 +48,7 @@ impl Delivery<'_> {
             ),
             practice_name: &practice.name,
             support: Support::from(&practice.support),
+            brand: Brand::of(practice, self.deps.store.pages()),
             portal_url: self.portal_url(account),
             time_zone: &practice.time_zone,
             links,

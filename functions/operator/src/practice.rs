@@ -31,6 +31,9 @@ pub(crate) async fn create_practice(
     asked: &CreatePractice,
 ) -> Result<PracticeCreated, OperatorError> {
     let practice = Practice::parse(&asked.practice, deps.portal_scheme)?.at(deps.store.pages())?;
+    if practice.brand.logo.is_some() {
+        return Err(OperatorError::Invalid("brand.logo: is given by its administrators".to_owned()));
+    }
     let event = deps.event(&practice.slug, Action::PracticeCreated)?;
     let written = deps.store.create_practice(&practice, &event).await?.is_written();
     if !written {

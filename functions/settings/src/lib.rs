@@ -1,4 +1,5 @@
-//! The function `settings` serves staff: the settings of the practice (`/v1/admin/practice`).
+//! The function `settings` serves staff: the settings of the practice (`/v1/admin/practice`), its logo
+//! (`/v1/admin/practice/logo`), and what its mails look like (`/v1/admin/practice/mail-preview`).
 //!
 //! The settings say where people are led and how they get in again. So whoever takes over a function that works with accounts must not
 //! be able to write them, and this one can write no account.
@@ -15,6 +16,9 @@ use rekey::platform::config::{ConfigError, Lookup};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+mod image;
+pub mod logo;
+pub mod mail_preview;
 pub mod settings;
 
 /// The configuration and the clients that the function works with: those of every function of staff, and what a portal's
@@ -46,6 +50,10 @@ impl Deref for Deps {
 rekey::routes!(Deps:
     settings::GetSettings => settings::get_settings,
     settings::UpdateSettings => settings::update_settings,
+    logo::GetLogo => logo::get_logo,
+    logo::PutLogo => logo::put_logo,
+    logo::DeleteLogo => logo::delete_logo,
+    mail_preview::PreviewMail => mail_preview::preview_mail,
 );
 
 /// Answers one event of the gateway.

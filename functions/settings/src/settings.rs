@@ -50,8 +50,8 @@ impl Operation for UpdateSettings {
 ///
 /// Only an administrator may make this call. A value outside its bounds is refused, and `detail` names the member and the bound.
 /// The `slug` never changes, and only the operator changes `domains` and `senders`. A change of the
-/// addresses of the portals, the sender or the support contact needs a session that is confirmed, by the sign-in or since, and the
-/// other administrators are mailed. Other calls follow the new settings within a minute.
+/// addresses of the portals, the sender, the support contact or the colour needs a session that is confirmed, by the sign-in or since,
+/// and the other administrators are mailed. The logo has calls of its own. Other calls follow the new settings within a minute.
 #[utoipa::path(patch, path = "/v1/admin/practice", impl_for = UpdateSettings, operation_id = "updateSettings", tag = "staff",
     request_body(content = Object, description = "A JSON merge patch (RFC 7396) of the settings. Members that are left out stay as they are, and `null` removes an optional member. The name of a member that does not exist is refused, also with `null`"),
     responses(
@@ -66,8 +66,8 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
         let before = settings(&was.practice)?;
         let mut after = before.clone();
         merge(&mut after, &Value::Object(patch));
-        if let Some((member, rule)) = FIXED.into_iter().find(|(member, _)| before[*member] != after[*member])
-        {
+        let is_changed = |member: &str| part_of(&before, member) != part_of(&after, member);
+        if let Some((member, rule)) = FIXED.into_iter().find(|(member, _)| is_changed(member)) {
             return Err(Problem::setting(&SettingError { member: member.to_owned(), rule: rule.to_owned() }));
         }
         let new = Practice::parse(&after, deps.portal_scheme).and_then(|new| new.at(deps.store.pages()));
@@ -93,7 +93,7 @@ pub async fn update_settings(deps: &Deps, call: &Call) -> Result<Reply, Problem>
     .await
 }
 
-async fn current(deps: &Deps, known: &Practice) -> Result<Settings, Problem> {
+pub(crate) async fn current(deps: &Deps, known: &Practice) -> Result<Settings, Problem> {
     let found = deps.store.find_settings(&known.slug).await?;
     found.ok_or_else(|| Problem::internal("finding an account's practice", "it is gone"))
 }
@@ -124,15 +124,23 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The settings that no administrator changes, and why.
-const FIXED: [(&str, &str); 3] = [
+/// A setting by its dotted path. One that is absent is null.
+fn part_of<'a>(settings: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(settings, |part, member| &part[member])
+}
+
+/// The settings that this call does not change, and why.
+const FIXED: [(&str, &str); 4] = [
     ("slug", "cannot be changed"),
     ("domains", "can be changed by the operator only"),
     ("senders", "can be changed by the operator only"),
+    ("brand.logo", "is changed by PUT and DELETE of /v1/admin/practice/logo"),
 ];
-/// The settings that say where people are led, whom they turn to, and what keeps others out of their accounts.
-const LEADING: [&str; 6] = [
+/// The settings that say where people are led, whom they turn to, what they know their practice by, and what keeps others out of
+/// their accounts.
+const LEADING: [&str; 7] = [
     "portals.",
+    "brand.",
     "sender",
     "support.",
     "policy.caller_proof",
@@ -148,7 +156,7 @@ fn leading(changes: &[Change]) -> Vec<String> {
 
 /// The mails that tell the other administrators of a change of where people are led, so that one who was taken over does not go
 /// unnoticed (A6).
-async fn mails(
+pub(crate) async fn mails(
     deps: &Deps,
     call: &Call,
     staff: &Staff,
@@ -169,14 +177,20 @@ fn changes(before: &Value, after: &Value, path: &str) -> Vec<Change> {
     if before == after {
         return Vec::new();
     }
-    if let (Value::Object(before), Value::Object(after)) = (before, after) {
+    // What is left out has no members, so that a setting that comes or goes as a whole is told by the names of its members too.
+    let members_of = |value: &Value| match value {
+        Value::Object(members) => Some(members.clone()),
+        Value::Null => Some(Map::new()),
+        _ => None,
+    };
+    if let (Some(before), Some(after)) = (members_of(before), members_of(after)) {
         let mut members: Vec<&String> = before.keys().chain(after.keys()).collect();
         members.sort();
         members.dedup();
         let inner = |member: &String| {
             let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
             let of = |object: &Map<String, Value>| object.get(member).cloned().unwrap_or_default();
-            changes(&of(before), &of(after), &path)
+            changes(&of(&before), &of(&after), &path)
         };
         return members.into_iter().flat_map(inner).collect();
     }

@@ -16,11 +16,16 @@ use crate::platform::clock::Timestamp;
 use crate::secrets::password::ImportedWork;
 
 mod bounds;
+mod brand;
+mod locale;
 mod policy;
 mod portals;
 mod tenant;
 
 pub use bounds::{Domain, Sender};
+pub use brand::{Brand, Color, Logo};
+use locale::LOCALE_RULE;
+pub use locale::{LOCALES, check_locale};
 pub use policy::Policy;
 use portals::check_url;
 pub use portals::{Pages, PortalAddresses, PortalOrigin, PortalScheme, PortalUrls, Portals};
@@ -198,6 +203,10 @@ pub struct Practice {
     #[serde(default)]
     #[schema(required)]
     pub policy: Policy,
+    /// What the practice's pages and mails look like.
+    #[serde(default, skip_serializing_if = "Brand::is_plain", deserialize_with = "Brand::or_plain")]
+    #[schema(nullable = false)]
+    pub brand: Brand,
     /// The domains within which the addresses of the portals and of the support must lie. Only the operator sets them.
     #[serde(default)]
     #[schema(required, read_only)]
@@ -220,39 +229,6 @@ pub struct Practice {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// The languages that mails are written in.
-pub const LOCALES: [&str; 2] = ["en", "es"];
-
-/// The most characters of a language tag: what RFC 5646 says that a reader must have room for.
-const LONGEST_LOCALE: usize = 35;
-
-/// Checks that a locale is a language tag (BCP 47), in any case and also with underscores, as other systems export it, or as Unix
-/// writes it. It may be of a language that has no mails yet. No locale is valid too.
-///
-/// # Errors
-/// The rule, as a text for the person who entered the locale.
-pub fn check_locale(locale: Option<&str>) -> Result<(), &'static str> {
-    let is_part =
-        |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let is_tag = |whole: &str| {
-        // Unix writes the encoding and a variant behind it: `en_US.UTF-8`, `es_ES@euro`.
-        let (tag, behind) = whole.split_at(whole.find(['.', '@']).unwrap_or(whole.len()));
-        let mut parts = tag.split(['-', '_']).peekable();
-        let language = parts.next().unwrap_or_default();
-        let is_language = language.bytes().all(|byte| byte.is_ascii_alphabetic())
-            && match language.len() {
-                // `x-…` is a tag for private use, and `i-…` one of before the registry.
-                1 => "xXiI".contains(language) && parts.peek().is_some(),
-                length => (2..=8).contains(&length),
-            };
-        let is_plain = behind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte));
-        whole.len() <= LONGEST_LOCALE && is_language && parts.all(is_part) && is_plain
-    };
-    if locale.is_none_or(is_tag) { Ok(()) } else { Err(LOCALE_RULE) }
-}
-
-const LOCALE_RULE: &str = "must be a language tag such as en, es-MX or zh-Hant";
-
 impl Practice {
     /// Reads a practice from JSON that an administrator has sent.
     ///
@@ -264,6 +240,9 @@ impl Practice {
         refuse_unknown(value, &MEMBERS, "")?;
         let policy = value.get("policy").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         refuse_unknown(&policy, &Policy::MEMBERS, "policy.")?;
+        if let Some(brand) = value.get("brand").filter(|brand| !brand.is_null()) {
+            refuse_unknown(brand, &Brand::MEMBERS, "brand.")?;
+        }
         let mut practice: Self = serde_path_to_error::deserialize(value)
             .map_err(|error| SettingError::new(error.path().to_string(), error.inner().to_string()))?;
         for (member, email) in
@@ -391,8 +370,19 @@ impl Carries {
     }
 }
 
-const MEMBERS: [&str; 10] =
-    ["slug", "name", "support", "time_zone", "locale", "portals", "sender", "policy", "domains", "senders"];
+const MEMBERS: [&str; 11] = [
+    "slug",
+    "name",
+    "support",
+    "time_zone",
+    "locale",
+    "portals",
+    "sender",
+    "policy",
+    "brand",
+    "domains",
+    "senders",
+];
 
 fn rule(holds: bool, member: &str, text: &str) -> Result<(), SettingError> {
     if holds { Ok(()) } else { Err(SettingError::new(member, text)) }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::http::problem::{ErrorCode, Problem};
 
-/// The largest body that is accepted, in bytes.
+/// The largest body of JSON that is accepted, in bytes.
 pub const LARGEST_BODY: usize = 16 * 1024;
 /// The longest `Idempotency-Key` that is accepted, in bytes.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
@@ -109,7 +109,7 @@ impl Call {
         if body.len() > LARGEST_BODY {
             return Err(Problem::new(ErrorCode::BodyTooLarge));
         }
-        if !self.is_json() {
+        if !self.is_of("application/json") {
             return Err(Problem::new(ErrorCode::UnsupportedMediaType));
         }
         must_be_an_object(body)?;
@@ -128,10 +128,25 @@ impl Call {
         if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
-    fn is_json(&self) -> bool {
+    /// The body, as the bytes of another type than JSON.
+    ///
+    /// # Errors
+    /// 413 for a body that is too large, and 415 for one that is of another type by its `Content-Type`.
+    pub fn bytes(&self, media_type: &str, largest: usize) -> Result<&[u8], Problem> {
+        if self.body.len() > largest {
+            return Err(Problem::new(ErrorCode::BodyTooLarge));
+        }
+        if self.is_of(media_type) {
+            Ok(&self.body)
+        } else {
+            Err(Problem::new(ErrorCode::UnsupportedMediaType))
+        }
+    }
+
+    fn is_of(&self, media_type: &str) -> bool {
         let value = self.header(CONTENT_TYPE).unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json")
+        essence.eq_ignore_ascii_case(media_type)
     }
 
     /// Reads the query as the given type. Each member is a string and may occur once.

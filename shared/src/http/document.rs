@@ -6,16 +6,21 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use utoipa::PartialSchema as _;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{
     ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{Content, Header, OneOfBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use crate::domain::practice::Support;
 use crate::http::problem::{ErrorCode, Member};
 use crate::secrets::password::{Weakness, WeaknessCode};
+
+/// A picture in the format PNG.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Png(());
 
 /// The error responses of an operation, by status. Those of a page may be pages.
 pub(super) fn error_responses(errors: &[ErrorCode], is_page: bool) -> BTreeMap<String, RefOr<Response>> {

@@ -11,12 +11,16 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use crate::domain::identifier::Email;
-use crate::domain::notice::Telling;
 use crate::domain::practice;
 
+mod brand;
+mod kind;
 mod moment;
 mod template;
 
+pub use brand::Brand;
+use brand::LogoFacts;
+pub use kind::Kind;
 use moment::write_moment;
 use template::render;
 
@@ -52,87 +56,6 @@ impl Language {
             Self::English => "en",
             Self::Spanish => "es",
         }
-    }
-}
-
-/// The kind of a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A link to choose a new password.
-    ResetLink,
-    /// A code to choose a new password.
-    VerificationCode,
-    /// A password for one sign-in, in which another must be chosen.
-    TemporaryPassword,
-    /// A link to set up an account that has no password yet.
-    Invitation,
-    /// A code to read out to the practice, which wants to know who calls.
-    CallerCheck,
-    /// A notice that the password was changed.
-    PasswordChanged,
-    /// A notice to a former address: staff have given the account another one.
-    AddressChanged,
-    /// A notice to a former address: somebody asked for a recovery while the new one is on hold.
-    RecoveryHeld,
-    /// A notice that staff have handed a link over.
-    LinkCopied,
-    /// A notice to the practice: the owner of an account has reported that a change was not theirs.
-    Frozen,
-    /// A notice to an administrator: another one has changed where people are led.
-    SettingsChanged,
-    /// A notice to an administrator: another one has handed an account over without a proof of who called.
-    ProofOverruled,
-    /// A notice to an administrator: one has acted on the account of another.
-    AdministratorActed,
-}
-
-impl Kind {
-    /// The kind of the mail that tells the owner of an account what was done.
-    pub const fn of(telling: Telling) -> Self {
-        match telling {
-            Telling::PasswordChanged => Self::PasswordChanged,
-            Telling::AddressChanged => Self::AddressChanged,
-            Telling::RecoveryHeld => Self::RecoveryHeld,
-            Telling::LinkCopied => Self::LinkCopied,
-        }
-    }
-
-    /// Whether the mail has a link to say that what it tells of was not the owner's doing.
-    fn has_freeze(self) -> bool {
-        matches!(self, Self::PasswordChanged | Self::AddressChanged | Self::RecoveryHeld | Self::LinkCopied)
-    }
-
-    /// The folder of the kind's templates.
-    fn folder(self) -> &'static str {
-        match self {
-            Self::ResetLink => "reset_link",
-            Self::VerificationCode => "verification_code",
-            Self::TemporaryPassword => "temporary_password",
-            Self::Invitation => "invitation",
-            Self::CallerCheck => "caller_check",
-            Self::PasswordChanged => "password_changed",
-            Self::AddressChanged => "address_changed",
-            Self::RecoveryHeld => "recovery_held",
-            Self::LinkCopied => "link_copied",
-            Self::Frozen => "frozen",
-            Self::SettingsChanged => "settings_changed",
-            Self::ProofOverruled => "proof_overruled",
-            Self::AdministratorActed => "administrator_acted",
-        }
-    }
-
-    /// Whether the mail carries a code or password that a person types.
-    fn has_code(self) -> bool {
-        matches!(self, Self::VerificationCode | Self::TemporaryPassword | Self::CallerCheck)
-    }
-
-    /// Whether the mail carries a secret that expires. Such a mail must say when.
-    fn has_end(self) -> bool {
-        !self.has_freeze()
-            && !matches!(
-                self,
-                Self::Frozen | Self::SettingsChanged | Self::ProofOverruled | Self::AdministratorActed
-            )
     }
 }
 
@@ -177,6 +100,8 @@ pub struct Letter<'a> {
     pub practice_name: &'a str,
     /// The practice's support contact.
     pub support: Support<'a>,
+    /// What the practice's mails look like.
+    pub brand: Brand<'a>,
     /// The address at which to sign in.
     pub portal_url: &'a str,
     /// The IANA name of the practice's time zone. Times are written in UTC if the name is unknown.
@@ -268,7 +193,8 @@ fn check(letter: &Letter<'_>) -> Result<(), ComposeError> {
     }
     let links = letter.links.iter().map(|link| link.url);
     let mut urls = links.chain([letter.portal_url]).chain(letter.freeze_url).chain(letter.not_me_url);
-    if urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
+    let logo_is_plain = letter.brand.logo().is_none_or(|logo| is_plain_url(&logo.url));
+    if logo_is_plain && urls.all(is_plain_url) { Ok(()) } else { Err(ComposeError::BrokenUrl) }
 }
 
 /// Whether mail programs recognize an address from its first to its last character, and it runs no script.
@@ -329,6 +255,8 @@ struct Facts<'a> {
     language: &'static str,
     practice_name: String,
     support: SupportFacts,
+    color: &'a str,
+    logo: Option<LogoFacts>,
     portal_url: &'a str,
     links: Vec<LinkFacts<'a>>,
     code: Option<&'a str>,
@@ -362,6 +290,8 @@ impl<'a> Facts<'a> {
             language: letter.language.code(),
             practice_name: inert(letter.practice_name),
             support: SupportFacts::of(&letter.support),
+            color: letter.brand.color(),
+            logo: letter.brand.logo(),
             portal_url: letter.portal_url,
             links: letter.links.iter().map(LinkFacts::of).collect(),
             code: letter.code,

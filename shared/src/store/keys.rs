@@ -4,6 +4,7 @@
 //! |---|---|---|---|---|
 //! | Practice | `PRACTICE#slug` | `PRACTICE` | [`Practice`](crate::domain::practice::Practice) | operator, settings |
 //! | Practices | `PRACTICES#ALL` | slug | nothing more: there is such a practice; or `deleted_at` | operator |
+//! | Logo | `LOGO#slug` | `LOGO` | [`StoredLogo`](crate::store::logos::StoredLogo) | operator (deleted), settings |
 //! | Origin | `ORIGIN#origin` | `slug#portal` | [`OriginOwner`](crate::store::origins::OriginOwner) | operator, settings |
 //! | Account | `ACCOUNT#id` | `ACCOUNT` | [`Account`] | operator, accounts, admin-link, mailer (temporary password), mail-events (mail), reset-password, sessions (rehash), change-password |
 //! | Login | `LOGIN#slug#portal#username`, or the address of an account that signs in by it | `LOGIN` | [`Login`](crate::domain::account::Login) | the same without mail-events |
@@ -77,19 +78,6 @@ impl Key {
 /// The kind that leads a partition key.
 pub fn kind(pk: &str) -> &str {
     pk.split('#').next().unwrap_or_default()
-}
-
-/// The key of a practice.
-pub fn practice(slug: &Slug) -> Key {
-    Key::new(format!("PRACTICE#{slug}"), "PRACTICE")
-}
-
-/// The partition that lists every practice.
-pub const PRACTICES: &str = "PRACTICES#ALL";
-
-/// The key of a practice in the list of all.
-pub fn listed_practice(slug: &Slug) -> Key {
-    Key::new(PRACTICES.to_owned(), slug.as_str())
 }
 
 /// The partition of an origin: one item for each portal whose pages have it, of whichever practice.
@@ -389,10 +377,12 @@ pub fn sign_in_limit(subject: &Subject) -> Key {
 mod endings;
 mod help;
 mod issued;
+mod practices;
 
 pub use endings::*;
 pub use help::*;
 pub use issued::*;
+pub use practices::*;
 
 #[cfg(test)]
 mod tests;

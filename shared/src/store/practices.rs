@@ -141,8 +141,8 @@ impl Store {
     /// One transaction:
     ///
     /// - The practice is deleted. Condition: it is disabled, and its revision is the one that was read, or it has none.
-    /// - Its place in the list of all stays, with the time, so that no other practice gets the slug, and with it the log. Each origin of
-    ///   its portals is deleted. Both have no condition.
+    /// - Its place in the list of all stays, with the time, so that no other practice gets the slug, and with it the log. Its logo and
+    ///   each origin of its portals are deleted. None has a condition.
     /// - The event is put. Condition: it does not exist.
     ///
     /// A refusal means that the practice has been enabled or replaced since it was read; nothing is written. One round trip.
@@ -152,6 +152,7 @@ impl Store {
         let mut writes = vec![Write::delete(&keys::practice(&practice.slug)).only_if(as_read)];
         let gone = json!({"deleted_at": event.at});
         writes.push(Write::put(&keys::listed_practice(&practice.slug), &gone, None));
+        writes.push(Write::delete(&keys::logo(&practice.slug)));
         let origins = practice.portals.origins();
         writes.extend(origins.iter().map(|of| Write::delete(&keys::origin(&practice.slug, of))));
         writes.push(put_event(event));
@@ -190,7 +191,7 @@ pub struct Settings {
 
 impl Settings {
     /// The write that replaces the practice, if it is still as it was read.
-    fn replaced_by(&self, practice: &Practice, revision: i64) -> Write {
+    pub(super) fn replaced_by(&self, practice: &Practice, revision: i64) -> Write {
         let unchanged = present().and(equals("revision", self.revision).or(lacks("revision")));
         let put = Write::put(&keys::practice(&practice.slug), practice, None);
         put.with("revision", revision).only_if(unchanged)

@@ -227,7 +227,7 @@ fn always_sent(schema: &mut Node) {
 
 /// Step 3. What the settings need, a patch may leave out; what they do not need, it may also take away with null.
 fn patch_of_settings(api: &mut Node) {
-    const WHOLE: [&str; 5] = ["Practice", "Policy", "Support", "Portals", "PortalUrls"];
+    const WHOLE: [&str; 6] = ["Practice", "Policy", "Support", "Portals", "PortalUrls", "Brand"];
     for name in WHOLE {
         let mut schema = api["components"]["schemas"][name].clone();
         let required = schema.get("required").and_then(Node::as_sequence).cloned().unwrap_or_default();
@@ -323,8 +323,9 @@ fn show(operation: &mut Node, examples: &OperationExamples) {
         }
     }
     for (name, body) in &examples.requests {
-        operation["requestBody"]["content"]["application/json"]["examples"][name.as_str()]["value"] =
-            node(body);
+        let contents = operation["requestBody"]["content"].as_mapping_mut().unwrap();
+        let (_, content) = contents.iter_mut().next().unwrap();
+        content["examples"][name.as_str()]["value"] = node(body);
     }
     for (name, (status, media_type, body)) in &examples.answers {
         let response = &mut operation["responses"][status.to_string().as_str()];

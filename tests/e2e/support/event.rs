@@ -1,5 +1,7 @@
 //! HTTP API events, version 2.0, as the gateway makes them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 /// A source address for each number below 40,000.
@@ -16,6 +18,7 @@ pub struct HttpEvent {
     headers: Map<String, Value>,
     cookies: Vec<String>,
     body: Option<String>,
+    is_base64: bool,
     source_ip: String,
 }
 
@@ -29,6 +32,7 @@ impl HttpEvent {
             headers: headers.as_object().unwrap().clone(),
             cookies: Vec::new(),
             body: None,
+            is_base64: false,
             source_ip: "203.0.113.7".to_owned(),
         }
     }
@@ -40,6 +44,12 @@ impl HttpEvent {
     pub fn body(mut self, body: &str) -> Self {
         self.body = Some(body.to_owned());
         self
+    }
+
+    /// A body that is no text, which the gateway encodes.
+    pub fn bytes(mut self, media_type: &str, body: &[u8]) -> Self {
+        self.is_base64 = true;
+        self.header("content-type", media_type).body(&STANDARD.encode(body))
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -94,7 +104,7 @@ impl HttpEvent {
                 "timeEpoch": 1_795_286_130_000_i64,
             },
             "body": self.body,
-            "isBase64Encoded": false,
+            "isBase64Encoded": self.is_base64,
         })
     }
 }

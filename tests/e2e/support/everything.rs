@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::desk::{desk, guardians};
 use super::event::HttpEvent;
+use super::logo::{LOGO, png, put_logo};
 use super::routes;
 use super::seam::Fault;
 use super::staff::StaffMember;
@@ -133,6 +134,7 @@ async fn staff_work(app: &TestApp) {
         let reply = app.send(event.bearer(&session)).await;
         assert!(reply.status.is_success(), "{reply:?}");
     }
+    Box::pin(brand(app, &session)).await;
     Box::pin(refused_mail(app, &session)).await;
     Box::pin(refused_name(app, &session)).await;
     Box::pin(guardians(app, &session)).await;
@@ -149,6 +151,24 @@ async fn staff_work(app: &TestApp) {
     ] {
         let reply = app.send(HttpEvent::new("GET", path).query(query).bearer(&session)).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    }
+}
+
+/// A colour and a logo, which goes and comes, and a mail that has both.
+async fn brand(app: &TestApp, session: &str) {
+    let color = json!({"brand": {"color": "#7a1f3d"}});
+    let preview = json!({"mail": "reset_link", "locale": "es"});
+    for event in [
+        HttpEvent::new("PATCH", "/v1/admin/practice").json(&color),
+        put_logo(&png(120, 40)),
+        HttpEvent::new("DELETE", LOGO),
+        put_logo(&png(120, 40)),
+        HttpEvent::new("GET", LOGO),
+        HttpEvent::new("GET", "/v1/practices/agency/logo"),
+        HttpEvent::new("POST", "/v1/admin/practice/mail-preview").json(&preview),
+    ] {
+        let reply = app.send(event.bearer(session)).await;
+        assert!(reply.status.is_success(), "{reply:?}");
     }
 }
 

@@ -10,6 +10,9 @@ use super::event::HttpEvent;
 use super::routes::at;
 use super::{Reply, TestApp};
 
+/// What stands for bytes that are no text.
+const BYTES: &str = "(bytes)";
+
 /// Sends requests and keeps them, with their answers, as examples.
 pub struct Recorder<'a> {
     app: &'a TestApp,
@@ -53,7 +56,10 @@ impl<'a> Recorder<'a> {
             }
         }
         if let Some(body) = sent["body"].as_str() {
-            let body = self.replaced.json(serde_json::from_str(body).unwrap());
+            let body = match sent["isBase64Encoded"].as_bool() {
+                Some(true) => BYTES.into(),
+                _ => self.replaced.json(serde_json::from_str(body).unwrap()),
+            };
             examples.requests.insert(name.to_owned(), body);
         }
         // A page, or a part of one, says nothing as an example.
@@ -63,6 +69,7 @@ impl<'a> Recorder<'a> {
             let media_type = media_type.split(';').next().unwrap().to_owned();
             let body = match media_type.as_str() {
                 "application/json" => self.replaced.json(reply.json()),
+                "image/png" => BYTES.into(),
                 _ => Value::String(self.replaced.text(&reply.body)),
             };
             let answer = (reply.status.as_u16(), media_type, body);

@@ -12,6 +12,7 @@ use rekey::domain::practice::Practice;
 use rekey::domain::session::Session;
 use rekey::domain::ticket::Ticket;
 use rekey::platform::ids::AccountId;
+use rekey::store::logos::StoredLogo;
 use rekey::store::origins::OriginOwner;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ pub fn kind(item: &Value) -> String {
 pub fn read(item: &Value) -> Result<Value, String> {
     match kind(item).split(' ').next().unwrap_or_default() {
         "PRACTICE" => again::<Practice>(item),
+        "LOGO" => again::<StoredLogo>(item),
         "ORIGIN" => again::<OriginOwner>(item),
         "ACCOUNT" => again::<Account>(item),
         "LOGIN" => again::<Login>(item),

@@ -1,3 +1,4 @@
+use super::locale::LONGEST_LOCALE;
 use super::*;
 use serde_json::json;
 

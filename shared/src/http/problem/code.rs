@@ -17,9 +17,9 @@ pub enum ErrorCode {
     NotFound,
     /// The path has other methods.
     MethodNotAllowed,
-    /// The body is larger than 16 KiB.
+    /// The body is larger than the call takes: 16 KiB, but for a picture.
     BodyTooLarge,
-    /// The body is not `application/json`.
+    /// The body is not of the type that the call takes: `application/json`, but for a picture.
     UnsupportedMediaType,
     /// No practice has this slug.
     UnknownPractice,
@@ -154,9 +154,9 @@ impl ErrorCode {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "The request is not valid."),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found."),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed."),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 16 KiB."),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
             Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json.")
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type is not the one that is expected here.")
             }
             Self::UnknownPractice => (StatusCode::NOT_FOUND, "There is no such practice."),
             Self::MethodNotOffered => {

@@ -1,12 +1,13 @@
 //! The letters that the tests of this module share.
 
+mod brands;
 mod letters;
 mod moments;
 mod names;
 mod shape;
 mod templates;
 
-use super::{Kind, Language, Letter, Link, Support};
+use super::{Brand, Kind, Language, Letter, Link, Support};
 
 const KINDS: [Kind; 13] = [
     Kind::ResetLink,
@@ -44,6 +45,7 @@ fn letter(kind: Kind, language: Language) -> Letter<'static> {
         language,
         practice_name: "Cedar Family Practice",
         support: SUPPORT,
+        brand: Brand::default(),
         portal_url: "https://portal.cedar.test/",
         time_zone: "America/New_York",
         links: &[JANE],

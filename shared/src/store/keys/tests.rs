@@ -8,6 +8,7 @@ fn key(key: &Key) -> String {
 #[test]
 fn keys_are_what_the_table_says() {
     let slug = Slug::parse("agency").expect("a slug");
+    assert_eq!(key(&logo(&slug)), "LOGO#agency / LOGO");
     let id = AccountId::from_bytes([0; 16]);
     let zero = "00000000000000000000000000";
     let identifier = |text: &str| Identifier::parse(text).expect("an identifier");
