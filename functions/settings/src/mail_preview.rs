@@ -74,7 +74,7 @@ pub async fn preview_mail(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
         brand: Brand::of(&practice, deps.store.pages()),
         portal_url: &practice.urls(reader_of(kind)).url,
         time_zone: &practice.time_zone,
-        links: &[Link { username: "alex.example", url: "https://example.test/reset#token=EXAMPLE" }],
+        links: &[Link { username: "alex-example", url: "https://example.test/reset#token=EXAMPLE" }],
         code: code.as_deref(),
         label: Some("KTRM"),
         freeze_url: Some("https://example.test/reset#repudiate=EXAMPLE"),
