@@ -158,9 +158,20 @@ export async function pages(place, read, show, empty) {
     place.setAttribute("aria-busy", "true");
     const answer = await read(cursor);
     place.removeAttribute("aria-busy");
-    if ("code" in answer) return void place.append(failed(answer));
+    if ("code" in answer) {
+      const again = make("button", { type: "button", class: "secondary outline", click: () => { notice.remove(); void next(cursor, isFirst); } }, say("try-again"));
+      const notice = make("div", {}, failed(answer), again);
+      return void place.append(notice);
+    }
     if (isFirst && answer.items.length === 0 && !answer.next) return void place.append(make("p", { class: "quiet" }, empty));
-    place.append(show(answer.items));
+    const shown = show(answer.items);
+    place.append(shown);
+    // Who has asked for more goes on reading where it begins.
+    const first = shown instanceof HTMLElement && !isFirst && (shown.querySelector("tbody tr, li, article") ?? shown);
+    if (first instanceof HTMLElement) {
+      first.tabIndex = -1;
+      first.focus();
+    }
     const cursorOfNext = answer.next;
     if (!cursorOfNext) return;
     const more = make("button", { type: "button", class: "secondary outline", click: () => { more.remove(); void next(cursorOfNext, false); } }, say("more"));

@@ -79,7 +79,7 @@ function card(task) {
     make("div", { class: "heading" }, make("h2", { id }, heading), badge(task.cause === "asked" ? "open" : "bad", say(`tasks-cause-${task.cause}`))),
     make("p", { class: "quiet" }, say("tasks-received"), " ", ago(task.asked_at), " (", when(task.asked_at), ")"),
     knows(todo) && make("p", {}, say(todo)),
-    single && make("p", {}, say(`tasks-why-${single.why}`)),
+    single && single.why !== task.cause && make("p", {}, say(`tasks-why-${single.why}`)),
     facts([
       [say("tasks-reach"), reach && say(`tasks-reach-${reach}`)],
       [say("tasks-typed"), identifier],

@@ -70,7 +70,10 @@ let isAdmin = false;
 async function load() {
   const answer = await call("get", "/v1/admin/practice");
   if (answer.ok) settings = answer.body;
-  else by("groups").replaceChildren(make("p", { role: "alert" }, problem(answer)[0]?.text));
+  else {
+    const again = make("button", { type: "button", class: "secondary outline", click: () => location.reload() }, say("try-again"));
+    by("groups").replaceChildren(make("p", { role: "alert" }, problem(answer)[0]?.text), again);
+  }
   return answer.ok;
 }
 
@@ -136,7 +139,8 @@ function own(path) {
 /** @param {string} tag */
 function languageOf(tag) {
   try {
-    return new Intl.DisplayNames(page.language, { type: "language" }).of(tag) ?? tag;
+    const name = new Intl.DisplayNames(page.language, { type: "language" }).of(tag) ?? tag;
+    return name.charAt(0).toLocaleUpperCase(page.language) + name.slice(1);
   } catch {
     return tag;
   }
@@ -322,7 +326,8 @@ function refused(answer) {
   const [path = "", rule] = (answer.detail ?? "").split(/: (.*)/s);
   if (answer.code !== "invalid_setting" || !rule) return problem(answer);
   const field = all("[id]", by("members")).find(({ id }) => id === path || id.startsWith(`${path}.`))?.id;
-  const text = say("settings-refused", { rule });
+  const known = ["domains", "senders"].find((it) => rule.includes(`practice's ${it}`));
+  const text = known ? say(`settings-beyond-${known}`) : say("settings-refused", { rule });
   return [field ? { field: field.replace(/-(hint|error)$/, ""), text } : { text: `${nameOf(path)}: ${text}` }];
 }
 
