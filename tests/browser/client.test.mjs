@@ -275,9 +275,6 @@ test("a second link in the same tab is taken, and a link that ends while one typ
   await page.locator("#new_password").fill(NEW);
   await page.clock.fastForward("23:58:30");
   await page.getByText("This link ends in about two minutes").waitFor();
-  // The clock of the device is wrong: the API knows better.
-  await page.clock.fastForward("03:00");
-  await see(page, "Choose a new password");
   const other = await visit(t);
   await other.clock.install();
   await other.goto(`/p/veterinary/client/reset#token=${token}`);
@@ -285,6 +282,12 @@ test("a second link in the same tab is taken, and a link that ends while one typ
   await refuse(other, "**/reset/preview", 410, { code: "expired_token" });
   await other.clock.fastForward("24:00:00");
   await see(other, "This link has ended");
+  // The clock of this device is wrong, and the API knows better: the form stays.
+  const asked = page.waitForResponse("**/reset/preview");
+  await page.clock.fastForward("03:00");
+  await asked;
+  await choose(page);
+  await see(page, "Your new password is set");
 });
 
 test("a lost answer is asked for again with the same key, and a slow one only once", async (t) => {
@@ -304,10 +307,12 @@ test("a lost answer is asked for again with the same key, and a slow one only on
   await wrong(page).getByText("We could not reach our server").waitFor();
   await sound(page);
   lose = false;
-  await button(page, "Save my password").dblclick();
+  await page.locator("#again").press("Enter");
+  await page.locator("#again").press("Enter");
+  await button(page, "Save my password").dblclick({ force: true });
   assert.equal(await page.locator("#choose-form button[type=submit]").getAttribute("aria-busy"), "true");
   await see(page, "Your new password is set");
-  assert.equal(keys.length, 2, "a double click sends once");
+  assert.equal(keys.length, 2, "what is pressed again is sent once");
   assert.equal(keys[0], keys[1]);
   await session({ practice: "veterinary", identifier: person.username, password: NEW });
 });
