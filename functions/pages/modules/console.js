@@ -82,13 +82,15 @@ export const badge = (kind, text) => core.make("span", { class: `badge ${kind}` 
  */
 export function ask({ heading, content, yes, danger = false, send }) {
   const { make, say } = core;
+  // A dialog can ask from within another one.
+  const id = `dialog-heading-${document.querySelectorAll("dialog").length}`;
   /** @type {HTMLDialogElement} */
-  const dialog = make("dialog", { "aria-labelledby": "dialog-heading" });
+  const dialog = make("dialog", { "aria-labelledby": id });
   const errors = make("div", { class: "errors", role: "alert", tabindex: -1, hidden: true }, make("ul"));
   const button = make("button", { type: "submit", class: danger ? "danger" : "" }, yes);
   const cancel = make("button", { type: "button", class: "secondary outline", click: () => dialog.close() }, say("cancel"));
   const form = make("form", { novalidate: true, method: "dialog" }, errors, ...content, make("p", { class: "buttons" }, button, cancel));
-  const title = make("h2", { id: "dialog-heading" }, heading);
+  const title = make("h2", { id }, heading);
   dialog.append(make("article", {}, title, form));
   let isAgreed = false;
   let isBusy = false;

@@ -28,18 +28,28 @@ static ASSETS: [Asset; 3] = [
     Asset {
         name: "rekey.css",
         content_type: "text/css; charset=utf-8",
-        parts: &[include_str!("../style/pico.min.css"), include_str!("../style/rekey.css")],
+        parts: &[
+            include_str!("../style/pico.min.css"),
+            include_str!("../style/rekey.css"),
+            include_str!("../style/console.css"),
+        ],
     },
     Asset {
         name: "core.js",
         content_type: "text/javascript; charset=utf-8",
         parts: &[include_str!("../modules/core.js"), include_str!("../modules/password.js")],
     },
-    // One module of two, so that a page of the console loads one script too: the second imports the names of its own module.
+    // One module of several, so that a page of the console loads one script too: the others import the names of their own module.
     Asset {
         name: "console.js",
         content_type: "text/javascript; charset=utf-8",
-        parts: &[include_str!("../modules/core.js"), include_str!("../modules/console.js")],
+        parts: &[
+            include_str!("../modules/core.js"),
+            include_str!("../modules/console.js"),
+            include_str!("../modules/people.js"),
+            include_str!("../modules/giving.js"),
+            include_str!("../modules/ties.js"),
+        ],
     },
 ];
 
@@ -68,8 +78,15 @@ pub fn base() -> String {
 
 /// The import map of a page: what its script's modules are called, and where they are.
 pub fn imports(is_console: bool) -> String {
-    let (file, second) = if is_console { ("console.js", "console.js") } else { ("core.js", "password.js") };
-    format!("{{\"rekey/core.js\": \"{0}/{file}\", \"rekey/{second}\": \"{0}/{file}\"}}", base())
+    let (file, others): (_, &[&str]) = if is_console {
+        ("console.js", &["console", "people", "giving", "ties"])
+    } else {
+        ("core.js", &["password"])
+    };
+    let names = ["core"].iter().chain(others);
+    let imports: Vec<String> =
+        names.map(|name| format!("\"rekey/{name}.js\": \"{}/{file}\"", base())).collect();
+    format!("{{{}}}", imports.join(", "))
 }
 
 /// The operation `GET /p/_/{version}/{file}`.
