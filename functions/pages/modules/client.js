@@ -25,6 +25,7 @@ async function start(isAdmin) {
   const isClient = here.person.portal === "client";
   by("back").replaceChildren(make("a", { href: `${page.base}/${isClient ? "clients" : "team"}` }, say(isClient ? "person-back-clients" : "person-back-team")));
   for (const id of ["associations", "caseload"]) by(id).hidden = !isClient;
+  by("closing-part").hidden = here.person.id === me?.id;
   by("leaving").hidden = isClient || here.person.id === me?.id;
   show();
   by("person").hidden = false;
@@ -125,7 +126,7 @@ function notices(person) {
   const mayLift = mail !== "shared_mailbox" || here.isAdmin;
   const lift = mayLift && make("p", {}, make("button", { type: "button", class: "secondary outline small", click: () => void liftMark() }, say("mail-lift")));
   return [
-    !isOpen(person) && notice(say("todo-closed", { reason: say(`close-reason-${person.closed_reason ?? "other"}`) })),
+    !isOpen(person) && notice(say("todo-closed", { reason: say(person.refused ? "close-reason-refused" : `close-reason-${person.closed_reason ?? "other"}`) })),
     frozen_at && notice(say("todo-frozen", { when: whenText(frozen_at) }), needs_proof && make("p", {}, say("todo-needs-proof"))),
     held && Date.parse(held) > Date.now() && notice(say("todo-held", { until: whenText(held) })),
     !email && notice(say("todo-no-email")),
@@ -136,33 +137,37 @@ function notices(person) {
 /** @param {Person} person @param {boolean} isOwn */
 function actions(person, isOwn) {
   if (isOwn) return [make("p", {}, say("person-own")), make("p", {}, make("a", { href: `${page.base}/account` }, say("person-own-page")))];
-  if (!isOpen(person)) return [make("p", {}, say("person-reopen-first")), button("person-reopen", () => void reopen())];
+  if (!isOpen(person)) return [make("p", {}, say("person-reopen-first")), acts("person-reopen", reopen)];
   const canMail = person.email && person.mail !== "wrong_person" && person.mail !== "shared_mailbox";
   const isNew = person.setup !== "signed_up";
-  const first = !canMail ? undefined : isNew ? button(person.setup === "not_invited" ? "do-invite" : "do-invite-again", () => invite(here)) : button("do-send-link", () => sendLink(here));
+  const first = !canMail ? undefined : isNew ? acts(person.setup === "not_invited" ? "do-invite" : "do-invite-again", () => invite(here)) : acts("do-send-link", () => sendLink(here));
   const hint = first && make("p", { class: "quiet" }, say("person-goes-to", { address: person.email ?? "" }));
-  const rest = [canMail && button("do-send-password", () => sendPassword(here), true), button("do-make-link", () => makeLink(here), Boolean(first)), button("do-check-caller", checkCaller, true)];
+  const rest = [canMail && opens("do-send-password", () => sendPassword(here)), opens("do-make-link", () => makeLink(here), Boolean(first)), opens("do-check-caller", checkCaller)];
   return [first, hint, ...rest].filter((it) => it instanceof HTMLElement);
 }
 
-/** A button that is busy while it acts, and acts once. @param {string} name @param {() => Promise<unknown> | void} act @param {boolean} [isQuiet] */
-function button(name, act, isQuiet = false) {
-  const it = make("button", { type: "button", class: isQuiet ? "secondary outline" : "" }, say(name));
-  it.addEventListener("click", async () => {
+/** A button that asks something first. @param {string} name @param {() => unknown} act @param {boolean} [isQuiet] */
+function opens(name, act, isQuiet = true) {
+  return make("button", { type: "button", class: isQuiet ? "secondary outline" : "", click: () => void act() }, say(name));
+}
+
+/** A button that acts at once. It is busy while it does, and acts once. @param {string} name @param {() => Promise<unknown>} act */
+function acts(name, act) {
+  const it = opens(name, async () => {
     if (it.hasAttribute("aria-busy")) return;
     it.setAttribute("aria-busy", "true");
     announce(say("waiting"));
     await act();
     announce("");
     it.removeAttribute("aria-busy");
-  });
+  }, false);
   return it;
 }
 
 /** @param {Person} person @param {boolean} isOwn */
 function closing(person, isOwn) {
   if (isOwn) return [];
-  return [button("do-sign-out-all", endSessions, true), ...(isOpen(person) ? [button("close-yes", close, true)] : [])];
+  return [opens("do-sign-out-all", endSessions), ...(isOpen(person) ? [opens("close-yes", close)] : [])];
 }
 
 async function checkCaller() {
@@ -213,7 +218,7 @@ async function useRecord(person) {
     const answer = await save({ email });
     return answer.ok ? undefined : wrongOf(answer);
   };
-  const isDone = await ask({ heading: say("address-use-heading"), content: [...compared(person.email, email), proofLine(person, here.isAdmin)], yes: say("address-use-yes"), send });
+  const isDone = await ask({ heading: say("address-use-heading"), content: [...compared(person.email, email), proofLine(person, here.isAdmin, here.policy)], yes: say("address-use-yes"), send });
   if (isDone) saved(say("address-saved"));
 }
 
@@ -227,7 +232,7 @@ async function edit() {
     if (input) input.value = person.record_email ?? "";
     compare();
   }
-  const line = proofLine(person, isAdmin);
+  const line = proofLine(person, isAdmin, here.policy);
   const compare = () => {
     change.hidden = (input?.value.trim() || null) === person.email;
     change.replaceChildren(...compared(person.email, input?.value.trim() ?? ""), line);

@@ -1,7 +1,7 @@
 // The list of clients: one's own or all, found as one types.
 import { all, announce, by, call, day, make, page, say } from "rekey/core.js";
 import { pages, staff } from "rekey/console.js";
-import { explain, growing, later, mailState, pageOf, setup, standing } from "rekey/people.js";
+import { explain, growing, later, mailState, pageOf, refill, setup, standing } from "rekey/people.js";
 
 /** @import { Schemas } from "./types" */
 /** @typedef {Schemas["AdminAccount"]} Person */
@@ -40,14 +40,14 @@ async function start(me) {
       return { items: answer.body.accounts, next: answer.body.next_cursor };
     };
     const isFiltered = Boolean(q || status || mail);
-    const place = make("div", {});
-    by("results").setAttribute("aria-busy", "true");
-    await pages(place, read, growing(say(isMine ? "clients-mine" : "clients-all"), headings(isMine), (person) => row(person, isMine, me.id)), say(isFiltered ? "clients-none-found" : isMine ? "clients-none-mine" : "clients-none"));
+    const show = growing(say(isMine ? "clients-mine" : "clients-all"), headings(isMine), (/** @type {Person} */ person) => row(person, isMine, me.id));
+    await refill(by("results"), async (place) => {
+      await pages(place, read, show, say(isFiltered ? "clients-none-found" : isMine ? "clients-none-mine" : "clients-none"));
+      if (count > 0 || !isMine || isScoped) return;
+      place.append(make("p", {}, make("button", { type: "button", click: () => choose("all") }, say(isFiltered ? "clients-search-all" : "clients-show-all"))));
+    });
     // The answer to what was typed before comes too late.
     if (turn !== latest) return;
-    by("results").removeAttribute("aria-busy");
-    if (count === 0 && isMine && !isScoped) place.append(make("p", {}, make("button", { type: "button", click: () => choose("all") }, say(isFiltered ? "clients-search-all" : "clients-show-all"))));
-    by("results").replaceChildren(place);
     announce(isMore ? say("clients-found-more", { count }) : say("clients-found", { count }));
   }
 

@@ -45,7 +45,9 @@ export async function sendLink(here) {
 /** Mails the invitation, first or again. @param {Here} here */
 export async function invite(here) {
   const answer = await its.call("post", "/v1/admin/accounts/{id}/invitation", { at: { id: here.person.id } });
-  return answer.ok ? sent(here, answer.body, "invitation") : fail(here, answer);
+  if (answer.ok) return sent(here, answer.body, "invitation");
+  // An invitation takes no proof. A link does, and it is an invitation for somebody who has never signed up.
+  return answer.code === "proof_required" ? sendLink(here) : fail(here, answer);
 }
 
 /** Mails a temporary password, once it is confirmed. @param {Here} here */
@@ -60,7 +62,7 @@ export async function sendPassword(here) {
     content: [
       make("p", {}, say("temporary-text", { name: person.display_name, address: person.email ?? "" })),
       make("ul", {}, make("li", {}, say(isVoid ? "temporary-voids" : "temporary-keeps")), make("li", {}, say("temporary-once", { span: span(policy.temporary_password_ttl) }))),
-      people.proofLine(person, here.isAdmin),
+      people.proofLine(person, here.isAdmin, policy),
     ],
     yes: say("temporary-yes"),
     danger: isVoid,
@@ -87,14 +89,14 @@ export async function makeLink(here) {
   const ways = /** @type {const} */ (["email", "copy", "print"]).filter((way) => way !== "email" || person.email);
   const end = people.entry("expires_at", say("link-end"), {
     type: "datetime-local", value: people.clockText(usual), min: people.clockText(soonest), max: people.clockText(latest),
-    hint: say("link-end-hint", { zone: its.page.time_zone.replaceAll("_", " "), latest: its.whenText(new Date(latest).toISOString()) }),
+    hint: say("link-end-hint", { zone: people.zoneName(), latest: its.whenText(new Date(latest).toISOString()) }),
   });
   const asked = people.choices("deliver", say("link-deliver"), ways.map((way) => [way, say(`link-deliver-${way}`, { address: person.email ?? "" })]), ways[0]);
   /** @type {Schemas["Issued"] | undefined} */
   let issued;
   const isDone = await office.ask({
     heading: say("link-heading", { name: person.display_name }),
-    content: [end, asked, people.entry("reason", say("link-reason"), { hint: say("link-reason-hint"), maxlength: 200 }), people.proofLine(person, here.isAdmin)],
+    content: [end, asked, people.entry("reason", say("link-reason"), { hint: say("link-reason-hint"), maxlength: 200 }), people.proofLine(person, here.isAdmin, policy)],
     yes: say("link-yes"),
     async send(form) {
       const [text, deliver, reason] = [people.entered(form, "expires_at"), people.entered(form, "deliver"), people.entered(form, "reason")];

@@ -193,6 +193,12 @@ export function clockText(moment) {
   return `${parts["year"]}-${parts["month"]}-${parts["day"]}T${parts["hour"]}:${parts["minute"]}`;
 }
 
+/** What the practice's time is called. */
+export function zoneName() {
+  const parts = new Intl.DateTimeFormat(kit.page.language, { timeZone: kit.page.time_zone, timeZoneName: "longGeneric" }).formatToParts();
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? kit.page.time_zone;
+}
+
 /** The moment at which the practice's clock shows a time. @param {string} text */
 export function momentOf(text) {
   const shown = Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
@@ -209,9 +215,10 @@ const COUNTS = 15 * 60_000;
 /** How the person is known for whom staff act now. @returns {Schemas["NewProof"] | undefined} */
 export const proof = () => (known && known.until > Date.now() ? known.proof : undefined);
 
-/** Says how the caller is known, with a button that asks. @param {Person} person @param {boolean} isAdmin */
-export function proofLine(person, isAdmin) {
+/** Says how the caller is known, with a button that asks, where the practice records it. @param {Person} person @param {boolean} isAdmin @param {Schemas["Policy"]} policy */
+export function proofLine(person, isAdmin, policy) {
   const { make, say } = kit;
+  if (policy.caller_proof === "off") return make("span");
   const text = make("span", {});
   const button = make("button", { type: "button", class: "secondary outline small", click: async () => { if (await askProof(person, isAdmin)) update(); button.focus(); } });
   const update = () => {

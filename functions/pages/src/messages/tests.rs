@@ -80,6 +80,15 @@ fn every_message_that_a_template_or_a_script_names_is_there() {
     for name in named(&shared, "say(\"") {
         assert!(of_script(Language::English, false).contains_key(name), "core.js: {name}");
     }
+    let parts = [
+        include_str!("../../modules/console.js"),
+        include_str!("../../modules/people.js"),
+        include_str!("../../modules/giving.js"),
+        include_str!("../../modules/ties.js"),
+    ];
+    for name in parts.into_iter().flat_map(|part| named(part, "say(\"")) {
+        assert!(of_script(Language::English, true).contains_key(name), "console.js: {name}");
+    }
 }
 
 #[test]
