@@ -32,11 +32,13 @@ async function start(me) {
     let count = 0;
     let isMore = false;
     const isMine = of === "mine";
+    const found = () => say(isMore ? "clients-found-more" : "clients-found", { count });
     const read = async (/** @type {string | undefined} */ cursor) => {
       const answer = await call("get", "/v1/admin/accounts", { query: { portal: "client", caseload: isMine ? "mine" : undefined, q, status, mail, cursor } });
       if (!answer.ok) return answer;
       count += answer.body.accounts.length;
       isMore = answer.body.next_cursor !== null;
+      if (cursor) announce(found());
       return { items: answer.body.accounts, next: answer.body.next_cursor };
     };
     const isFiltered = Boolean(q || status || mail);
@@ -48,7 +50,7 @@ async function start(me) {
     });
     // The answer to what was typed before comes too late.
     if (turn !== latest) return;
-    announce(isMore ? say("clients-found-more", { count }) : say("clients-found", { count }));
+    announce(found());
   }
 
   function choose(/** @type {string} */ chosen) {

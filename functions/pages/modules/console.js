@@ -110,6 +110,8 @@ export function ask({ heading, content, yes, danger = false, send }) {
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
+      // The title no longer says that something is wrong.
+      core.showWrong(form, []);
       dialog.remove();
       resolve(isAgreed);
     });

@@ -244,7 +244,8 @@ export function askProof(person, isAdmin) {
     send.setAttribute("aria-busy", "true");
     const answer = await call("post", "/v1/admin/accounts/{id}/caller-check", { at });
     send.removeAttribute("aria-busy");
-    if (!answer.ok) return void (told.textContent = explain(answer)[0]?.text ?? "");
+    // To an address that is new, a code proves nothing.
+    if (!answer.ok) return void (told.textContent = answer.code === "proof_required" ? say("proof-no-code") : (explain(answer)[0]?.text ?? ""));
     check = answer.body.check_id;
     const { warning, sent_to: address, expires_at } = answer.body;
     told.textContent = [say("proof-sent", { address, until: kit.whenText(expires_at) }), warning && say(`person-warning-${warning.mail}`)].filter(Boolean).join(" ");
