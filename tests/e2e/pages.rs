@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::event::HttpEvent;
 use crate::support::seam::Fault;
 use crate::support::staff::StaffMember;
-use crate::support::{PASSWORD, Reply, TestApp, demo_accounts};
+use crate::support::{PASSWORD, Reply, TestApp, demo_accounts, logo};
 
 const PAGES: &str = "https://recovery.test";
 
@@ -291,4 +291,22 @@ async fn a_person_is_signed_in_at_two_portals_of_one_host_and_each_call_says_whi
     let out = app.send(out.header("rekey-portal", "agency/client")).await;
     assert!(header(&out, "set-cookie").starts_with("__Host-rekey-agency-client=;"), "{out:?}");
     assert_eq!(app.send(account().header("rekey-portal", "agency/staff")).await.json()["username"], "casey");
+}
+
+#[tokio::test]
+async fn a_practices_brand_is_on_its_pages_and_no_others() {
+    let app = with_pages().await;
+    let plain = app.send(get("/p/agency/client")).await.body;
+    assert!(!plain.contains("<style") && !plain.contains("<img"));
+    let admin = StaffMember::of(&app, "agency", "staff", "admin").await;
+    let color = json!({"brand": {"color": "#0B5D3B"}});
+    assert_eq!(admin.send(HttpEvent::new("PATCH", "/v1/admin/practice").json(&color)).await.status, 200);
+    assert_eq!(admin.send(logo::put_logo(&logo::png(64, 32))).await.status, 204);
+    app.clock.advance(std::time::Duration::from_mins(2));
+    let html = app.send(get("/p/agency/client")).await.body;
+    assert!(html.contains("--brand: #0b5d3b;"), "{html}");
+    let path = html.split("<img src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(path.starts_with("/v1/practices/agency/logo?v=") && html.contains("width=\"64\" height=\"32\""));
+    let (path, query) = path.split_once('?').unwrap();
+    assert_eq!(app.send(get(path).query(query)).await.status, 200);
 }

@@ -14,7 +14,7 @@ use http::header::{
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
-use rekey::domain::practice::{Portal, Practice, SecurityQuestion};
+use rekey::domain::practice::{Color, Portal, Practice, SecurityQuestion};
 use rekey::domain::question;
 use rekey::http::call::Call;
 use rekey::http::problem::Problem;
@@ -133,6 +133,12 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
             slug => practice.slug.as_str(),
             name => practice.name.as_str(),
             support => Value::from(Serde(&practice.support)),
+            color => practice.brand.color.as_ref().map(Color::as_str),
+            logo => practice.brand.logo.as_ref().map(|logo| context! {
+                path => Value::from_safe_string(logo.path(&practice.slug)),
+                width => logo.width,
+                height => logo.height,
+            }),
         },
         portal => portal.as_str(),
         is_console => kind.of == Of::Console,
