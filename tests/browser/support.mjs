@@ -22,6 +22,12 @@
 //                            waits for mail number `count` (1, the oldest) that carries something and has the text `marked`, and answers
 //                            what it carries: `token`, `repudiate`, `not-me`, `code`, `temporary`, or the address of the `link`
 // sound(page)                axe and fits, in the light and the dark theme
+// staff(t, practice, name, password), client(t, practice, name, password, portal)
+//                            visit() that signs in on the page
+// settled(page)              the page of a person has been filled
+// told(page, pattern)        waits for what the page of a person says of an act
+// clicks(page)               counts clicks from now on, and answers a function that says how many there were
+// button(page, name)         a button by its exact name
 // tabTo(page, name)          presses Tab until what has this name has the focus
 
 import assert from "node:assert/strict";
@@ -79,6 +85,37 @@ export async function visit(t, options = {}) {
     assert.deepEqual(problems, [], "the pages are free of errors");
   });
   return watch(await context.newPage(), problems);
+}
+
+export const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+export async function client(t, practice, name, password = PASSWORD, portal = "client") {
+  const page = await visit(t);
+  await page.goto(`/p/${practice}/${portal}`);
+  await page.locator("#identifier").fill(name);
+  await page.locator("#password").fill(password);
+  await page.locator("#sign-in button[type=submit]").click();
+  return page;
+}
+
+export const staff = (t, practice, name, password = PASSWORD) => client(t, practice, name, password, "staff");
+
+export async function settled(page) {
+  await page.locator("#person").waitFor();
+  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+}
+
+export async function told(page, pattern) {
+  await page.locator("#told").getByText(pattern).first().waitFor();
+}
+
+export async function clicks(page) {
+  let count = 0;
+  await page.exposeFunction("counted", () => (count += 1));
+  const listen = () => addEventListener("pointerdown", () => window.counted(), true);
+  await page.addInitScript(listen);
+  await page.evaluate(listen);
+  return () => count;
 }
 
 export async function second(page) {
