@@ -123,7 +123,11 @@ export async function second(page) {
 }
 
 export async function see(page, name) {
-  await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+  const heading = page.getByRole("heading", { level: 1, name, exact: true });
+  await heading.waitFor();
+  // A page that waits for its facts may have the same heading.
+  await page.locator("#waiting").waitFor({ state: "hidden" });
+  await heading.waitFor();
   assert.equal(await page.locator("h1:visible").count(), 1, "one heading of the first level");
   assert.ok((await page.title()).includes(name), `the title "${await page.title()}" says "${name}"`);
 }
