@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::event::HttpEvent;
 use crate::support::logo::{LOGO, png, put_logo, with_chunk};
 use crate::support::staff::{StaffMember, at_work};
+use crate::support::template::root;
 use crate::support::{Reply, TestApp, demo_accounts, password_hash, practice};
 
 const PAGES: &str = "https://recovery.test";
@@ -292,4 +293,16 @@ async fn the_logo_of_a_practice_goes_with_it() {
     assert!(logos.len() == 1 && logos[0].contains("LOGO#therapy"), "{logos:?}");
     let stored: StoredLogo = serde_json::from_str(&logos[0]).unwrap();
     assert_eq!(stored.png().unwrap(), png(64, 64));
+}
+
+/// The guide's commands are run elsewhere; this tells sooner that its picture is none any more.
+#[tokio::test]
+async fn the_picture_of_the_guide_is_a_logo() {
+    let app = TestApp::start().await;
+    let guide = std::fs::read_to_string(root().join("functions/README.md")).unwrap();
+    let (before, _) = guide.split_once(" | base64 -d > logo.png").unwrap();
+    let picture = STANDARD.decode(before.rsplit(' ').next().unwrap()).unwrap();
+    let admin = at_work(&app).await;
+    assert_eq!(admin.send(put_logo(&picture)).await.status, 204);
+    assert_eq!(admin.get(LOGO).await.body, STANDARD.encode(&picture), "it comes back as it was sent");
 }
