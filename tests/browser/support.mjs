@@ -102,7 +102,7 @@ export const staff = (t, practice, name, password = PASSWORD) => client(t, pract
 
 export async function settled(page) {
   await page.locator("#person").waitFor();
-  await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+  await page.locator("[aria-busy=true]:visible").waitFor({ state: "hidden" });
 }
 
 export async function told(page, pattern) {

@@ -66,6 +66,7 @@ fn find_template(name: &str) -> Option<&'static str> {
 }
 
 /// `t("name", variable=value)`: a message in the language of the page.
+#[expect(clippy::needless_pass_by_value, reason = "the template engine hands its arguments over")]
 fn text(state: &State<'_, '_>, name: &str, values: Kwargs) -> Result<String, Error> {
     let is_spanish = state.lookup("language").is_some_and(|language| language.as_str() == Some("es"));
     let language = if is_spanish { Language::Spanish } else { Language::English };

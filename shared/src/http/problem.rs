@@ -35,7 +35,7 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     limit: Option<Limit>,
     cause: Option<(&'static str, Box<dyn Error + Send + Sync>)>,
-    page: Option<Response<Option<Body>>>,
+    page: Option<Box<Response<Option<Body>>>>,
 }
 
 /// How a problem looks in JSON (RFC 9457).
@@ -107,7 +107,7 @@ impl Problem {
     /// The same refusal, which a person sees as this page.
     #[must_use]
     pub(super) fn with_page(self, page: Response<Option<Body>>) -> Self {
-        Self { page: Some(page), ..self }
+        Self { page: Some(Box::new(page)), ..self }
     }
 
     /// With a header.
@@ -157,7 +157,7 @@ impl Problem {
     pub(super) fn into_response(self) -> Response<Option<Body>> {
         if let Some(mut page) = self.page {
             page.headers_mut().extend(self.headers);
-            return page;
+            return *page;
         }
         let (status, title) = (self.code.status(), self.code.title());
         let name = self.code.name();
