@@ -27,7 +27,10 @@ export async function administrator() {
   return undefined;
 }
 
-/** Says at the top of a page what was done, and moves the focus there. @param {"done" | "warning"} kind @param {...(Node | string)} content */
+/**
+ * Says at the top of a page what was done, and moves the focus there.
+ * @param {"done" | "warning"} kind @param {...(Node | string)} content
+ */
 export function tell(kind, ...content) {
   const place = core.by("said");
   place.className = `notice ${kind}`;
@@ -42,7 +45,10 @@ export function nameOf(member) {
   return core.knows(name) ? core.say(name) : member;
 }
 
-/** A value of a setting or of an account's member, in words. @param {string} member its path @param {unknown} value @returns {string} */
+/**
+ * A value of a setting or of an account's member, in words.
+ * @param {string} member its path @param {unknown} value @returns {string}
+ */
 export function valueOf(member, value) {
   const { knows, say, span } = core;
   if (value === undefined || value === null || value === "") return say("value-none");

@@ -1,6 +1,6 @@
 // Help requests: who waits, why no mail came and what to do about it, and what a member of staff does with a task.
 import { ago, by, call, knows, make, page, problem, say, when } from "rekey/core.js";
-import { ask, badge, facts, pages, staff, tell } from "rekey/console.js";
+import { ask, badge, facts, nameOf as nameOfMember, pages, staff, tell } from "rekey/console.js";
 
 /** @import { Refused, Schemas } from "./types" */
 
@@ -81,6 +81,7 @@ function card(task) {
     knows(todo) && make("p", {}, say(todo)),
     single && single.why !== task.cause && make("p", {}, say(`tasks-why-${single.why}`)),
     facts([
+      [nameOfMember("username"), single?.username],
       [say("tasks-reach"), reach && say(`tasks-reach-${reach}`)],
       [say("tasks-typed"), identifier],
     ]),

@@ -7,8 +7,8 @@ import { confirmed, facts, nameOf, staff, tell, valueOf } from "rekey/console.js
 /** @typedef {Record<string, any>} Settings */
 /**
  * A setting: its path, the kind of its field, and its bounds, in seconds where it is a length of time.
- * @typedef {{ path: string, kind: "line" | "email" | "tel" | "url" | "zone" | "language" | "number" | "time" | "choice", isNeeded?: boolean,
- *   low?: number, high?: number, usual?: number, options?: string[] }} Member
+ * @typedef {"line" | "email" | "tel" | "url" | "zone" | "language" | "number" | "time" | "choice"} Kind
+ * @typedef {{ path: string, kind: Kind, isNeeded?: boolean, low?: number, high?: number, usual?: number, options?: string[] }} Member
  */
 
 const YES_OR_NO = ["true", "false"];
@@ -150,7 +150,9 @@ function languageOf(tag) {
 function fixed() {
   const domains = settings["domains"]?.length ? listed(settings["domains"]) : say("value-none");
   const look = make("section", { class: "card" },
-    make("h2", {}, say("settings-brand")), make("p", {}, say("settings-brand-text")), make("p", {}, make("a", { href: `${page.base}/brand` }, say("settings-brand-link"))));
+    make("h2", {}, say("settings-brand")),
+    make("p", {}, say("settings-brand-text")),
+    make("p", {}, make("a", { href: `${page.base}/brand` }, say("settings-brand-link"))));
   const operator = make("section", { class: "card" },
     make("h2", {}, say("settings-operator")),
     make("p", {}, say("settings-operator-text")),
@@ -318,7 +320,8 @@ async function save() {
     make("li", {}, make("strong", {}, nameOf(path)), ": ", say("log-from-to", { from: shown(path, was), to: shown(path) }));
   go("");
   if (!differs.length) return tell("warning", make("p", {}, say("settings-nothing-changed")));
-  tell("done", make("p", {}, say("settings-saved")), make("ul", {}, ...differs.map(({ path }) => line(path))), make("p", { class: "quiet" }, say("settings-within-a-minute")));
+  const lines = make("ul", {}, ...differs.map(({ path }) => line(path)));
+  tell("done", make("p", {}, say("settings-saved")), lines, make("p", { class: "quiet" }, say("settings-within-a-minute")));
 }
 
 /** A refusal at its field: its detail begins with the setting's path. @param {import("./types").Refused} answer @returns {Wrong[]} */
