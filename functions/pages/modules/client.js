@@ -1,8 +1,8 @@
 // A person: whether it is the right one, a way back in, and everything else about their account.
-import { announce, by, call, carried, day, listed, make, page, say, when, whenText } from "rekey/core.js";
+import { announce, by, call, carried, day, listed, make, page, say, whenText } from "rekey/core.js";
 import { ask, facts, staff } from "rekey/console.js";
 import { attempt, askProof, choices, entry, explain, isOpen, isTicked, languages, mailState, meant, pageOf, picker, proofLine, setup, standing, tick, entered } from "rekey/people.js";
-import { fail, invite, makeLink, passwordFor, sendLink, sendPassword, showActivity, showTickets } from "rekey/giving.js";
+import { fail, invite, makeLink, passwordFor, sendLink, sendPassword, sent, showActivity, showTickets } from "rekey/giving.js";
 import { handOver, showAssociations, showCaseload, showIssued } from "rekey/ties.js";
 
 /** @import { Refused, Schemas, Wrong } from "./types" */
@@ -74,7 +74,8 @@ function show() {
   const { person, isAdmin } = here;
   const isOwn = person.id === me?.id;
   by("name").textContent = person.display_name;
-  by("badges").replaceChildren(setup(person), mailState(person), ...standing(person), ...(person.representative ? [label("person-representative")] : []), ...(person.role === "admin" ? [label("person-admin")] : []));
+  const marks = [setup(person), mailState(person), ...standing(person)];
+  by("badges").replaceChildren(...marks, ...(person.representative ? [label("person-representative")] : []), ...(person.role === "admin" ? [label("person-admin")] : []));
   by("notices").replaceChildren(...notices(person));
   by("facts").replaceChildren(known(person, isOwn));
   by("actions").replaceChildren(...actions(person, isOwn));
@@ -193,7 +194,10 @@ async function wrongOf(refused) {
   const old = here.person;
   await refresh();
   const members = /** @type {const} */ (["username", "display_name", "email", "record_email", "active", "refused", "representative", "locale", "role"]);
-  const labels = { username: say("person-username"), display_name: say("person-name"), email: say("person-email"), record_email: say("person-record"), active: say("edit-active"), refused: say("edit-refused"), representative: say("edit-representative"), locale: say("person-locale"), role: say("person-role") };
+  const labels = {
+    username: say("person-username"), display_name: say("person-name"), email: say("person-email"), record_email: say("person-record"),
+    active: say("edit-active"), refused: say("edit-refused"), representative: say("edit-representative"), locale: say("person-locale"), role: say("person-role"),
+  };
   const now = (/** @type {string | boolean | null | undefined} */ value) => (typeof value === "boolean" ? say(value ? "person-yes" : "person-no") : (value ?? "–"));
   const changed = members.filter((member) => old[member] !== here.person[member]).map((member) => say("edit-changed-now", { member: labels[member], now: now(here.person[member]) }));
   return [{ text: say("edit-changed") }, ...changed.map((text) => ({ text }))];
@@ -238,7 +242,7 @@ async function edit() {
     change.replaceChildren(...compared(person.email, input?.value.trim() ?? ""), line);
   };
   input?.addEventListener("input", compare);
-  const reason = picker("closed_reason", say("close-reason"), reasons(), person.closed_reason ?? "left");
+  const reason = picker("closed_reason", say("close-reason"), reasons(), person.closed_reason ?? "other");
   const states = make("div", {}, tick("active", say("edit-active"), person.active), isClient && tick("refused", say("edit-refused"), person.refused), reason);
   states.addEventListener("change", () => { reason.hidden = isOpen({ ...person, active: states.querySelector("#active:checked") !== null, refused: states.querySelector("#refused:checked") !== null }); });
   reason.hidden = isOpen(person);
@@ -247,7 +251,7 @@ async function edit() {
   /** @type {[string, string][]} */
   const roles = [["staff", say("person-role-staff")], ["admin", say("person-role-admin")]];
   /** @type {Schemas["Issued"] | undefined} */
-  let sent;
+  let issued;
   const isDone = await ask({
     heading: say("edit-heading"),
     content: [
@@ -280,15 +284,14 @@ async function edit() {
         if (!answer.ok) return wrongOf(answer);
       }
       if (!isTicked(form, "reset")) return;
-      const issued = await passwordFor(here.person, isAdmin);
-      if (!issued.ok) return explain(issued);
-      sent = issued.body;
+      const answer = await passwordFor(here.person, isAdmin);
+      if (!answer.ok) return explain(answer);
+      issued = answer.body;
     },
   });
   if (!isDone) return;
-  if (sent) await refresh();
-  if (sent) tell("done", say("sent-password", { address: sent.sent_to ?? "" }), make("p", {}, say("sent-until"), " ", when(sent.expires_at)), ...(sent.warning ? [make("p", {}, say(`person-warning-${sent.warning.mail}`))] : []));
-  else saved(say("edit-done"));
+  if (!issued) return saved(say("edit-done"));
+  await sent(here, issued, "password");
 }
 
 /** @returns {[string, string][]} */
@@ -305,7 +308,10 @@ async function close() {
   let end;
   const isDone = await ask({
     heading: say("close-heading", { name: person.display_name }),
-    content: [make("p", {}, say("close-text")), choices("closed_reason", say("close-reason"), reasons(), "left"), make("p", {}, say("close-deceased")), ...(isStaff ? [make("h3", {}, say("close-issued")), issued, tick("revoke", say("close-revoke"), true, say("close-revoke-hint"))] : [])],
+    content: [
+      make("p", {}, say("close-text")), choices("closed_reason", say("close-reason"), reasons(), "left"), make("p", {}, say("close-deceased")),
+      ...(isStaff ? [make("h3", {}, say("close-issued")), issued, tick("revoke", say("close-revoke"), true, say("close-revoke-hint"))] : []),
+    ],
     yes: say("close-yes"),
     danger: true,
     async send(form) {
@@ -330,7 +336,8 @@ async function endSessions() {
     const answer = await call("delete", "/v1/admin/accounts/{id}/sessions", { at });
     return answer.ok ? undefined : explain(answer);
   };
-  if (await ask({ heading: say("sign-out-all-heading"), content: [make("p", {}, say("sign-out-all-text"))], yes: say("sign-out-all"), danger: true, send })) tell("done", say("sign-out-all-done"), make("p", {}, say("sign-out-all-more")));
+  const isDone = await ask({ heading: say("sign-out-all-heading"), content: [make("p", {}, say("sign-out-all-text"))], yes: say("sign-out-all"), danger: true, send });
+  if (isDone) tell("done", say("sign-out-all-done"), make("p", {}, say("sign-out-all-more")));
 }
 
 async function liftMark() {

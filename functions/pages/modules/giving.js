@@ -22,7 +22,7 @@ export function fail({ tell }, refused) {
 }
 
 /** Says where something was sent and until when it works. @param {Here} here @param {Schemas["Issued"]} issued @param {string} what */
-async function sent(here, issued, what) {
+export async function sent(here, issued, what) {
   const { make, say, when } = its;
   await here.refresh();
   const until = make("p", {}, say("sent-until"), " ", when(issued.expires_at));

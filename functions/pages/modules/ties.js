@@ -23,9 +23,11 @@ export async function showAssociations(here, place) {
     const rows = those.map((it, at) => {
       const name = names[at];
       const end = () => dissociate(here, it, name ?? say("ties-unseen"));
-      return [name ? make("a", { href: folk.pageOf(it.account) }, name) : say("ties-unseen"), it.relationship, say(`ties-role-${it.role}`), it.until ? top.day(it.until) : say("ties-no-end"), name ? small(say("ties-end"), end, name) : "–"];
+      const link = name ? make("a", { href: folk.pageOf(it.account) }, name) : say("ties-unseen");
+      return [link, it.relationship, say(`ties-role-${it.role}`), it.until ? top.day(it.until) : say("ties-no-end"), name ? small(say("ties-end"), end, name) : "–"];
     });
-    return rows.length ? cards(say(areGuardians ? "ties-guardians" : "ties-clients"), ["ties-name", "ties-relationship", "ties-role", "ties-until", "tickets-action"].map((name) => say(name)), rows) : undefined;
+    const headings = ["ties-name", "ties-relationship", "ties-role", "ties-until", "tickets-action"].map((name) => say(name));
+    return rows.length ? cards(say(areGuardians ? "ties-guardians" : "ties-clients"), headings, rows) : undefined;
   };
   const [guardians, clients] = await Promise.all([list(true), list(false)]);
   const heading = (/** @type {string} */ text) => make("h3", {}, text);
@@ -101,7 +103,8 @@ export async function showCaseload(here, place, me) {
     const name = names[at];
     const shown = staff === me ? say("caseload-you") : name ? make("a", { href: folk.pageOf(staff) }, name) : say("person-colleague");
     const about = staff === me ? say("caseload-you") : (name ?? say("person-colleague"));
-    const buttons = make("div", { class: "buttons" }, small(say("caseload-change"), () => assign(here, { staff, role: role ?? "", name: about }), about), small(say("caseload-remove"), () => unassign(here, staff, about), about));
+    const change = () => assign(here, { staff, role: role ?? "", name: about });
+    const buttons = make("div", { class: "buttons" }, small(say("caseload-change"), change, about), small(say("caseload-remove"), () => unassign(here, staff, about), about));
     return mayAssign ? [shown, role ?? "–", day(assigned_at), buttons] : [shown, role ?? "–", day(assigned_at)];
   });
   const headings = ["caseload-name", "caseload-role", "caseload-since", ...(mayAssign ? ["tickets-action"] : [])].map((name) => say(name));
@@ -119,7 +122,10 @@ async function assign(here, one) {
   const { call, make, say } = top;
   const isDone = await rooms.ask({
     heading: one ? say("caseload-heading", { name: one.name }) : say("caseload-other"),
-    content: [one ? make("p", {}, say("caseload-text", { name: here.person.display_name })) : folk.finder("other", say("caseload-find"), "staff", ""), folk.entry("role", say("caseload-role"), { hint: say("caseload-role-hint"), value: one?.role ?? "", maxlength: 60 })],
+    content: [
+      one ? make("p", {}, say("caseload-text", { name: here.person.display_name })) : folk.finder("other", say("caseload-find"), "staff", ""),
+      folk.entry("role", say("caseload-role"), { hint: say("caseload-role-hint"), value: one?.role ?? "", maxlength: 60 }),
+    ],
     yes: say("person-save"),
     async send(form) {
       const staff_id = one?.staff ?? folk.entered(form, "other");
