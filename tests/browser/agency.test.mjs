@@ -47,9 +47,9 @@ test("a client portal password is reset from the face sheet, changed in the port
   await sound(page);
 
   // From the portal: reset password, current and new one twice, a mail that confirms it.
-  await page.getByRole("link", { name: "Back to my account" }).click();
+  await page.getByRole("link", { name: "Continue" }).click();
   await see(page, "My account");
-  await page.getByRole("link", { name: "Change my password" }).click();
+  await page.getByRole("link", { name: "Change my password" }).first().click();
   await see(page, "Change your password");
   await page.locator("#current_password").fill(NEW);
   await page.locator("#new_password").fill(LATER);
@@ -59,7 +59,7 @@ test("a client portal password is reset from the face sheet, changed in the port
   await mailed("cora.at.home@agency.test", "repudiate", 2);
 
   // Activity, in the portal.
-  await page.getByRole("link", { name: "Back to my account" }).click();
+  await page.getByRole("link", { name: "Continue" }).click();
   const events = page.locator("#events");
   await events.getByText("Password changed").first().waitFor();
   await sound(page);

@@ -101,8 +101,7 @@ export async function client(t, practice, name, password = PASSWORD, portal = "c
 export const staff = (t, practice, name, password = PASSWORD) => client(t, practice, name, password, "staff");
 
 export async function settled(page) {
-  await page.locator("#person").waitFor();
-  await page.locator("[aria-busy=true]:visible").waitFor({ state: "hidden" });
+  await page.waitForFunction(() => document.querySelector("#person:not([hidden])") && !document.querySelector("#person [aria-busy=true]"));
 }
 
 export async function told(page, pattern) {
