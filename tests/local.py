@@ -228,11 +228,12 @@ def run_browser(browser: str) -> None:
 
 
 def run_pages(whole: bool) -> None:
-    """The pages in Chromium: each file of tests against a `cargo dev` of its own. Without `whole`, the variants are left out."""
+    """The pages in Chromium. Without `whole`, each page is looked at in one language, one theme and one width."""
     environment = os.environ | ({"REKEY_WHOLE": "1"} if whole else {})
-    for test in sorted((ROOT / "tests/browser").glob("*.test.mjs")):
-        with stack():
-            subprocess.run(["node", "--test", "--test-reporter=spec", test], cwd=ROOT, env=environment, check=True)
+    tests = sorted((ROOT / "tests/browser").glob("*.test.mjs"))
+    with stack():
+        program = ["node", "--test", "--test-concurrency=2", "--test-reporter=spec", *tests]
+        subprocess.run(program, cwd=ROOT, env=environment, check=True)
 
 
 def answer(path: str, token: str | None = None, body: dict[str, str] | None = None) -> Any:

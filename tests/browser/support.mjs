@@ -63,7 +63,8 @@ const troubles = new WeakMap();
 
 function watch(page, problems) {
   // The browser reports a refused call as an error of the console; the page has to say it.
-  const isRefusal = (message) => message.text().startsWith("Failed to load resource") && message.location().url.includes("/v1/");
+  const isRefusal = (message) =>
+    message.text().startsWith("Failed to load resource") && /\/v1\/|\/nothing-here/.test(message.location().url);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type()) && !isRefusal(message)) problems.push(`console: ${message.text()}`);
   });

@@ -42,6 +42,7 @@ fn welcome(options: &Options, has_reference: bool) -> String {
         "
 Rekey is ready.
 
+  Pages      http://localhost:{api_port}/p/agency/client        staff at http://localhost:{api_port}/p/agency/staff
   API        http://127.0.0.1:{api_port}/v1        try http://127.0.0.1:{api_port}/v1/practices/agency
   Mailbox    http://127.0.0.1:{mail_port}/          as JSON at http://127.0.0.1:{mail_port}/messages{reference}
   DynamoDB   http://127.0.0.1:{dynamodb_port}           table rekey, region us-east-1, any credentials
