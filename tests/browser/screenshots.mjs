@@ -1,4 +1,4 @@
-// Writes a picture of every page into target/screenshots: `node tests/browser/screenshots.mjs`, against a running `cargo dev`. Those of
+// Writes a picture of every page into target/screenshots, and those of the README beside the pages: `node tests/browser/screenshots.mjs`, against a running `cargo dev`. Those of
 // `agency` have no brand. `veterinary` is given one for the pages of a practice with a brand.
 
 import { mkdir } from "node:fs/promises";
@@ -8,6 +8,14 @@ import { EVERY, signInAs, where } from "./every.mjs";
 
 const FOLDER = new URL("../../target/screenshots/", import.meta.url).pathname;
 const BRANDED = ["sign-in", "forgot", "account", "clients", "client"];
+/** Those of the README, which are kept beside the pages. */
+const KEPT = {
+  "agency-forgot-360-light": "forgot",
+  "agency-forgot-code-360-light": "code",
+  "agency-client-360-light": "client",
+  "veterinary-sign-in-360-dark": "brand",
+};
+const BESIDE = new URL("../../functions/pages/screenshots/", import.meta.url).pathname;
 
 test("every page has its picture", async (t) => {
   await mkdir(FOLDER, { recursive: true });
@@ -28,7 +36,9 @@ test("every page has its picture", async (t) => {
           }
           const page = pages.get(key);
           await open(page, place);
-          await page.screenshot({ path: `${FOLDER}${practice}-${name}-${width}-${colorScheme}.png`, fullPage: true });
+          const picture = `${practice}-${name}-${width}-${colorScheme}`;
+          await page.screenshot({ path: `${FOLDER}${picture}.png`, fullPage: true });
+          if (KEPT[picture]) await page.screenshot({ path: `${BESIDE}${KEPT[picture]}.png` });
         }
       }
     }
