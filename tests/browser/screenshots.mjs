@@ -1,4 +1,5 @@
-// Writes a picture of every page into target/screenshots, and those of the README beside the pages: `node tests/browser/screenshots.mjs`, against a running `cargo dev`. Those of
+// Writes a picture of every page into target/screenshots, and those of the README beside the pages:
+// `node tests/browser/screenshots.mjs`, against a running `cargo dev`. Those of
 // `agency` have no brand. `veterinary` is given one for the pages of a practice with a brand.
 
 import { mkdir } from "node:fs/promises";

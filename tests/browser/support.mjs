@@ -48,15 +48,22 @@ let started;
 /** The browser, which every test file starts once. */
 function browser() {
   const firefox = process.env.FIREFOX;
-  // The driver's own code runs by `eval`, which the pages' policy refuses: Firefox is driven without the policy, Chromium with it.
-  const firefoxUserPrefs = { "security.csp.enable": false };
-  if (firefox) started ??= require("playwright-bidi")._bidiFirefox.launch({ executablePath: firefox, firefoxUserPrefs });
+  if (firefox) started ??= require("playwright-bidi")._bidiFirefox.launch({ executablePath: firefox });
   // Chromium's sandbox does not start as root, which test machines often are.
   const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   started ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
   return started;
 }
 after(async () => (await started)?.close());
+
+/** The driver's own code runs by `eval`, which the pages' policy refuses: Firefox is driven without the policy, Chromium with it. */
+async function withoutPolicy(context) {
+  await context.route(`${API}/p/**`, async (route) => {
+    const answer = await route.fetch({ maxRedirects: 0 });
+    const { "content-security-policy": _, "content-encoding": __, ...headers } = answer.headers();
+    await route.fulfill({ status: answer.status(), headers, body: await answer.body() });
+  });
+}
 
 /** The problems that each context's pages had. */
 const troubles = new WeakMap();
@@ -81,6 +88,7 @@ export async function visit(t, options = {}) {
   const context = await (await browser()).newContext({ locale: "en-US", baseURL: API, ...options });
   const problems = [];
   troubles.set(context, problems);
+  if (process.env.FIREFOX) await withoutPolicy(context);
   t.after(async () => {
     await context.close();
     assert.deepEqual(problems, [], "the pages are free of errors");
