@@ -147,6 +147,8 @@ export async function choosePassword(token, kind) {
   const answer = await core.call("post", "/v1/password/reset/preview", { body: { token } });
   if (!answer.ok) return ENDS.includes(answer.code) || answer.code === "invalid_request" ? showOver(kind, answer.code) : showRefused(answer, token, kind);
   const { purpose, practice, username, expires_at, question } = answer.body;
+  // A page of one practice must not speak for another.
+  if (practice.slug !== core.page.practice) return showOver(kind, "invalid_token");
   const isNew = purpose === "invitation";
   const mode = core.page.security_question;
   const setsQuestion = isNew && mode !== "off" && document.getElementById("question-part") !== null;
