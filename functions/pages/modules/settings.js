@@ -91,7 +91,7 @@ function go(to) {
 function show() {
   const asked = new URLSearchParams(location.search).get("group") ?? "";
   const was = group;
-  group = isAdmin && asked in GROUPS ? asked : "";
+  group = isAdmin && Object.hasOwn(GROUPS, asked) ? asked : "";
   if (group) {
     edit();
     showOnly("editing", ["overview", "editing"]);
