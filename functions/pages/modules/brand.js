@@ -1,5 +1,5 @@
 // How the practice looks to its people: its color, its logo, and a preview of its mails.
-import { by, call, form, page, problem, say, showWrong } from "rekey/core.js";
+import { by, call, form, leave, page, problem, say, showWrong } from "rekey/core.js";
 import { administrator, confirmed, tell } from "rekey/console.js";
 
 /** @import { Refused, Wrong } from "./types" */
@@ -27,6 +27,10 @@ async function send(method, path, body) {
     const response = await fetch(path, { method, headers, body: body ?? null, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(20_000) });
     if (response.ok) return { ok: true, response };
     const { code = "unavailable" } = await response.json();
+    if (code === "invalid_session") {
+      leave("ended");
+      return new Promise(() => {});
+    }
     return { ok: false, status: response.status, code };
   } catch {
     return { ok: false, status: 0, code: "unreachable" };

@@ -224,7 +224,10 @@ async function part(at) {
     const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
     if (response.ok) return { text, next: link ? new URL(link, location.origin + at).pathname + new URL(link, location.origin + at).search : "" };
     const code = String(JSON.parse(text).code);
-    if (code === "invalid_session") leave("ended");
+    if (code === "invalid_session") {
+      leave("ended");
+      return new Promise(() => {});
+    }
     return { ok: false, status: response.status, code };
   } catch {
     return { ok: false, status: 0, code: "unreachable" };
