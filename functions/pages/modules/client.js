@@ -18,6 +18,7 @@ if (me) await start(me.role === "admin");
 
 /** @param {boolean} isAdmin */
 async function start(isAdmin) {
+  if (!/^[0-9A-Z]{26}$/.test(at.id)) return missing({ ok: false, status: 404, code: "not_found" });
   const [answer, practice] = await Promise.all([call("get", "/v1/admin/accounts/{id}", { at }), call("get", "/v1/admin/practice")]);
   if (!answer.ok || !practice.ok) return missing(answer.ok ? /** @type {Refused} */ (practice) : answer);
   here = { person: answer.body, isAdmin, policy: practice.body.policy, tell, refresh };
