@@ -294,9 +294,8 @@ document.addEventListener("click", (event) => {
 
 // ---- What a link carries
 
-/** What the address's fragment carried, which leaves the address bar at once. */
-export const carried = new URLSearchParams(location.hash.slice(1));
-if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+/** What the address's fragment carried. The head of the page has taken it from the address bar before this script was there. */
+export const carried = new URLSearchParams(fragment.slice(1));
 
 /** What a switch of the language has to take along. @type {{ fragment: string }} */
 export const kept = { fragment: "" };

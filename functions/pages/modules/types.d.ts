@@ -1,6 +1,11 @@
 // The types of the pages: those of the API are made from the contract document.
 import type { components, paths } from "rekey/schema";
 
+declare global {
+  /** The address's fragment, which a script in the head of the page has taken out of it. */
+  const fragment: string;
+}
+
 export type Schemas = components["schemas"];
 export type Path = keyof paths;
 export type Method = "get" | "post" | "put" | "patch" | "delete";
