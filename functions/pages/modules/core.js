@@ -179,6 +179,8 @@ export function form(id, how) {
   it.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (isBusy) return;
+    // A browser remembers what was typed in a field that is none for passwords.
+    for (const shown of all("[data-show][aria-pressed=true]", it)) shown.click();
     const given = new FormData(it);
     const names = /** @type {F[]} */ (Object.keys(how.fields));
     const values = /** @type {Record<F, string>} */ (Object.fromEntries(names.map((name) => [name, String(given.get(name) ?? "")])));
