@@ -322,6 +322,8 @@ for (const link of all("[data-language]")) {
 
 let isSignedIn = false;
 let isForced = false;
+/** Whose session it is, as far as that is known. */
+let holder = "";
 const channel = new BroadcastChannel(`rekey ${page.practice} ${page.portal}`);
 /** @type {ReturnType<typeof setTimeout>[]} */
 let timers = [];
@@ -338,6 +340,8 @@ export function enter({ account, next }) {
   if (account.locale && !document.cookie.includes("rekey-language=")) choose(account.locale.slice(0, 2).toLowerCase());
   const back = new URLSearchParams(location.search).get("to") ?? "";
   const fallback = page.portal === "staff" ? "clients" : "account";
+  // The cookie is this person's now. What another one has open in another tab ends.
+  channel.postMessage(`in ${account.id}`);
   const name = next === "change_password" ? "change-password" : /^[a-z-]+(\?account=[0-9A-Z]{26})?$/.test(back) ? back : fallback;
   location.replace(`${page.base}/${name}`);
 }
@@ -369,7 +373,10 @@ export async function whoseSession() {
   const answer = await call("get", "/v1/account");
   isForced = !answer.ok && answer.code === "password_change_required";
   if (answer.ok || isForced) document.body.classList.add("signed-in");
-  if (answer.ok) return answer.body;
+  if (answer.ok) {
+    holder = answer.body.id;
+    return answer.body;
+  }
   if (isForced) return "forced";
   if (answer.code !== "invalid_session") {
     by("main").replaceChildren(make("h1", {}, say("unavailable")), make("p", {}, problem(answer)[0]?.text ?? ""), make("p", {}, make("button", { type: "button", click: () => location.reload() }, say("try-again"))));
@@ -423,12 +430,17 @@ channel.addEventListener("message", ({ data }) => {
   if (!isSignedIn) return;
   if (data === "out") return leave("out");
   if (data === "doubt") return void call("get", "/v1/account");
+  if (data !== "seen") return data === `in ${holder}` ? undefined : location.reload();
+  seen = Date.now();
   for (const timer of timers) clearTimeout(timer);
   watch();
 });
 for (const button of all("[data-stay]")) button.addEventListener("click", () => void call("get", "/v1/account"));
 for (const button of all("[data-leave], [data-sign-out]")) press(button, signOut);
-// A page that the browser has kept is loaded anew, and one that is looked at again asks whether the session still is.
+// A timer waits longer while the device sleeps.
+setInterval(() => isSignedIn && Date.now() - seen > page.session_idle * 1000 && leave("ended"), 15_000);
+// A page that the browser keeps is kept empty and loaded anew, and one that is looked at again asks whether the session still is.
+addEventListener("pagehide", (event) => event.persisted && document.body.replaceChildren());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && isSignedIn && Date.now() - seen > 30_000) void call("get", "/v1/account");
