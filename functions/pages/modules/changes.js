@@ -1,6 +1,7 @@
 // The change log: who did what, when and from where, with filters and as a table.
 import { by, call, form, knows, leave, make, page, problem, say, when } from "rekey/core.js";
 import { administrator, confirmed, nameOf, pages, tell, valueOf } from "rekey/console.js";
+import { refill } from "rekey/people.js";
 
 /** @import { Refused, Schemas, Wrong } from "./types" */
 
@@ -94,7 +95,13 @@ function open(picks) {
   void show();
 }
 
+/** How often the log has been shown. */
+let shows = 0;
+
+/** Shows what the address asks for. The answer to an earlier question is dropped. */
 async function show() {
+  shows += 1;
+  const mine = shows;
   const now = filters();
   by("said").hidden = true;
   for (const name of ["type", "actor", "from", "to"]) {
@@ -102,6 +109,7 @@ async function show() {
   }
   if (now.account && now.account !== picked?.id) {
     const answer = await call("get", "/v1/admin/accounts/{id}", { at: { id: now.account } });
+    if (mine !== shows) return;
     picked = answer.ok ? answer.body : { id: now.account, username: now.account };
   }
   /** @type {HTMLInputElement} */ (by("person")).value = now.account ? (picked?.username ?? "") : "";
@@ -109,19 +117,19 @@ async function show() {
   let count = 0;
   by("count").textContent = "";
   by("clear").hidden = !isFiltered;
-  await pages(
-    by("entries"),
+  await refill(by("entries"), (fresh) => pages(
+    fresh,
     async (cursor) => {
       const answer = await call("get", "/v1/admin/changes", { query: { ...asked(now), cursor } });
       return answer.ok ? { items: answer.body.events, next: answer.body.next_cursor } : answer;
     },
     (events) => {
       count += events.length;
-      by("count").textContent = say("changes-count", { count });
+      if (mine === shows) by("count").textContent = say("changes-count", { count });
       return make("ol", { class: "entries" }, ...events.map(entry));
     },
     say(isFiltered ? "changes-none-found" : "changes-none"),
-  );
+  ));
 }
 
 /** The query of the API: its days begin and end by the practice's clocks. @param {Filters} now */
