@@ -1,5 +1,5 @@
 // Forgot password: a link or a code is asked for, and a code is entered and exchanged for a new password.
-import { by, call, carried, form, make, page, problem, say, when } from "rekey/core.js";
+import { by, call, carried, form, kept, make, page, problem, say, when } from "rekey/core.js";
 import { choosePassword, input, show, showOver } from "rekey/password.js";
 
 /** @import { Schemas } from "./types" */
@@ -94,11 +94,21 @@ let accounts = [];
 /** Asks which account of a shared mailbox is meant. @param {Schemas["AccountChoice"][]} offered */
 function pick(offered) {
   keep(undefined);
+  // The code has been used: a switch of the language takes along what came of it.
+  kept.fragment = `#tokens=${offered.map(({ token }) => token).join(".")}`;
   accounts = offered;
   by("accounts").replaceChildren(
     ...offered.map(({ username }, at) => make("label", {}, make("input", { type: "radio", name: "account", value: at, id: at === 0 ? "account" : undefined }), ` ${username}`)),
   );
   open("pick");
+}
+
+/** Asks again which account is meant, of those whose tokens are still open. @param {string[]} tokens */
+async function pickAgain(tokens) {
+  const known = await Promise.all(tokens.map((token) => call("post", "/v1/password/reset/preview", { body: { token } })));
+  const open = known.flatMap((answer, at) => (answer.ok ? [{ username: answer.body.username, token: tokens[at] ?? "", question: answer.body.question }] : []));
+  if (open.length) pick(open);
+  else await openToken(tokens[0] ?? "");
 }
 
 form("pick-form", {
@@ -143,6 +153,8 @@ if (page.help_requests) {
 
 resetHelp();
 const token = carried.get("token");
+const tokens = carried.get("tokens");
 if (token) void openToken(token);
+else if (tokens) void pickAgain(tokens.split("."));
 else if (request && request.method === "code" && Date.parse(request.ends) < Date.now()) codeOver("code_expired");
 else if (request) showRequest();
