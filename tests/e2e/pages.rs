@@ -42,7 +42,12 @@ async fn a_page_runs_its_own_script_alone_and_is_kept_by_nobody() {
     let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
     assert_eq!(nonce.len(), 22, "128 bits");
     assert!(!policy.contains("unsafe") && policy.contains("default-src 'none'"), "{policy}");
-    for rule in ["frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'"] {
+    for rule in [
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self';",
+        "require-trusted-types-for 'script'",
+    ] {
         assert!(policy.contains(rule), "{rule}");
     }
     assert_eq!(
@@ -238,6 +243,10 @@ async fn a_password_manager_is_led_by_the_host_and_asked_where_that_says_nothing
     let choice = app.send(page().header("host", "portal.agency.test")).await;
     assert_eq!(choice.status, 200, "a header says nothing");
     assert!(choice.body.contains("name=\"practice\"") && !choice.body.contains("agency"), "it lists nobody");
+    let policy = header(&choice, "content-security-policy");
+    assert!(policy.contains("form-action http: https:;"), "the form leads to a portal wherever it is");
+    let spanish = app.send(page().query("lang=es")).await;
+    assert!(spanish.body.contains("<html lang=\"es\">"), "its link to the other language: {}", spanish.body);
     let chosen = app.send(page().query("practice=agency&portal=staff")).await;
     assert_eq!(header(&chosen, "location"), "https://recovery.test/p/agency/staff/change-password");
     let admin = StaffMember::of(&app, "agency", "staff", "admin").await;

@@ -23,6 +23,10 @@ pub struct ChangePageQuery {
     /// The portal of the practice. The default is `client`.
     #[serde(default)]
     pub portal: Portal,
+    /// The language of the page that asks for the practice: `en` or `es`. Without it, the browser's.
+    #[serde(default)]
+    #[param(nullable = false)]
+    pub lang: Option<String>,
 }
 
 /// The operation `GET /.well-known/change-password`.

@@ -103,7 +103,9 @@ pub(crate) fn render(deps: &Deps, call: &Call, at: &At<'_>, status: StatusCode) 
     let html = template.and_then(|template| template.render(context! { ..shared, ..facts }));
     let html = html.map_err(|error| Problem::internal("rendering a page", error))?;
     let reply = compressed(call, "text/html; charset=utf-8", || html.clone(), || compress(&html));
-    Ok(secured(reply.with_status(status), &nonce))
+    // The form of the choice leads on to a portal wherever it is, and a browser holds the policy against redirects too.
+    let forms = if matches!(at, At::Choice) { "http: https:" } else { "'self'" };
+    Ok(secured(reply.with_status(status), &nonce, forms))
 }
 
 /// What a page of a portal shows, and what its script is given.
@@ -172,10 +174,10 @@ fn language(call: &Call, at: &At<'_>) -> Language {
 }
 
 /// A page loads its own parts alone, runs no script but its own, and stands in no frame.
-fn secured(reply: Reply, nonce: &str) -> Reply {
+fn secured(reply: Reply, nonce: &str, forms: &str) -> Reply {
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         connect-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types mail-preview"
     );
     reply
