@@ -398,6 +398,9 @@ export async function signOut() {
   const answer = await call("delete", "/v1/sessions/current");
   if (!answer.ok && answer.code !== "invalid_session") {
     isSignedIn = true;
+    // What is said of it is not to be read behind the dialog.
+    const limit = by("time-limit");
+    if (limit instanceof HTMLDialogElement) limit.close();
     return answer;
   }
   channel.postMessage("out");
