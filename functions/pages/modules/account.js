@@ -43,7 +43,7 @@ async function showSessions() {
 function sessionRow({ id, current, created_at, last_seen_at, ip, device }) {
   const name = deviceInWords(device);
   const facts = make("p", { class: "quiet" }, say("session-facts", { since: whenText(created_at), used: ago(last_seen_at), ip }));
-  if (current) return make("li", {}, make("p", {}, make("strong", {}, name), " ", make("mark", {}, say("this-device"))), facts);
+  if (current) return make("li", {}, make("p", {}, make("strong", {}, name), " ", make("span", { class: "badge good" }, say("this-device"))), facts);
   const end = make("button", { type: "button", class: "secondary outline", "aria-label": say("end-session-of", { device: name, since: whenText(created_at) }) }, say("end-session"));
   press(end, async () => {
     const answer = await call("delete", "/v1/sessions/{id}", { at: { id } });

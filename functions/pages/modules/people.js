@@ -240,7 +240,7 @@ export function askProof(person, isAdmin) {
   /** @type {string | undefined} */
   let check;
   const told = make("p", { role: "status" });
-  const send = make("button", { type: "button", class: "secondary", click: async () => {
+  const send = make("button", { type: "button", class: "secondary outline", click: async () => {
     send.setAttribute("aria-busy", "true");
     const answer = await call("post", "/v1/admin/accounts/{id}/caller-check", { at });
     send.removeAttribute("aria-busy");

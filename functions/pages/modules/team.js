@@ -1,10 +1,12 @@
 // Staff's accounts: a search as one types, and the way to each account.
-import { announce, by, call, make, page, say } from "rekey/core.js";
-import { administrator, badge, pages } from "rekey/console.js";
+import { announce, by, call, make, say } from "rekey/core.js";
+import { administrator, pages } from "rekey/console.js";
+import { growing, mailState, pageOf, setup, standing } from "rekey/people.js";
 
 /** @import { Schemas } from "./types" */
 
 const TYPING = 250;
+const HEADINGS = ["clients-name", "clients-username", "person-role", "clients-setup", "clients-mail"];
 const words = /** @type {HTMLInputElement} */ (by("q"));
 const status = /** @type {HTMLSelectElement} */ (by("status"));
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -33,6 +35,7 @@ async function search() {
   const query = { portal: "staff", q: words.value.trim(), status: status.value };
   let count = 0;
   const found = make("div");
+  const show = growing(say("team-list"), HEADINGS.map((name) => say(name)), row);
   by("people").setAttribute("aria-busy", "true");
   await pages(
     found,
@@ -43,7 +46,7 @@ async function search() {
     (accounts) => {
       count += accounts.length;
       if (mine === searches) by("count").textContent = say("team-count", { count });
-      return make("ul", { class: "people" }, ...accounts.map(person));
+      return show(accounts);
     },
     say(query.q || query.status ? "team-none-found" : "team-none"),
   );
@@ -55,16 +58,10 @@ async function search() {
 }
 
 /** @param {Schemas["AdminAccount"]} account */
-function person(account) {
-  const { id, display_name, username, email, role, setup, mail } = account;
-  const states = [badge(setup === "signed_up" ? "good" : "open", say(`team-setup-${setup}`))];
-  if (!account.active) states.unshift(badge("bad", say("team-closed")));
-  if (account.frozen_at) states.unshift(badge("bad", say("team-frozen")));
-  if (email && mail !== "ok") states.push(badge("bad", say(`team-mail-${mail}`)));
-  return make("li", {},
-    make("div", {},
-      make("a", { href: `${page.base}/client?account=${id}` }, display_name), id === me?.id && ` (${say("team-you")})`,
-      make("div", { class: "quiet" }, username, make("br"), email ?? say("team-no-email"))),
-    make("div", {}, say(`team-role-${role ?? "staff"}`)),
-    make("div", { class: "badges" }, ...states));
+function row(account) {
+  const { id, display_name, username, email, role } = account;
+  const marks = standing(account).flatMap((mark) => [" ", mark]);
+  const name = make("span", {}, make("a", { href: pageOf(id) }, display_name), id === me?.id && ` (${say("team-you")})`, ...marks);
+  const names = make("div", {}, username, email && email !== username ? make("small", {}, email) : false);
+  return [name, names, say(`person-role-${role ?? "staff"}`), setup(account), mailState(account)];
 }

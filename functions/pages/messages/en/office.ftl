@@ -6,15 +6,6 @@ tasks-warning = Nobody here has proven who they are. Call back at the number in 
 team-title = Team
 team-text = The people who work with this console. Open an account to help a colleague, change a role or close the account.
 team-add = Add a colleague
-team-search = Search
-team-search-hint = The beginning of a name, a username or an email address
-team-status = Set-up
-team-status-hint = How far the account has been set up
-team-status-all = All
-team-status-not_invited = Not invited
-team-status-invited = Invited
-team-status-started = Link opened
-team-status-signed_up = Set up
 ## Change log
 changes-title = Change log
 changes-text = Everything that was done at your practice, newest first. Nobody can change or delete what is here.

@@ -75,25 +75,13 @@ tasks-note-wrong = This note cannot be kept. Write at most 200 characters, and n
 ## Team
 team-count =
     { $count ->
-        [one] One account is shown
-       *[other] { $count } accounts are shown
+        [one] { $count } person found
+       *[other] { $count } people found
     }
 team-none = There is nobody here yet.
 team-none-found = Nobody was found. Check the spelling, or choose another set-up.
+team-list = The team
 team-you = you
-team-no-email = No email address
-team-role-admin = Administrator
-team-role-staff = Staff
-team-setup-not_invited = Not invited
-team-setup-invited = Invited
-team-setup-started = Link opened
-team-setup-signed_up = Set up
-team-closed = Closed
-team-frozen = Locked
-team-mail-bounced = Email comes back
-team-mail-complained = Marked as spam
-team-mail-wrong_person = Wrong person
-team-mail-shared_mailbox = Shared mailbox
 ## Change log
 changes-zone = Days and times are those of this time zone: { $zone }
 changes-dates-wrong = The last day is before the first. Choose a later one.

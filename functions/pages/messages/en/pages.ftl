@@ -9,6 +9,7 @@ errors-heading = There is a problem
 no-script = This page needs JavaScript, which is turned off in your browser. Turn it on and load the page again. If you cannot, please contact us:
 help-heading = Do you need help?
 help-text = { $practice } can help you get into your account.
+help-text-staff = An administrator of { $practice } can help you. You can also reach the practice here:
 contact-phone = Call
 contact-email = Write to
 contact-url = Visit

@@ -6,15 +6,6 @@ tasks-warning = Nadie ha demostrado todavía quién es. Llame al número que tie
 team-title = Equipo
 team-text = Las personas que trabajan con esta consola. Abra una cuenta para ayudar a un colega, cambiar su función o cerrar la cuenta.
 team-add = Añadir un colega
-team-search = Buscar
-team-search-hint = El principio de un nombre, un nombre de usuario o una dirección de correo
-team-status = Registro de la cuenta
-team-status-hint = Hasta dónde se ha llegado con la cuenta
-team-status-all = Todas
-team-status-not_invited = Sin invitación
-team-status-invited = Con invitación
-team-status-started = Enlace abierto
-team-status-signed_up = Cuenta lista
 ## Change log
 changes-title = Registro de cambios
 changes-text = Todo lo que se hizo en su consultorio, lo más reciente primero. Nadie puede cambiar ni borrar lo que está aquí.

@@ -80,20 +80,8 @@ team-count =
     }
 team-none = Todavía no hay nadie aquí.
 team-none-found = No se encontró a nadie. Revise cómo está escrito o elija otro estado.
+team-list = El equipo
 team-you = usted
-team-no-email = Sin dirección de correo
-team-role-admin = Administrador
-team-role-staff = Personal
-team-setup-not_invited = Sin invitación
-team-setup-invited = Con invitación
-team-setup-started = Enlace abierto
-team-setup-signed_up = Cuenta lista
-team-closed = Cerrada
-team-frozen = Bloqueada
-team-mail-bounced = El correo vuelve
-team-mail-complained = Marcado como no deseado
-team-mail-wrong_person = Otra persona
-team-mail-shared_mailbox = Buzón compartido
 ## Change log
 changes-zone = Los días y las horas son los de esta zona horaria: { $zone }
 changes-dates-wrong = El último día es anterior al primero. Elija uno posterior.

@@ -9,6 +9,7 @@ errors-heading = Hay un problema
 no-script = Esta página necesita JavaScript, que está desactivado en su navegador. Actívelo y vuelva a cargar la página. Si no puede, comuníquese con nosotros:
 help-heading = ¿Necesita ayuda?
 help-text = { $practice } puede ayudarle a entrar en su cuenta.
+help-text-staff = Un administrador de { $practice } puede ayudarle. También puede comunicarse con el consultorio:
 contact-phone = Llame al
 contact-email = Escriba a
 contact-url = Visite
