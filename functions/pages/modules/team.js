@@ -34,6 +34,7 @@ async function search() {
   const mine = searches;
   const query = { portal: "staff", q: words.value.trim(), status: status.value };
   let count = 0;
+  let isMore = false;
   const found = make("div");
   const show = growing(say("team-list"), HEADINGS.map((name) => say(name)), row);
   by("people").setAttribute("aria-busy", "true");
@@ -41,11 +42,13 @@ async function search() {
     found,
     async (cursor) => {
       const answer = await call("get", "/v1/admin/accounts", { query: { ...query, cursor } });
-      return answer.ok ? { items: answer.body.accounts, next: answer.body.next_cursor } : answer;
+      if (!answer.ok) return answer;
+      isMore = answer.body.next_cursor !== null;
+      return { items: answer.body.accounts, next: answer.body.next_cursor };
     },
     (accounts) => {
       count += accounts.length;
-      if (mine === searches) by("count").textContent = say("team-count", { count });
+      if (mine === searches) by("count").textContent = say(isMore ? "clients-found-more" : "clients-found", { count });
       return show(accounts);
     },
     say(query.q || query.status ? "team-none-found" : "team-none"),

@@ -73,11 +73,6 @@ tasks-note-label = Note for your colleagues (optional)
 tasks-note-hint = At most 200 characters. Write nothing about health, and no number of a document.
 tasks-note-wrong = This note cannot be kept. Write at most 200 characters, and no more than four digits in all.
 ## Team
-team-count =
-    { $count ->
-        [one] { $count } person found
-       *[other] { $count } people found
-    }
 team-none = There is nobody here yet.
 team-none-found = Nobody was found. Check the spelling, or choose another set-up.
 team-list = The team

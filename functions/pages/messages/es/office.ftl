@@ -1,7 +1,7 @@
 ## Help requests
 tasks-title = Solicitudes de ayuda
 tasks-views = Listas de solicitudes de ayuda
-tasks-warning = Nadie ha demostrado todavía quién es. Llame al número que tiene en su propio registro, nunca a uno que le dé la persona que llama.
+tasks-warning = Nadie ha demostrado todavía quién es. Llame al número que tiene en su propio expediente, nunca a uno que le dé la persona que llama.
 ## Team
 team-title = Equipo
 team-text = Las personas que trabajan con esta consola. Abra una cuenta para ayudar a un colega, cambiar su función o cerrar la cuenta.
@@ -16,7 +16,7 @@ changes-actor-all = Todas las personas
 changes-from = Desde este día
 changes-to = Hasta el final de este día
 changes-person = Cambios de una cuenta
-changes-person-hint = Escriba el nombre de usuario completo del cliente o del colega. Déjelo vacío para ver todas las cuentas.
+changes-person-hint = Escriba el usuario completo del cliente o del colega. Déjelo vacío para ver todas las cuentas.
 changes-apply = Aplicar los filtros
 changes-clear = Quitar los filtros
 changes-list = Cambios
@@ -54,12 +54,12 @@ brand-preview-language = Idioma
 brand-preview-subject = Asunto:
 brand-preview-html = Con formato
 brand-preview-plain = Como texto sencillo
-brand-mail-reset_link = Enlace para elegir una nueva contraseña
-brand-mail-verification_code = Código para elegir una nueva contraseña
+brand-mail-reset_link = Enlace para elegir una contraseña nueva
+brand-mail-verification_code = Código para elegir una contraseña nueva
 brand-mail-temporary_password = Contraseña temporal
 brand-mail-invitation = Invitación
 brand-mail-password_changed = La contraseña ha cambiado
-brand-mail-address_changed = La dirección de correo ha cambiado
-brand-mail-recovery_held = Se pidió una nueva contraseña cuando la dirección es nueva
+brand-mail-address_changed = El correo electrónico ha cambiado
+brand-mail-recovery_held = Se pidió una contraseña nueva poco después de cambiar el correo
 brand-mail-link_copied = El personal entregó un enlace
 brand-mail-caller_check = Código para decirlo por teléfono al consultorio
