@@ -221,6 +221,49 @@ test("a new password by a link clears the tab whose session it has ended", async
   assert.ok(!(await page.content()).includes(person.email));
 });
 
+test("somebody else who signs in takes every tab along, and the same person none", async (t) => {
+  const [one, other] = [await register("agency"), await register("agency")];
+  const page = await visit(t);
+  await signIn(page, "agency", one.username);
+  await see(page, "My account");
+  await page.evaluate(() => document.body.classList.add("kept"));
+  const tab = await second(page);
+  await signIn(tab, "agency", one.username);
+  await see(tab, "My account");
+  assert.equal(await page.locator("body.kept").count(), 1);
+  await signIn(tab, "agency", other.username);
+  await page.getByText(other.email).waitFor();
+  assert.ok(!(await page.content()).includes(one.email));
+});
+
+test("a page of one practice does not take the token of another", async (t) => {
+  const person = await register("veterinary");
+  await call("POST", "/v1/password/forgot", { body: { practice: "veterinary", identifier: person.username } });
+  const page = await visit(t);
+  await page.goto(at("agency", `/reset#token=${await mailed(person.email, "token", 2)}`));
+  await see(page, "This link is not complete");
+  assert.ok(!(await page.content()).includes(person.username));
+});
+
+test("what is sent before the script is there goes nowhere, and a link's token is out of the address by then", async (t) => {
+  const page = await visit(t);
+  let arrives = () => {};
+  const arrived = new Promise((resolve) => (arrives = resolve));
+  await page.route("**/core.js", async (route) => {
+    await arrived;
+    await route.continue();
+  });
+  await page.goto(at("agency", `/reset#token=${UNKNOWN}`), { waitUntil: "commit" });
+  await page.waitForURL((url) => url.hash === "", { waitUntil: "commit" });
+  await page.goto(at("agency"), { waitUntil: "commit" });
+  await page.locator("#identifier").fill("jane");
+  await page.locator("#identifier").press("Enter");
+  arrives();
+  await button(page, "Sign in").click();
+  await wrong(page).getByText("Enter your password").first().waitFor();
+  assert.equal(new URL(page.url()).search, "");
+});
+
 test("a session that is about to end says so, and goes on or ends", async (t) => {
   const person = await register("agency");
   const page = await visit(t);
