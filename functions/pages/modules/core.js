@@ -342,7 +342,7 @@ export function enter({ account, next }) {
   const fallback = page.portal === "staff" ? "clients" : "account";
   // The cookie is this person's now. What another one has open in another tab ends.
   channel.postMessage(`in ${account.id}`);
-  const name = next === "change_password" ? "change-password" : /^[a-z-]+(\?account=[0-9A-Z]{26})?$/.test(back) ? back : fallback;
+  const name = next === "change_password" ? "change-password" : (/^[a-z-]+(\?account=[0-9A-Z]{26})?(?=$|\?)/.exec(back)?.[0] ?? fallback);
   location.replace(`${page.base}/${name}`);
 }
 
