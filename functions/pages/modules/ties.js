@@ -109,7 +109,7 @@ export async function showCaseload(here, place, me) {
   });
   const headings = ["caseload-name", "caseload-role", "caseload-since", ...(mayAssign ? ["tickets-action"] : [])].map((name) => say(name));
   const isMine = person.caseload.some(({ staff }) => staff === me);
-  const mine = make("button", { type: "button", class: "secondary outline", click: () => void assign(here, { staff: me, role: "", name: say("caseload-you") }) }, say("caseload-mine"));
+  const mine = make("button", { type: "button", class: "secondary outline", click: () => void assign(here, { staff: me, role: "", name: say("caseload-you"), heading: say("caseload-mine") }) }, say("caseload-mine"));
   const other = make("button", { type: "button", class: "secondary outline", click: () => void assign(here) }, say("caseload-other"));
   place.replaceChildren(
     rows.length ? cards(say("caseload-caption"), headings, rows) : make("p", { class: "quiet" }, say("caseload-none")),
@@ -117,11 +117,11 @@ export async function showCaseload(here, place, me) {
   );
 }
 
-/** @param {Here} here @param {{ staff: string, role: string, name: string }} [one] who it is, or else that is asked */
+/** @param {Here} here @param {{ staff: string, role: string, name: string, heading?: string }} [one] who it is, or else that is asked */
 async function assign(here, one) {
   const { call, make, say } = top;
   const isDone = await rooms.ask({
-    heading: one ? say("caseload-heading", { name: one.name }) : say("caseload-other"),
+    heading: one ? (one.heading ?? say("caseload-heading", { name: one.name })) : say("caseload-other"),
     content: [
       one ? make("p", {}, say("caseload-text", { name: here.person.display_name })) : folk.finder("other", say("caseload-find"), "staff", ""),
       folk.entry("role", say("caseload-role"), { hint: say("caseload-role-hint"), value: one?.role ?? "", maxlength: 60 }),

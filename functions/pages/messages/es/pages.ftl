@@ -123,4 +123,4 @@ end-others = Cerrar sesión en los demás dispositivos
 activity-heading = Qué pasó en su cuenta
 show-more = Mostrar más
 not-you-heading = ¿Hay algo aquí que no hizo usted?
-not-you-text = Entonces comuníquese con nosotros:
+not-you-text = Después comuníquese con nosotros:
