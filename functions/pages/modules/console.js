@@ -97,7 +97,7 @@ export function ask({ heading, content, yes, danger = false, send }) {
   const cancel = make("button", { type: "button", class: "secondary outline", click: () => dialog.close() }, say("cancel"));
   const form = make("form", { novalidate: true, method: "dialog" }, errors, ...content, make("p", { class: "buttons" }, button, cancel));
   const title = make("h2", { id }, heading);
-  dialog.append(make("article", {}, title, form));
+  dialog.append(make("article", {}, title, form, make("div", { class: "sr-only announcer", role: "status" })));
   let isAgreed = false;
   let isBusy = false;
   form.addEventListener("submit", async (event) => {
@@ -105,7 +105,9 @@ export function ask({ heading, content, yes, danger = false, send }) {
     if (isBusy) return;
     isBusy = true;
     button.setAttribute("aria-busy", "true");
+    core.announce(say("waiting"));
     const wrong = await send?.(form);
+    core.announce("");
     isBusy = false;
     button.removeAttribute("aria-busy");
     if (wrong?.length) return core.showWrong(form, wrong);

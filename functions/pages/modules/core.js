@@ -44,7 +44,8 @@ export function showOnly(id, others) {
 
 /** Has a screen reader say something. @param {string} text */
 export function announce(text) {
-  const announcer = document.getElementById("announcer");
+  // While a dialog is open, nothing outside of it is read.
+  const announcer = all("dialog[open] .announcer").at(-1) ?? document.getElementById("announcer");
   if (announcer) announcer.textContent = text;
 }
 

@@ -191,7 +191,7 @@ export function showActivity(here, place) {
   const headings = ["happened-what", "happened-when", "happened-who"].map((name) => say(name));
   const row = (/** @type {Schemas["ChangeEvent"]} */ event) => {
     const words = its.knows(`log-action-${event.action}`) && its.page.language !== "en" ? say(`log-action-${event.action}`) : make("span", { lang: "en" }, event.description);
-    const changes = event.changes.filter(({ from, to }) => from || to).map(({ member, from, to }) => make("small", {}, `${member}: ${from ?? "–"} → ${to ?? "–"}`));
+    const changes = event.changes.filter(({ from, to }) => from || to).map(({ member, from, to }) => make("small", {}, `${office.nameOf(member)}: `, say("log-from-to", { from: office.valueOf(member, from), to: office.valueOf(member, to) })));
     const note = event.note ? [make("small", {}, event.note)] : [];
     const who = event.by && event.actor === "staff" ? people.named(event.by, say("person-colleague")) : say(`happened-by-${event.actor}`);
     return [make("div", {}, words, ...changes, ...note), when(event.at), make("div", {}, who, event.ip ? make("small", {}, event.ip) : false)];
