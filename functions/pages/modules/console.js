@@ -114,6 +114,8 @@ export function ask({ heading, content, yes, danger = false, send }) {
     isAgreed = true;
     dialog.close();
   });
+  // Where there is nothing to fill in, a key that is pressed twice does no harm.
+  cancel.autofocus = danger && !form.querySelector("input, select, textarea");
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
