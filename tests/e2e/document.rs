@@ -221,7 +221,8 @@ fn text(value: &Value) -> String {
 
 async fn recoveries(app: &TestApp, recorder: &mut Recorder<'_>) {
     recorder.send("practice", HttpEvent::new("GET", "/v1/practices/agency")).await;
-    let page = HttpEvent::new("GET", "/.well-known/change-password").query("practice=agency&portal=client&lang=en");
+    let page =
+        HttpEvent::new("GET", "/.well-known/change-password").query("practice=agency&portal=client&lang=en");
     recorder.send("page", page).await;
     for path in ["/p/agency/client", "/p/agency/client/forgot", "/p/_/1/rekey.css"] {
         recorder.send("page", HttpEvent::new("GET", path).query("lang=en")).await;

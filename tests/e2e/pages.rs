@@ -247,6 +247,9 @@ async fn a_password_manager_is_led_by_the_host_and_asked_where_that_says_nothing
     assert!(policy.contains("form-action http: https:;"), "the form leads to a portal wherever it is");
     let spanish = app.send(page().query("lang=es")).await;
     assert!(spanish.body.contains("<html lang=\"es\">"), "its link to the other language: {}", spanish.body);
+    let wrong = app.send(page().query("practice=nowhere")).await;
+    assert_eq!((wrong.status.as_u16(), header(&wrong, "content-type")), (404, "text/html; charset=utf-8"));
+    assert!(wrong.body.contains("We do not know a practice of this name") && !wrong.body.contains("nowhere"));
     let chosen = app.send(page().query("practice=agency&portal=staff")).await;
     assert_eq!(header(&chosen, "location"), "https://recovery.test/p/agency/staff/change-password");
     let admin = StaffMember::of(&app, "agency", "staff", "admin").await;

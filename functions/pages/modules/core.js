@@ -153,7 +153,10 @@ export async function call(method, path, sent = {}) {
 export function problem(refused, fields = {}) {
   const field = fields[refused.code];
   const wrong = (/** @type {string} */ text) => (field ? { text, field } : { text });
-  if (refused.reasons?.length) return refused.reasons.map((reason) => wrong(say(`weak-${reason.code}`, { count: page.password_policy.min_length })));
+  // A newer API may have a reason that these pages do not know; its own sentence is better than none.
+  const weakness = (/** @type {Schemas["Weakness"]} */ { code, message }) =>
+    knows(`weak-${code}`) ? say(`weak-${code}`, { count: page.password_policy.min_length }) : message;
+  if (refused.reasons?.length) return refused.reasons.map((reason) => wrong(weakness(reason)));
   if (refused.retryAfter && refused.code === "too_many_requests") return [wrong(say("error-too_many_requests", { wait: span(rounded(refused.retryAfter)) }))];
   const left = refused.attempts_left;
   const name = left === undefined ? `error-${refused.code}` : `error-${refused.code}-left`;

@@ -35,6 +35,7 @@ pub struct GetChangePasswordPage;
 impl Operation for GetChangePasswordPage {
     const CALLER: Caller = Caller::Anyone;
     const ERRORS: &'static [&'static [ErrorCode]] = &[QUERY, &[ErrorCode::UnknownPractice]];
+    const IS_PAGE: bool = true;
 }
 
 /// Redirects to the page on which a portal's password is changed
@@ -57,7 +58,7 @@ pub async fn get_change_page(deps: &Deps, call: &Call) -> Result<Reply, Problem>
             None => return page::choose_practice(deps, call),
         },
     };
-    let practice = practice.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?;
+    let practice = practice.ok_or_else(|| page::unknown_practice(deps, call))?;
     let urls = practice.urls(portal);
     Ok(Reply::redirect(urls.change_password_url.as_ref().unwrap_or(&urls.url)))
 }

@@ -135,5 +135,17 @@ async fn find(
 
 /// The page that asks for the practice, for a host that is no practice's own.
 pub(crate) fn choose_practice(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    render(deps, call, &At::Choice, StatusCode::OK)
+    render(deps, call, &At::Choice { is_wrong: false }, StatusCode::OK)
+}
+
+/// The refusal of a practice that there is not. A browser shows the question again.
+pub(crate) fn unknown_practice(deps: &Deps, call: &Call) -> Problem {
+    let problem = Problem::new(ErrorCode::UnknownPractice);
+    if !call.accepts("text/html") {
+        return problem;
+    }
+    match render(deps, call, &At::Choice { is_wrong: true }, problem.status()) {
+        Ok(page) => page.instead_of(problem),
+        Err(other) => other,
+    }
 }

@@ -32,8 +32,8 @@ const LANGUAGE: &str = "rekey-language";
 pub(crate) enum At<'a> {
     /// A page of a portal.
     Page { kind: &'static Kind, practice: &'a Practice, portal: Portal },
-    /// The question which practice is meant.
-    Choice,
+    /// The question which practice is meant, after a practice that there is not.
+    Choice { is_wrong: bool },
     /// Nothing is there, or it cannot be shown now.
     Nowhere { status: StatusCode },
 }
@@ -96,7 +96,7 @@ pub(crate) fn render(deps: &Deps, call: &Call, at: &At<'_>, status: StatusCode) 
     };
     let (name, facts) = match at {
         At::Page { kind, practice, portal } => (kind.name, of_page(kind, practice, *portal, language)),
-        At::Choice => ("choice", context! {}),
+        At::Choice { is_wrong } => ("choice", context! { is_wrong }),
         At::Nowhere { status } => ("nowhere", context! { is_missing => *status == StatusCode::NOT_FOUND }),
     };
     let template = ENVIRONMENT.get_template(&format!("{name}.html"));
@@ -104,8 +104,10 @@ pub(crate) fn render(deps: &Deps, call: &Call, at: &At<'_>, status: StatusCode) 
     let html = html.map_err(|error| Problem::internal("rendering a page", error))?;
     let reply = compressed(call, "text/html; charset=utf-8", || html.clone(), || compress(&html));
     // The form of the choice leads on to a portal wherever it is, and a browser holds the policy against redirects too.
-    let forms = if matches!(at, At::Choice) { "http: https:" } else { "'self'" };
-    Ok(secured(reply.with_status(status), &nonce, forms))
+    let forms = if matches!(at, At::Choice { .. }) { "http: https:" } else { "'self'" };
+    // The one page that shows the HTML of a mail, which it reads without running it.
+    let trusted = if name == "brand" { "mail-preview" } else { "'none'" };
+    Ok(secured(reply.with_status(status), &nonce, forms, trusted))
 }
 
 /// What a page of a portal shows, and what its script is given.
@@ -166,7 +168,7 @@ fn language(call: &Call, at: &At<'_>) -> Language {
     let chosen = call.cookie(LANGUAGE).map(str::to_owned);
     let practice = match at {
         At::Page { practice, .. } => Some(practice.locale.clone()),
-        At::Choice | At::Nowhere { .. } => None,
+        At::Choice { .. } | At::Nowhere { .. } => None,
     };
     let wanted: Vec<String> =
         asked.into_iter().chain(chosen).chain(call.languages()).chain(practice).collect();
@@ -174,11 +176,11 @@ fn language(call: &Call, at: &At<'_>) -> Language {
 }
 
 /// A page loads its own parts alone, runs no script but its own, and stands in no frame.
-fn secured(reply: Reply, nonce: &str, forms: &str) -> Reply {
+fn secured(reply: Reply, nonce: &str, forms: &str, trusted: &str) -> Reply {
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; \
          connect-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'; trusted-types mail-preview"
+         require-trusted-types-for 'script'; trusted-types {trusted}"
     );
     reply
         .with_header(CONTENT_SECURITY_POLICY, &policy)

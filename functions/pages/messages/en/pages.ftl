@@ -23,6 +23,7 @@ unavailable-title = Sorry, something is not working
 unavailable-text = Please try again in a minute. Nothing you did is lost.
 choice-title = Change your password
 choice-text = Tell us which practice your account is with.
+choice-wrong = We do not know a practice of this name. Check it and try again.
 choice-practice = The practice’s short name
 choice-practice-hint = It stands in the address of the page where you sign in, after /p/.
 choice-portal = Your account

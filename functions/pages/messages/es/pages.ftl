@@ -23,6 +23,7 @@ unavailable-title = Lo sentimos, algo no funciona
 unavailable-text = Inténtelo de nuevo en un minuto. No se ha perdido nada de lo que hizo.
 choice-title = Cambie su contraseña
 choice-text = Díganos con qué consultorio tiene su cuenta.
+choice-wrong = No conocemos un consultorio con este nombre. Compruébelo e inténtelo de nuevo.
 choice-practice = El nombre corto del consultorio
 choice-practice-hint = Está en la dirección de la página donde entra, después de /p/.
 choice-portal = Su cuenta
