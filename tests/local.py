@@ -227,10 +227,12 @@ def run_browser(browser: str) -> None:
         subprocess.run(["node", "tests/browser/cookies.mjs", "--browser", browser], cwd=ROOT, check=True)
 
 
-def run_pages(whole: bool) -> None:
-    """The pages in Chromium. Without `whole`, each page is looked at in one language, one theme and one width."""
+def run_pages(whole: bool, named: list[str]) -> None:
+    """The pages in Chromium, or in the browser that FIREFOX names: the tests of these names, or all. Without `whole`, each page is
+    looked at in one language, one theme and one width."""
     environment = os.environ | ({"REKEY_WHOLE": "1"} if whole else {})
-    tests = sorted((ROOT / "tests/browser").glob("*.test.mjs"))
+    folder = ROOT / "tests/browser"
+    tests = [folder / f"{name}.test.mjs" for name in named] or sorted(folder.glob("*.test.mjs"))
     with stack():
         program = ["node", "--test", "--test-concurrency=2", "--test-reporter=spec", *tests]
         subprocess.run(program, cwd=ROOT, env=environment, check=True)
@@ -299,6 +301,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=["documents", "client", "smoke", "schemathesis", "browser", "pages"])
     parser.add_argument("--browser", default="chromium", help="the program of an installed browser, of browser")
+    parser.add_argument("names", nargs="*", help="the tests, of pages")
     parser.add_argument("--whole", action="store_true", help="all languages, themes and widths, of pages")
     parser.add_argument("--caller", choices=CALLERS, action="append", help="who calls, of schemathesis")
     parser.add_argument("--examples", type=int, default=20, help="requests an operation, of schemathesis")
@@ -318,7 +321,7 @@ def main() -> int:
             case "browser":
                 run_browser(asked.browser)
             case "pages":
-                run_pages(asked.whole)
+                run_pages(asked.whole, asked.names)
             case "schemathesis":
                 run_schemathesis(asked.caller or CALLERS, asked.examples, asked.seed)
     except (Failed, subprocess.CalledProcessError) as error:

@@ -107,7 +107,11 @@ export async function client(t, practice, name, password = PASSWORD, portal = "c
   return page;
 }
 
-export const staff = (t, practice, name, password = PASSWORD) => client(t, practice, name, password, "staff");
+export async function staff(t, practice, name, password = PASSWORD) {
+  const page = await client(t, practice, name, password, "staff");
+  await page.waitForURL("**/clients");
+  return page;
+}
 
 export async function settled(page) {
   await page.waitForFunction(() => document.querySelector("#person:not([hidden])") && !document.querySelector("#person [aria-busy=true]"));
@@ -120,7 +124,10 @@ export async function told(page, pattern) {
 export async function clicks(page) {
   let count = 0;
   await page.exposeFunction("counted", () => (count += 1));
-  const listen = () => addEventListener("pointerdown", () => window.counted(), true);
+  const listen = () => {
+    if (!window.isCounting) addEventListener("pointerdown", () => window.counted(), true);
+    window.isCounting = true;
+  };
   await page.addInitScript(listen);
   await page.evaluate(listen);
   return () => count;
