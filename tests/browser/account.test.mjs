@@ -281,6 +281,27 @@ test("a session that is about to end says so, and goes on or ends", async (t) =>
   await page.waitForURL("**/client?why=ended**");
 });
 
+test("a session that no use can extend says when it ends, once", async (t) => {
+  const bearer = await administrator("therapy");
+  const absolute = (seconds) => call("PATCH", "/v1/admin/practice", { bearer, body: { policy: { session_absolute: seconds } } });
+  assert.equal((await absolute(600)).status, 200);
+  t.after(() => absolute(43_200));
+  const person = await register("therapy");
+  const page = await visit(t);
+  await page.clock.install();
+  await signIn(page, "therapy", person.username);
+  await see(page, "My account");
+  await page.clock.fastForward("08:01");
+  await page.getByRole("dialog").getByText(/everybody is signed out after some hours/).waitFor();
+  await sound(page);
+  await button(page, "Go on until then").click();
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  await page.clock.fastForward("01:30");
+  assert.equal(await page.getByRole("dialog").count(), 0, "it is told once");
+  await page.clock.fastForward("00:31");
+  await page.waitForURL("**/client?why=ended**");
+});
+
 test("staff have their own account on pages of their own", async (t) => {
   const page = await visit(t);
   await page.goto(at("agency", "/account", "staff"));

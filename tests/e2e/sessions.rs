@@ -41,6 +41,7 @@ async fn sign_in_answers_who_signed_in_and_takes_two_round_trips() {
             "locale": null,
             "role": null,
             "representative": false,
+            "session_ends_at": "2026-11-22T06:35:30Z",
         },
         "next": null,
     });

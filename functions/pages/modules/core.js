@@ -332,7 +332,10 @@ const channel = new BroadcastChannel(`rekey ${page.practice} ${page.portal}`);
 /** @type {ReturnType<typeof setTimeout>[]} */
 let timers = [];
 let seen = Date.now();
-const WARNING = 120;
+/** When the session ends, however much it is used. */
+let ends = Number.POSITIVE_INFINITY;
+let isEndTold = false;
+const WARNING = 120_000;
 
 /** Leads to a page of this portal. @param {string} name */
 export function go(name) {
@@ -379,6 +382,8 @@ export async function whoseSession() {
   if (answer.ok || isForced) document.body.classList.add("signed-in");
   if (answer.ok) {
     holder = answer.body.id;
+    ends = Date.parse(answer.body.session_ends_at);
+    extend();
     return answer.body;
   }
   if (isForced) return "forced";
@@ -426,11 +431,18 @@ function extend() {
 function watch() {
   const dialog = by("time-limit");
   if (dialog instanceof HTMLDialogElement) dialog.close();
-  const warning = Math.max(page.session_idle - WARNING, page.session_idle / 2) * 1000;
-  timers = [
-    setTimeout(() => dialog instanceof HTMLDialogElement && dialog.showModal(), warning),
-    setTimeout(() => leave("ended"), page.session_idle * 1000),
-  ];
+  const idle = page.session_idle * 1000;
+  const until = Math.min(idle, ends - Date.now());
+  const warn = () => {
+    // An end that no use puts off is told once, and there is nothing to extend.
+    const isLast = until < idle;
+    if (!(dialog instanceof HTMLDialogElement) || (isLast && isEndTold)) return;
+    isEndTold = isLast;
+    by("time-limit-text").textContent = isLast ? say("time-limit-last", { time: whenText(new Date(ends).toISOString()) }) : say("time-limit-text", { span: span(WARNING / 1000) });
+    for (const button of all("[data-stay]")) button.textContent = say(isLast ? "time-limit-go-on" : "time-limit-stay");
+    dialog.showModal();
+  };
+  timers = [setTimeout(warn, Math.max(until - WARNING, until / 2)), setTimeout(() => leave("ended"), until)];
 }
 
 channel.addEventListener("message", ({ data }) => {
@@ -442,10 +454,16 @@ channel.addEventListener("message", ({ data }) => {
   for (const timer of timers) clearTimeout(timer);
   watch();
 });
-for (const button of all("[data-stay]")) button.addEventListener("click", () => void call("get", "/v1/account"));
+for (const button of all("[data-stay]")) {
+  button.addEventListener("click", () => {
+    const dialog = by("time-limit");
+    if (isEndTold && dialog instanceof HTMLDialogElement) dialog.close();
+    else void call("get", "/v1/account");
+  });
+}
 for (const button of all("[data-leave], [data-sign-out]")) press(button, signOut);
 // A timer waits longer while the device sleeps.
-setInterval(() => isSignedIn && Date.now() - seen > page.session_idle * 1000 && leave("ended"), 15_000);
+setInterval(() => isSignedIn && (Date.now() - seen > page.session_idle * 1000 || Date.now() > ends) && leave("ended"), 15_000);
 // A page that the browser keeps is kept empty and loaded anew, and one that is looked at again asks whether the session still is.
 addEventListener("pagehide", (event) => event.persisted && document.body.replaceChildren());
 addEventListener("pageshow", (event) => event.persisted && location.reload());

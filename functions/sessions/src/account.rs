@@ -4,6 +4,7 @@ use http::StatusCode;
 use rekey::domain::account::{Account, Role};
 use rekey::domain::identifier::Email;
 use rekey::domain::practice::{Portal, Slug};
+use rekey::domain::session::Session;
 use rekey::http::auth::{Holder, holder};
 use rekey::http::call::Call;
 use rekey::http::problem::{ErrorCode, Problem};
@@ -36,11 +37,14 @@ pub struct AccountFacts {
     pub role: Option<Role>,
     /// Whether the account belongs to a person who acts for a client.
     pub representative: bool,
+    /// The time at which the session ends, however much it is used (RFC 3339, UTC).
+    #[schema(format = DateTime)]
+    pub session_ends_at: String,
 }
 
 impl AccountFacts {
-    /// The facts of an account that its owner may see.
-    pub fn of(account: &Account) -> Self {
+    /// The facts of an account that its owner may see, in a session of theirs.
+    pub fn of(account: &Account, session: &Session) -> Self {
         Self {
             id: account.id,
             practice: account.practice.clone(),
@@ -51,6 +55,7 @@ impl AccountFacts {
             locale: account.locale.clone(),
             role: account.role,
             representative: account.representative,
+            session_ends_at: session.valid_until.to_string(),
         }
     }
 }
@@ -70,6 +75,6 @@ impl Operation for GetAccount {
     responses(
         (status = 200, body = AccountFacts)))]
 pub async fn get_account(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
-    let Holder { account, .. } = holder(&deps.store, call, &deps.ambient).await?;
-    Reply::json(StatusCode::OK, &AccountFacts::of(&account))
+    let Holder { account, session } = holder(&deps.store, call, &deps.ambient).await?;
+    Reply::json(StatusCode::OK, &AccountFacts::of(&account, &session))
 }

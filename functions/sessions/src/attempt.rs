@@ -144,7 +144,7 @@ impl Attempt<'_> {
             token: self.origin.is_none().then(|| token.expose().to_string()),
             device_id: device.map(|device| device.as_str().to_owned()),
             expires_at: session.expires_at().to_string(),
-            account: AccountFacts::of(account),
+            account: AccountFacts::of(account, session),
             next: session.ticket.map(|_| NextStep::ChangePassword),
         };
         let reply = Reply::json(StatusCode::CREATED, &answer)?;

@@ -14,8 +14,6 @@ contact-phone = Call
 contact-email = Write to
 contact-url = Visit
 time-limit-heading = Are you still there?
-time-limit-text = To keep your account safe, we will sign you out in about two minutes.
-time-limit-stay = Stay signed in
 ## Nothing there
 nowhere-title = Page not found
 nowhere-text = If you typed the address, check that it is right. If you followed a link, ask for a new one.

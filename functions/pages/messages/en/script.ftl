@@ -195,3 +195,8 @@ action-authn_login_lock = A sign-in was refused after too many failures
 action-authn_confirmed = The password was entered again
 action-authn_logout = Sign-out
 action-session_revoked = A device was signed out
+## The time limit
+time-limit-text = To keep your account safe, we will sign you out in about { $span }.
+time-limit-stay = Stay signed in
+time-limit-last = To keep your account safe, everybody is signed out after some hours. For you that is on { $time }. Finish what you are doing, and then sign in again.
+time-limit-go-on = Go on until then

@@ -14,8 +14,6 @@ contact-phone = Llame al
 contact-email = Escriba a
 contact-url = Visite
 time-limit-heading = ¿Sigue ahí?
-time-limit-text = Para proteger su cuenta, cerraremos su sesión en unos dos minutos.
-time-limit-stay = Seguir en la sesión
 ## Nothing there
 nowhere-title = Página no encontrada
 nowhere-text = Si escribió la dirección, compruebe que es correcta. Si siguió un enlace, pida uno nuevo.

@@ -195,3 +195,8 @@ action-authn_login_lock = Se rechazó un inicio de sesión después de demasiado
 action-authn_confirmed = Se escribió la contraseña de nuevo
 action-authn_logout = Cierre de sesión
 action-session_revoked = Se cerró la sesión en un dispositivo
+## The time limit
+time-limit-text = Para proteger su cuenta, cerraremos su sesión en unos { $span }.
+time-limit-stay = Seguir en la sesión
+time-limit-last = Para proteger su cuenta, toda sesión se cierra después de unas horas. La suya se cerrará el { $time }. Termine lo que está haciendo y después inicie sesión de nuevo.
+time-limit-go-on = Seguir hasta entonces
