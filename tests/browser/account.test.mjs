@@ -259,6 +259,7 @@ test("what is sent before the script is there goes nowhere, and a link's token i
   await page.locator("#identifier").fill("jane");
   await page.locator("#identifier").press("Enter");
   arrives();
+  await page.waitForLoadState("load");
   await button(page, "Sign in").click();
   await wrong(page).getByText("Enter your password").first().waitFor();
   assert.equal(new URL(page.url()).search, "");
