@@ -50,7 +50,8 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
     sent = [*(case.headers or {}).values(), *(case.cookies or {}).values()]
     if not all(str(value).isascii() for value in sent):
         return False
-    if not isinstance(case.body, bytes) or case.media_type == "image/png":
+    named = {name.lower(): str(value) for name, value in (case.headers or {}).items()}
+    if not isinstance(case.body, bytes) or named.get("content-type", case.media_type) == "image/png":
         return True
     try:
         case.body.decode()
@@ -61,7 +62,11 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """Lets a call that is not a read be about somebody else than the caller."""
+    """Lets a call that is not a read be about somebody else than the caller, and a picture that is called a text be a text, since the
+    emulator answers one that is not UTF-8 itself."""
+    named = {name.lower(): str(value) for name, value in (case.headers or {}).items()}
+    if case.path.endswith("/logo") and named.get("content-type", "").startswith("text/"):
+        case.body = b"no picture"
     for name, value in (case.path_parameters or {}).items():
         if value in OWN and case.method != "GET":
             case.path_parameters[name] = NOBODYS
