@@ -209,7 +209,8 @@ export async function administrator(practice) {
 let number = 0;
 export async function register(practice, { isSetUp = true, ...person } = {}) {
   number += 1;
-  const username = `p${Date.now().toString(36)}${number}`;
+  // Two files run at once, each in a process of its own.
+  const username = `p${process.pid.toString(36)}-${Date.now().toString(36)}${number}`;
   const body = { username, email: `${username}@${practice}.test`, display_name: "Ana Prueba", ...person };
   const made = await call("POST", "/v1/admin/accounts", { bearer: await administrator(practice), body });
   assert.equal(made.status, 201, JSON.stringify(made.body));

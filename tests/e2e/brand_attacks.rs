@@ -1,4 +1,4 @@
-//! What is no brand: colours that nobody can read, pictures that are none, and callers who may not say what a practice looks like.
+//! Attacks on a brand: colours that nobody can read, files that are no pictures, and callers who may not set a practice's look.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

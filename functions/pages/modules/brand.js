@@ -1,12 +1,8 @@
 // How the practice looks to its people: its color, its logo, and a preview of its mails.
-import { by, call, form, leave, page, problem, say, showWrong } from "rekey/core.js";
+import { by, call, form, page, problem, request, say, showWrong } from "rekey/core.js";
 import { administrator, confirmed, tell } from "rekey/console.js";
 
-/** @import { Refused, Wrong } from "./types" */
-
-/** @typedef {{ color?: string, logo?: unknown }} Brand */
-/** @typedef {{ subject: string, text: string, html: string }} Mail */
-/** @typedef {{ ok: true, response: Response } | Refused} Raw */
+/** @import { Schemas, Wrong } from "./types" */
 
 const STANDARD = "#1a56b0";
 const LEAST_CONTRAST = 4.5;
@@ -19,28 +15,10 @@ const file = /** @type {HTMLInputElement} */ (by("file"));
 const mail = /** @type {HTMLSelectElement} */ (by("mail"));
 const locale = /** @type {HTMLSelectElement} */ (by("locale"));
 
-/** Sends what is no JSON, or asks for it. @param {string} method @param {string} path @param {Blob} [body] @returns {Promise<Raw>} */
-async function send(method, path, body) {
-  const headers = new Headers({ "rekey-portal": `${page.practice}/${page.portal}` });
-  if (body) headers.set("content-type", "image/png");
-  try {
-    const response = await fetch(path, { method, headers, body: body ?? null, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(20_000) });
-    if (response.ok) return { ok: true, response };
-    const { code = "unavailable" } = await response.json();
-    if (code === "invalid_session") {
-      leave("ended");
-      return new Promise(() => {});
-    }
-    return { ok: false, status: response.status, code };
-  } catch {
-    return { ok: false, status: 0, code: "unreachable" };
-  }
-}
-
 async function load() {
   const answer = await call("get", "/v1/admin/practice");
   if (!answer.ok) return tell("warning", problem(answer)[0]?.text ?? "");
-  const brand = /** @type {Brand} */ (/** @type {Record<string, unknown>} */ (answer.body)["brand"] ?? {});
+  const brand = answer.body.brand ?? {};
   by("color-standard").hidden = !brand.color;
   pick(brand.color ?? STANDARD);
   color.value = brand.color ?? STANDARD;
@@ -85,8 +63,7 @@ function checkColor({ color: typed }) {
 
 /** @param {string | null} value */
 async function patchColor(value) {
-  const body = /** @type {Record<string, never>} */ (/** @type {unknown} */ ({ brand: { color: value } }));
-  return confirmed(() => call("patch", "/v1/admin/practice", { body }));
+  return confirmed(() => call("patch", "/v1/admin/practice", { body: { brand: { color: value } } }));
 }
 
 /** @param {{ color: string }} values @returns {Promise<Wrong[] | void>} */
@@ -119,7 +96,7 @@ function addressOf(blob) {
 
 /** @param {boolean} isThere */
 async function showLogo(isThere) {
-  const answer = isThere ? await send("GET", LOGO) : undefined;
+  const answer = isThere ? await request("GET", LOGO) : undefined;
   const isShown = Boolean(answer?.ok);
   if (answer?.ok) by("logo").setAttribute("src", await addressOf(new Blob([await answer.response.arrayBuffer()], { type: "image/png" })));
   by("logo-shown").hidden = !isShown;
@@ -150,7 +127,7 @@ async function saveLogo() {
   if (!chosen) return;
   const wrong = await wrongWith(chosen);
   if (wrong) return [{ field: "file", text: wrong }];
-  const answer = await confirmed(() => send("PUT", LOGO, chosen));
+  const answer = await confirmed(() => request("PUT", LOGO, { "content-type": "image/png" }, chosen));
   if (!answer.ok) return answer.status === 400 || answer.status === 422 ? [{ field: "file", text: say("brand-logo-no-png") }] : problem(answer);
   file.value = "";
   by("logo-chosen").hidden = true;
@@ -160,7 +137,7 @@ async function saveLogo() {
 }
 
 async function removeLogo() {
-  const answer = await confirmed(() => send("DELETE", LOGO));
+  const answer = await confirmed(() => request("DELETE", LOGO));
   if (!answer.ok) return tell("warning", problem(answer)[0]?.text ?? "");
   await showLogo(false);
   await preview();
@@ -182,9 +159,8 @@ async function preview() {
   previews += 1;
   const mine = previews;
   by("preview").setAttribute("aria-busy", "true");
-  const answer = await /** @type {(method: string, path: string, sent: object) => Promise<{ ok: true, body: Mail } | Refused>} */ (
-    /** @type {unknown} */ (call)
-  )("post", "/v1/admin/practice/mail-preview", { body: { mail: mail.value, locale: locale.value } });
+  const kind = /** @type {Schemas["MailToPreview"]["mail"]} */ (mail.value);
+  const answer = await call("post", "/v1/admin/practice/mail-preview", { body: { mail: kind, locale: locale.value } });
   if (mine !== previews) return;
   by("preview").removeAttribute("aria-busy");
   by("preview-failed").hidden = answer.ok;

@@ -1,5 +1,5 @@
 // The change log: who did what, when and from where, with filters and as a table.
-import { by, call, form, knows, leave, make, page, problem, say, when } from "rekey/core.js";
+import { by, call, form, knows, make, page, problem, queryOf, request, say, when } from "rekey/core.js";
 import { administrator, confirmed, nameOf, pages, tell, valueOf } from "rekey/console.js";
 import { refill } from "rekey/people.js";
 
@@ -210,8 +210,7 @@ async function download() {
 
 /** The log as a table, in parts of which the first alone has the headings. @param {Record<string, string | undefined>} query */
 async function table(query) {
-  const given = Object.entries(query).flatMap(([name, value]) => (value ? [[name, value]] : []));
-  let next = `/v1/admin/changes?${new URLSearchParams(given)}`;
+  let next = `/v1/admin/changes${queryOf(query)}`;
   /** @type {string[]} */
   const parts = [];
   while (next) {
@@ -225,18 +224,12 @@ async function table(query) {
 
 /** @param {string} at @returns {Promise<{ text: string, next: string } | Refused>} */
 async function part(at) {
-  const headers = { accept: "text/csv", "rekey-portal": `${page.practice}/${page.portal}` };
+  const answer = await request("GET", at, { accept: "text/csv" });
+  if (!answer.ok) return answer;
+  const link = /<([^>]+)>;\s*rel="next"/.exec(answer.response.headers.get("link") ?? "")?.[1];
+  const next = link ? new URL(link, location.origin + at) : undefined;
   try {
-    const response = await fetch(at, { headers, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(30_000) });
-    const text = await response.text();
-    const link = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
-    if (response.ok) return { text, next: link ? new URL(link, location.origin + at).pathname + new URL(link, location.origin + at).search : "" };
-    const code = String(JSON.parse(text).code);
-    if (code === "invalid_session") {
-      leave("ended");
-      return new Promise(() => {});
-    }
-    return { ok: false, status: response.status, code };
+    return { text: await answer.response.text(), next: next ? next.pathname + next.search : "" };
   } catch {
     return { ok: false, status: 0, code: "unreachable" };
   }

@@ -103,42 +103,28 @@ const rounded = (seconds) => (seconds < 7_200 ? Math.ceil(seconds / 60) * 60 : M
 const PATIENCE = 20_000;
 
 /**
- * Calls the API with the session of this portal.
- * @template {Method} M
- * @template {Path} P
- * @param {M} method @param {P} path @param {Sent<M, P>} [sent]
- * @returns {Promise<Answer<M, P>>}
+ * Sends a request to the API with the session of this portal, and answers what came if it is a success.
+ * @param {string} method @param {string} at the path with its query @param {Record<string, string>} [named] its headers @param {BodyInit} [body]
+ * @returns {Promise<{ ok: true, response: Response } | Refused>}
  */
-export async function call(method, path, sent = {}) {
-  const at = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(sent.at?.[name] ?? ""));
-  const given = Object.entries(sent.query ?? {}).flatMap(([name, value]) => (value ? [[name, value]] : []));
-  const query = given.length ? `?${new URLSearchParams(given)}` : "";
-  const headers = new Headers({ accept: "application/json, application/problem+json", "rekey-portal": `${page.practice}/${page.portal}` });
-  if (sent.body !== undefined) headers.set("content-type", "application/json");
-  if (sent.etag) headers.set("if-match", sent.etag);
-  if (sent.key) headers.set("idempotency-key", sent.key);
-  /** @type {RequestInit} */
-  const request = { method: method.toUpperCase(), headers, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(PATIENCE) };
-  if (sent.body !== undefined) request.body = JSON.stringify(sent.body);
+export async function request(method, at, named = {}, body) {
+  const headers = { ...named, "rekey-portal": `${page.practice}/${page.portal}` };
   /** @type {Response} */
   let response;
   /** @type {any} */
-  let body;
+  let told;
   try {
-    response = await fetch(at + query, request);
-    const text = await response.text();
-    body = text ? JSON.parse(text) : undefined;
+    response = await fetch(at, { method, headers, body: body ?? null, cache: "no-store", redirect: "error", signal: AbortSignal.timeout(PATIENCE) });
+    const text = response.ok ? "" : await response.text();
+    told = text ? JSON.parse(text) : undefined;
   } catch {
     return { ok: false, status: 0, code: "unreachable" };
   }
   // The session of a temporary password is told that it may do nothing else yet. It lasts all the same.
-  if (response.ok || body?.code === "password_change_required") extend();
-  if (response.ok) {
-    const etag = response.headers.get("etag");
-    return { ok: true, status: response.status, body, ...(etag ? { etag } : {}) };
-  }
+  if (response.ok || told?.code === "password_change_required") extend();
+  if (response.ok) return { ok: true, response };
   /** @type {Refused} */
-  const refused = { ...body, ok: false, status: response.status, code: String(body?.code ?? "unavailable") };
+  const refused = { ...told, ok: false, status: response.status, code: String(told?.code ?? "unavailable") };
   const wait = Number(response.headers.get("retry-after"));
   if (wait > 0) refused.retryAfter = wait;
   if (refused.code === "invalid_session" && isSignedIn) {
@@ -147,6 +133,39 @@ export async function call(method, path, sent = {}) {
     return new Promise(() => {});
   }
   return refused;
+}
+
+/** A query without the members that are empty. @param {Record<string, string | undefined>} members */
+export function queryOf(members) {
+  const given = Object.entries(members).flatMap(([name, value]) => (value ? [[name, value]] : []));
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+/**
+ * Calls the API with the session of this portal.
+ * @template {Method} M
+ * @template {Path} P
+ * @param {M} method @param {P} path @param {Sent<M, P>} [sent]
+ * @returns {Promise<Answer<M, P>>}
+ */
+export async function call(method, path, sent = {}) {
+  const at = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(sent.at?.[name] ?? ""));
+  /** @type {Record<string, string>} */
+  const headers = { accept: "application/json, application/problem+json" };
+  if (sent.body !== undefined) headers["content-type"] = "application/json";
+  if (sent.etag) headers["if-match"] = sent.etag;
+  if (sent.key) headers["idempotency-key"] = sent.key;
+  const body = sent.body === undefined ? undefined : JSON.stringify(sent.body);
+  const answer = await request(method.toUpperCase(), at + queryOf(sent.query ?? {}), headers, body);
+  if (!answer.ok) return answer;
+  const { response } = answer;
+  const etag = response.headers.get("etag");
+  try {
+    const text = await response.text();
+    return { ok: true, status: response.status, body: text ? JSON.parse(text) : undefined, ...(etag ? { etag } : {}) };
+  } catch {
+    return { ok: false, status: 0, code: "unreachable" };
+  }
 }
 
 /** A refusal in words. @param {Refused} refused @param {Record<string, string>} [fields] the field that a code is about @returns {Wrong[]} */
@@ -421,14 +440,14 @@ export const doubt = () => channel.postMessage("doubt");
 
 /** The session lasts from now on: its time limit is told before it is over, and can be extended. */
 function extend() {
-  seen = Date.now();
-  for (const timer of timers) clearTimeout(timer);
-  if (!isSignedIn) return;
-  channel.postMessage("seen");
+  if (isSignedIn) channel.postMessage("seen");
   watch();
 }
 
 function watch() {
+  seen = Date.now();
+  for (const timer of timers) clearTimeout(timer);
+  if (!isSignedIn) return;
   const dialog = by("time-limit");
   if (dialog instanceof HTMLDialogElement) dialog.close();
   const idle = page.session_idle * 1000;
@@ -450,8 +469,6 @@ channel.addEventListener("message", ({ data }) => {
   if (data === "out") return leave("out");
   if (data === "doubt") return void call("get", "/v1/account");
   if (data !== "seen") return data === `in ${holder}` ? undefined : location.reload();
-  seen = Date.now();
-  for (const timer of timers) clearTimeout(timer);
   watch();
 });
 for (const button of all("[data-stay]")) {

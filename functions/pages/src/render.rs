@@ -92,7 +92,6 @@ pub(crate) fn render(deps: &Deps, call: &Call, at: &At<'_>, status: StatusCode) 
         language => language.code(),
         nonce => nonce.as_str(),
         assets => Value::from_safe_string(assets::base()),
-        path => call.path(),
     };
     let (name, facts) = match at {
         At::Page { kind, practice, portal } => (kind.name, of_page(kind, practice, *portal, language)),
@@ -150,12 +149,9 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         imports => Value::from_safe_string(assets::imports(kind.of == Of::Console)),
         base => Value::from_safe_string(base),
         page => kind.name,
-        code_length => policy.code_length,
         recovery_methods => Value::from(Serde(&policy.recovery_methods)),
         help_requests => policy.help_requests,
-        security_question => Value::from(Serde(policy.security_question)),
         asks_question => asks,
-        password_min_length => policy.password_min_length,
         // In a script element, only `<` could end it.
         given => Value::from_safe_string(given.to_string().replace('<', "\\u003c")),
         module => Value::from_safe_string(kind.module.to_owned()),

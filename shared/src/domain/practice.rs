@@ -28,7 +28,7 @@ use locale::LOCALE_RULE;
 pub use locale::{LOCALES, check_locale};
 pub use policy::Policy;
 use portals::check_url;
-pub use portals::{Pages, PortalAddresses, PortalOrigin, PortalScheme, PortalUrls, Portals};
+pub use portals::{Carries, Pages, PortalAddresses, PortalOrigin, PortalScheme, PortalUrls, Portals};
 pub use tenant::Tenant;
 
 /// A value breaks a rule of the practice's settings.
@@ -347,27 +347,6 @@ pub struct PasswordPolicy {
     pub min_length: u32,
     /// The largest number of characters (Unicode code points).
     pub max_length: usize,
-}
-
-/// What the token of a link is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carries {
-    /// A new password.
-    Token,
-    /// The report of the account's owner that a change was not theirs.
-    Repudiate,
-    /// The word of the reader of a mail that they are somebody else.
-    NotMe,
-}
-
-impl Carries {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Repudiate => "repudiate",
-            Self::NotMe => "not-me",
-        }
-    }
 }
 
 const MEMBERS: [&str; 11] = [

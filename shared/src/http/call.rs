@@ -48,11 +48,6 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The path.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
     /// The host that the gateway was called by, as the gateway says it.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()

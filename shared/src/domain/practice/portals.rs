@@ -189,6 +189,27 @@ impl PortalUrls {
     }
 }
 
+/// What the token of a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// A new password.
+    Token,
+    /// The report of the account's owner that a change was not theirs.
+    Repudiate,
+    /// The word of the reader of a mail that they are somebody else.
+    NotMe,
+}
+
+impl Carries {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Repudiate => "repudiate",
+            Self::NotMe => "not-me",
+        }
+    }
+}
+
 /// An origin that pages of a portal have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalOrigin {
