@@ -224,7 +224,7 @@ async fn recoveries(app: &TestApp, recorder: &mut Recorder<'_>) {
     let page =
         HttpEvent::new("GET", "/.well-known/change-password").query("practice=agency&portal=client&lang=en");
     recorder.send("page", page).await;
-    for path in ["/p/agency/client", "/p/agency/client/forgot", "/p/_/1/rekey.css"] {
+    for path in ["/p/agency", "/p/agency/client", "/p/agency/client/forgot", "/p/_/1/rekey.css"] {
         recorder.send("page", HttpEvent::new("GET", path).query("lang=en")).await;
     }
 

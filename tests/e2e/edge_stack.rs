@@ -16,15 +16,16 @@ fn distribution(edge: &Value) -> Value {
     edge["Resources"]["Distribution"]["Properties"]["DistributionConfig"].clone()
 }
 
-/// The header that the function of the edge sets, from the code of it that is known to be right.
-fn viewer_header(edge: &Value) -> String {
-    let code = edge["Resources"]["ViewerAddress"]["Properties"]["FunctionCode"].as_str().unwrap();
-    let name = code.split('\'').nth(1).unwrap();
+/// The headers that the function of the edge sets, of the address and of the host, from the code of it that is known to be right.
+fn viewer_headers(edge: &Value) -> [String; 2] {
+    let code = edge["Resources"]["Viewer"]["Properties"]["FunctionCode"].as_str().unwrap();
+    let [address, host] = [1, 3].map(|place| code.split('\'').nth(place).unwrap().to_owned());
     let expected = format!(
-        "function handler(event) {{\n  event.request.headers['{name}'] = {{ value: event.viewer.ip }};\n  return event.request;\n}}\n"
+        "function handler(event) {{\n  event.request.headers['{address}'] = {{ value: event.viewer.ip }};\n  \
+         event.request.headers['{host}'] = {{ value: event.request.headers.host.value }};\n  return event.request;\n}}\n"
     );
     assert_eq!(code, expected);
-    name.to_owned()
+    [address, host]
 }
 
 #[tokio::test]
@@ -42,8 +43,16 @@ async fn the_functions_believe_what_the_edge_sends() {
         503,
         "the secret is right, and there is no address"
     );
-    let with_address = with_secret.header(&viewer_header(&edge), "2001:db8::1");
+    let [address, host] = viewer_headers(&edge);
+    let with_address = with_secret.header(&address, "2001:db8::1");
     assert_eq!(app.send(with_address).await.status, 401, "the call has arrived");
+    app.create_practice("agency", json!({})).await;
+    let page = HttpEvent::new("GET", "/.well-known/change-password")
+        .header(header[0]["HeaderName"].as_str().unwrap(), "secret")
+        .header(&address, "2001:db8::1");
+    assert_eq!(app.send(page.clone()).await.status, 200, "the page that asks for the practice");
+    let bound = app.send(page.header(&host, "portal.agency.test")).await;
+    assert_eq!(bound.headers["location"], "https://portal.agency.test", "the host is a practice's own");
 }
 
 #[test]
@@ -103,7 +112,7 @@ fn the_distribution_keeps_nothing_and_hands_everything_over() {
     );
     assert_eq!(
         behavior["FunctionAssociations"],
-        json!([{"EventType": "viewer-request", "FunctionARN": "ViewerAddress.FunctionMetadata.FunctionARN"}])
+        json!([{"EventType": "viewer-request", "FunctionARN": "Viewer.FunctionMetadata.FunctionARN"}])
     );
     assert!(distribution["CacheBehaviors"].is_null(), "no path has another way");
     let methods = behavior["AllowedMethods"].as_array().unwrap();

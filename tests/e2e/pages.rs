@@ -102,6 +102,7 @@ async fn a_page_is_in_the_language_that_was_chosen_or_else_the_browsers_or_the_p
 async fn what_is_not_there_is_a_page_too_and_says_nothing_of_what_is() {
     let app = with_pages().await;
     for path in [
+        "/p/nowhere",
         "/p/nowhere/client",
         "/p/agency/nobody",
         "/p/agency/client/clients",

@@ -62,6 +62,7 @@ fn holders() -> Vec<Row> {
         ("GET", path("/v1/practices/caseload"), nothing.clone(), [200; 6]),
         ("GET", path("/v1/practices/caseload/logo"), nothing.clone(), [404; 6]),
         ("GET", path("/.well-known/change-password"), nothing.clone(), [200; 6]),
+        ("GET", path("/p/caseload"), nothing.clone(), [302; 6]),
         ("GET", path("/p/caseload/client"), nothing.clone(), [200; 6]),
         ("GET", path("/p/caseload/staff/settings"), nothing.clone(), [200; 6]),
         ("GET", path("/p/_/1/rekey.css"), nothing.clone(), [200; 6]),

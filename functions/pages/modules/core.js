@@ -185,7 +185,7 @@ export function problem(refused, fields = {}) {
 // ---- Forms
 
 /**
- * Makes a form work: what is missing is said before anything is sent, a second click sends nothing, and what is wrong stands in a
+ * Makes a form work: what is missing or wrong is said before anything is sent, a second click sends nothing, and what is wrong stands in a
  * summary and at its field.
  * @template {string} F
  * @param {string} id
@@ -208,7 +208,10 @@ export function form(id, how) {
     const names = /** @type {F[]} */ (Object.keys(how.fields));
     const values = /** @type {Record<F, string>} */ (Object.fromEntries(names.map((name) => [name, String(given.get(name) ?? "")])));
     const missing = names.filter((name) => how.fields[name] && !values[name]);
-    const wrong = missing.length ? missing.map((field) => ({ field, text: say(how.fields[field]) })) : (how.check?.(values) ?? []);
+    const unlike = (how.check?.(values) ?? []).filter(({ field }) => !missing.some((name) => name === field));
+    const wrong = [...missing.map((field) => ({ field, text: say(how.fields[field]) })), ...unlike];
+    const place = (/** @type {Wrong} */ { field }) => names.findIndex((name) => name === field);
+    wrong.sort((one, other) => place(one) - place(other));
     if (wrong.length) return showWrong(it, wrong);
     showWrong(it, []);
     isBusy = true;

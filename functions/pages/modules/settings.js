@@ -313,7 +313,7 @@ async function save() {
   if (Object.keys(patch).length) {
     const answer = await confirmed(() => call("patch", "/v1/admin/practice", { body: patch }));
     if (!answer.ok) return refused(answer);
-    if (!(await load())) return;
+    settings = answer.body;
   }
   const differs = members.filter(({ path }) => JSON.stringify(at(path, was)) !== JSON.stringify(at(path)));
   const line = (/** @type {string} */ path) =>

@@ -42,8 +42,8 @@ impl Operation for GetChangePasswordPage {
 ///
 /// Password managers ask a portal's own web server for `/.well-known/change-password`. That server redirects them here, and this
 /// call redirects them to the portal's `change_password_url`, or to its `url` when there is none. The target comes from the
-/// practice's settings and never from a `Host` header. Without `practice`, the portal is meant whose addresses have the host of the
-/// gateway that the call came to; if there is none, the answer is a page that asks for the practice.
+/// practice's settings and never from a `Host` header. Without `practice`, the portal is meant whose addresses have the host that was
+/// called; if there is none, the answer is a page that asks for the practice.
 #[utoipa::path(get, path = "/.well-known/change-password", impl_for = GetChangePasswordPage, operation_id = "getChangePasswordPage", tag = "practices",
     params(ChangePageQuery),
     responses(

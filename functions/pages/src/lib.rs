@@ -1,4 +1,4 @@
-//! The function `pages` serves the pages of the portals of practices that have no front end of their own: `/p/{practice}/{portal}/…`,
+//! The function `pages` serves the pages of the portals of practices that have no front end of their own: `/p/{practice}/…`,
 //! the parts that they load, and `GET /.well-known/change-password`.
 //!
 //! A page is a document with a practice's public facts. Whatever is somebody's own, its script asks of the public API, with the
@@ -65,6 +65,7 @@ impl Deps {
 }
 
 rekey::routes!(Deps:
+    page::GetPracticePage => page::get_practice_page,
     page::GetFrontPage => page::get_front_page,
     page::GetPage => page::get_page,
     assets::GetAsset => assets::get_asset,

@@ -1,4 +1,4 @@
-//! This module serves the pages: `GET /p/{practice}/{portal}` and `GET /p/{practice}/{portal}/{page}`.
+//! This module serves the pages: `GET /p/{practice}`, `GET /p/{practice}/{portal}` and `GET /p/{practice}/{portal}/{page}`.
 
 use std::sync::Arc;
 
@@ -60,6 +60,31 @@ pub static KINDS: [Kind; 13] = kinds![
     "brand" Console,
 ];
 
+/// The operation `GET /p/{practice}`.
+pub struct GetPracticePage;
+
+impl Operation for GetPracticePage {
+    const CALLER: Caller = Caller::Anyone;
+    const ERRORS: &'static [&'static [ErrorCode]] = &[&[ErrorCode::UnknownPractice]];
+    const IS_PAGE: bool = true;
+}
+
+/// Redirects to the front page of a practice's portal for clients
+///
+/// It may be here or at the portal's own address.
+#[utoipa::path(get, path = "/p/{practice}", impl_for = GetPracticePage, operation_id = "getPracticePage", tag = "pages",
+    params(
+        ("practice" = String, Path, description = "The practice's slug"),
+        ("lang" = Option<String>, Query, description = "The language of a refusal: `en` or `es`. Without it, the browser's")),
+    responses(
+        (status = 302, description = "A redirect to the page", headers(("Location" = String, description = "The address of the page.")))))]
+pub async fn get_practice_page(deps: &Deps, call: &Call) -> Result<Reply, Problem> {
+    match practice(deps, call).await {
+        Ok(practice) => Ok(Reply::redirect(&practice.urls(Portal::Client).url)),
+        Err(problem) => refuse(deps, call, problem),
+    }
+}
+
 /// The operation `GET /p/{practice}/{portal}`.
 pub struct GetFrontPage;
 
@@ -113,11 +138,14 @@ async fn show(deps: &Deps, call: &Call, name: &str) -> Result<Reply, Problem> {
         Ok((kind, practice, portal)) => {
             render(deps, call, &At::Page { kind, practice: &practice, portal }, StatusCode::OK)
         }
-        Err(problem) => {
-            let page = render(deps, call, &At::Nowhere { status: problem.status() }, problem.status())?;
-            Err(page.instead_of(problem))
-        }
+        Err(problem) => refuse(deps, call, problem),
     }
+}
+
+/// Refuses with a page.
+fn refuse<T>(deps: &Deps, call: &Call, problem: Problem) -> Result<T, Problem> {
+    let page = render(deps, call, &At::Nowhere { status: problem.status() }, problem.status())?;
+    Err(page.instead_of(problem))
 }
 
 async fn find(
@@ -129,8 +157,12 @@ async fn find(
     let portal = Portal::parse(call.parameter("portal")).ok_or_else(not_found)?;
     let is_there = |kind: &&Kind| kind.name == name && (kind.of == Of::Both || portal == Portal::Staff);
     let kind = KINDS.iter().find(is_there).ok_or_else(not_found)?;
-    let practice = deps.practice(call.parameter("practice")).await?;
-    Ok((kind, practice.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))?, portal))
+    Ok((kind, practice(deps, call).await?, portal))
+}
+
+async fn practice(deps: &Deps, call: &Call) -> Result<Arc<Practice>, Problem> {
+    let found = deps.practice(call.parameter("practice")).await?;
+    found.ok_or_else(|| Problem::new(ErrorCode::UnknownPractice))
 }
 
 /// The page that asks for the practice, for a host that is no practice's own.

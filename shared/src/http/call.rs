@@ -30,7 +30,7 @@ pub struct Call {
     /// Each as its browser sent it: `name=value`.
     pub(super) cookies: Vec<String>,
     pub(super) body: Vec<u8>,
-    /// The host that the gateway was called by, as the gateway says it.
+    /// The host that was called, as the gateway says it, or the edge in front of it.
     pub(super) host: Option<String>,
     /// The source address of the request, as the gateway saw it, or the edge in front of it.
     pub address: IpAddr,
@@ -48,7 +48,7 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The host that the gateway was called by, as the gateway says it.
+    /// The host that was called, as the gateway says it, or the edge in front of it.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }

@@ -1,11 +1,11 @@
-//! The edge: what may stand in front of the gateway, and why its word about a caller's address is believed (L1).
+//! The edge: what may stand in front of the gateway, and why its word about a caller is believed (L1).
 //!
-//! An edge is the distribution of `infra/edge.yaml`. It limits and refuses callers by their addresses, and sends two headers with
-//! every call: the caller's address, and a secret that nobody else has. The configuration has the SHA-256 of the secret alone, and
+//! An edge is the distribution of `infra/edge.yaml`. It limits and refuses callers by their addresses, and sends three headers with
+//! every call: the caller's address, the host that the caller asked, and a secret that nobody else has. The configuration has the SHA-256 of the secret alone, and
 //! during a rotation those of two: 256 random bits need no salt and no slow hash.
 //!
 //! With an edge, a call without its secret is refused, whatever it asks for, because it came around the limits of the edge. Without
-//! one, the two headers mean nothing. Either way no handler sees them, so no answer and no log line can repeat them.
+//! one, the headers mean nothing. Either way no handler sees them, so no answer and no log line can repeat them.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,9 @@ use crate::secrets::token::{Digest, digest_of};
 /// The header with the secret.
 const SECRET: &str = "x-rekey-edge-secret";
 /// The header with the caller's address.
-const VIEWER: &str = "x-rekey-viewer-address";
+const ADDRESS: &str = "x-rekey-viewer-address";
+/// The header with the host that the caller asked.
+const HOST: &str = "x-rekey-viewer-host";
 /// The secrets of a rotation: the old one and the new one.
 const MOST_SECRETS: usize = 2;
 
@@ -26,6 +28,13 @@ const MOST_SECRETS: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Edge {
     secrets: Vec<Digest>,
+}
+
+/// Where a call comes from, and what it was sent to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) address: IpAddr,
+    pub(super) host: Option<String>,
 }
 
 /// A call of the edge that does not say from which one address it comes.
@@ -48,14 +57,14 @@ impl Edge {
         })
     }
 
-    /// The source address of a call, of which the gateway has seen another one where an edge is between. It takes the headers of the
-    /// edge away.
+    /// The source of a call, of which the gateway has seen another one where an edge is between. It takes the headers of the edge
+    /// away.
     ///
     /// # Errors
     /// 403 when there is an edge and the call did not come through it. 503 when the edge does not say an address: no address
     /// is better than one that everybody shares.
-    pub(super) fn source(&self, headers: &mut HeaderMap, seen: IpAddr) -> Result<IpAddr, Problem> {
-        let (secret, viewer) = (take(headers, SECRET), take(headers, VIEWER));
+    pub(super) fn source(&self, headers: &mut HeaderMap, seen: Source) -> Result<Source, Problem> {
+        let [secret, address, host] = [SECRET, ADDRESS, HOST].map(|name| take(headers, name));
         if self.secrets.is_empty() {
             return Ok(seen);
         }
@@ -63,8 +72,9 @@ impl Edge {
         if !secret.is_some_and(|secret| self.secrets.contains(&secret)) {
             return Err(Problem::new(ErrorCode::NotThroughEdge));
         }
-        let viewer = viewer.as_ref().and_then(text).and_then(|viewer| viewer.parse().ok());
-        viewer.ok_or_else(|| Problem::unavailable("reading what the edge says", NoViewer))
+        let address = address.as_ref().and_then(text).and_then(|address| address.parse().ok());
+        let address = address.ok_or_else(|| Problem::unavailable("reading what the edge says", NoViewer))?;
+        Ok(Source { address, host: host.as_ref().and_then(text).map(str::to_owned) })
     }
 }
 

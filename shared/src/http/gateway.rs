@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::http::call::Call;
 use crate::http::cors::Origins;
-use crate::http::edge::Edge;
+use crate::http::edge::{Edge, Source};
 use crate::http::headers::Body;
 use crate::http::problem::Problem;
 use crate::platform::clock::Ambient;
@@ -76,11 +76,12 @@ struct Http {
 pub(super) fn read(event: &RawValue, edge: &Edge) -> Result<Call, Problem> {
     let event: Event =
         serde_json::from_str(event.get()).map_err(|_| Problem::invalid("request", "cannot be read"))?;
-    let RequestContext { domain_name: host, http: Http { method, source_ip } } = event.request_context;
+    let RequestContext { domain_name, http: Http { method, source_ip } } = event.request_context;
     let method = Method::from_bytes(method.as_bytes());
     let method = method.map_err(|_| Problem::invalid("method", "must be a method of HTTP"))?;
     let mut headers = headers(event.headers.unwrap_or_default())?;
-    let address = edge.source(&mut headers, address(source_ip.as_deref()))?;
+    let seen = Source { address: address(source_ip.as_deref()), host: domain_name };
+    let Source { address, host } = edge.source(&mut headers, seen)?;
     let cookies = event.cookies.unwrap_or_else(|| cookies(&headers));
     let query = event.raw_query_string.unwrap_or_default();
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();

@@ -20,11 +20,15 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     headers
 }
 
-fn source(edge: &Edge, pairs: &[(&'static str, &'static str)]) -> Result<IpAddr, StatusCode> {
+fn source(edge: &Edge, pairs: &[(&'static str, &'static str)]) -> Result<Source, StatusCode> {
     let mut headers = headers(pairs);
-    let source = edge.source(&mut headers, SEEN);
-    assert!(!headers.contains_key(SECRET) && !headers.contains_key(VIEWER), "{pairs:?}");
+    let source = edge.source(&mut headers, Source { address: SEEN, host: Some("gateway.test".to_owned()) });
+    assert!(headers.is_empty(), "{pairs:?}");
     source.map_err(|problem| problem.status())
+}
+
+fn address(edge: &Edge, pairs: &[(&'static str, &'static str)]) -> Result<IpAddr, StatusCode> {
+    source(edge, pairs).map(|source| source.address)
 }
 
 #[test]
@@ -54,26 +58,26 @@ fn digests_are_one_or_two_of_sixty_four_digits() {
 #[test]
 fn the_secret_alone_makes_an_address_believed() {
     let Ok(edge) = edge(DIGEST) else { panic!("a digest") };
-    let viewer = |address| source(&edge, &[(SECRET, "secret"), (VIEWER, address)]);
+    let viewer = |said| address(&edge, &[(SECRET, "secret"), (ADDRESS, said)]);
     assert_eq!(viewer("203.0.113.7"), Ok(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7))));
     assert_eq!(viewer("2001:db8::1"), Ok("2001:db8::1".parse().expect("an address")));
     for secret in ["", "secre", "secret ", "Secret", DIGEST] {
-        let claimed = source(&edge, &[(SECRET, secret), (VIEWER, "203.0.113.7")]);
+        let claimed = address(&edge, &[(SECRET, secret), (ADDRESS, "203.0.113.7")]);
         assert_eq!(claimed, Err(StatusCode::FORBIDDEN), "{secret}");
     }
     for pairs in [
-        &[(VIEWER, "203.0.113.7")][..],
-        &[(SECRET, "secret"), (SECRET, "secret"), (VIEWER, "203.0.113.7")],
-        &[(SECRET, "other"), (SECRET, "secret"), (VIEWER, "203.0.113.7")],
+        &[(ADDRESS, "203.0.113.7")][..],
+        &[(SECRET, "secret"), (SECRET, "secret"), (ADDRESS, "203.0.113.7")],
+        &[(SECRET, "other"), (SECRET, "secret"), (ADDRESS, "203.0.113.7")],
     ] {
-        assert_eq!(source(&edge, pairs), Err(StatusCode::FORBIDDEN), "{pairs:?}");
+        assert_eq!(address(&edge, pairs), Err(StatusCode::FORBIDDEN), "{pairs:?}");
     }
 }
 
 #[test]
 fn an_edge_that_says_no_address_is_answered_for_nobody() {
     let Ok(edge) = edge(DIGEST) else { panic!("a digest") };
-    for address in [
+    for text in [
         "",
         "x",
         "203.0.113.7:443",
@@ -82,17 +86,32 @@ fn an_edge_that_says_no_address_is_answered_for_nobody() {
         "[2001:db8::1]",
         "fe80::1%eth0",
     ] {
-        let said = source(&edge, &[(SECRET, "secret"), (VIEWER, address)]);
-        assert_eq!(said, Err(StatusCode::SERVICE_UNAVAILABLE), "{address}");
+        let said = address(&edge, &[(SECRET, "secret"), (ADDRESS, text)]);
+        assert_eq!(said, Err(StatusCode::SERVICE_UNAVAILABLE), "{text}");
     }
-    let twice = [(SECRET, "secret"), (VIEWER, "203.0.113.7"), (VIEWER, "203.0.113.8")];
-    assert_eq!(source(&edge, &twice), Err(StatusCode::SERVICE_UNAVAILABLE));
-    assert_eq!(source(&edge, &twice[..1]), Err(StatusCode::SERVICE_UNAVAILABLE));
+    let twice = [(SECRET, "secret"), (ADDRESS, "203.0.113.7"), (ADDRESS, "203.0.113.8")];
+    assert_eq!(address(&edge, &twice), Err(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(address(&edge, &twice[..1]), Err(StatusCode::SERVICE_UNAVAILABLE));
+}
+
+#[test]
+fn the_host_is_the_one_that_the_edge_was_asked_or_none() {
+    let Ok(edge) = edge(DIGEST) else { panic!("a digest") };
+    let host = |more: &[(&'static str, &'static str)]| {
+        source(&edge, &[&[(SECRET, "secret"), (ADDRESS, "203.0.113.7")], more].concat())
+            .map(|source| source.host)
+    };
+    assert_eq!(host(&[(HOST, "recovery.test")]), Ok(Some("recovery.test".to_owned())));
+    assert_eq!(host(&[]), Ok(None), "the gateway's own name is not what the caller asked");
+    assert_eq!(host(&[(HOST, "recovery.test"), (HOST, "other.test")]), Ok(None));
+    assert_eq!(source(&edge, &[(SECRET, "other"), (HOST, "recovery.test")]), Err(StatusCode::FORBIDDEN));
 }
 
 #[test]
 fn without_an_edge_its_headers_mean_nothing() {
-    for pairs in [&[][..], &[(SECRET, "secret"), (VIEWER, "203.0.113.7")], &[(SECRET, ""), (VIEWER, "x")]] {
-        assert_eq!(source(&Edge::default(), pairs), Ok(SEEN), "{pairs:?}");
+    let said = [(SECRET, "secret"), (ADDRESS, "203.0.113.7"), (HOST, "recovery.test")];
+    for pairs in [&[][..], &said, &[(SECRET, ""), (ADDRESS, "x")]] {
+        let seen = Source { address: SEEN, host: Some("gateway.test".to_owned()) };
+        assert_eq!(source(&Edge::default(), pairs), Ok(seen), "{pairs:?}");
     }
 }
