@@ -193,7 +193,7 @@ test("a session that ended elsewhere leads to the sign-in, and from there back",
   await see(page, "Change your password");
   await call("DELETE", `/v1/admin/accounts/${person.id}/sessions`, { bearer: await administrator("agency") });
   await change(page, PASSWORD);
-  await page.getByText("You were signed out").waitFor();
+  await page.getByText("You are not signed in.").waitFor();
   assert.match(page.url(), /why=ended&to=change-password$/);
   await page.locator("#identifier").fill(person.username);
   await page.locator("#password").fill(PASSWORD);
@@ -278,8 +278,20 @@ test("a session that is about to end says so, and goes on or ends", async (t) =>
   await page.getByRole("dialog").waitFor({ state: "hidden" });
   await page.clock.fastForward("13:01");
   await page.getByRole("dialog").waitFor();
+  const extended = page.waitForResponse("**/v1/account");
+  await page.keyboard.press("Escape");
+  await extended;
   await page.clock.fastForward("02:01");
-  await page.waitForURL("**/client?why=ended**");
+  await see(page, "My account");
+  await page.clock.fastForward("10:59");
+  await page.getByRole("dialog").waitFor();
+  await button(page, "Stay signed in").click();
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  await page.clock.fastForward("13:01");
+  await page.getByRole("dialog").waitFor();
+  await page.clock.fastForward("02:01");
+  await page.waitForURL("**/client?why=idle&to=account");
+  await page.getByText("was not used for a while").waitFor();
 });
 
 test("a session that no use can extend says when it ends, once", async (t) => {

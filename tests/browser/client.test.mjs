@@ -141,6 +141,13 @@ test("a code that runs out while the page is open leads to another one", async (
   await see(page, "Enter your code");
   await page.clock.fastForward("02:00");
   await see(page, "This code no longer works");
+  await page.reload();
+  await see(page, "This code no longer works");
+  await page.getByText("No email came?").click();
+  await button(page, "Ask for help").click();
+  await page.getByText("We will call you").waitFor();
+  await page.getByRole("link", { name: "Ask for a new code" }).click();
+  await see(page, "Forgot your password?");
 });
 
 test("who shares a mailbox picks the account, each with its own token", async (t) => {

@@ -93,7 +93,7 @@ test("what needs the password again asks for it, and goes on", async (t) => {
   await desk.getByText("The color is saved").waitFor();
   assert.equal(asked, 2);
   await button(desk, "Use the standard color").click();
-  await desk.getByText("#1a56b0").first().waitFor();
+  await desk.getByText("The standard color is used again").waitFor();
 });
 
 test("a logo is chosen, shown in the preview of a mail, and taken away; what is no picture is refused", async (t) => {

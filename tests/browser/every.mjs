@@ -4,6 +4,7 @@
 //            path of the portal and the practice
 // variants() the contexts in which they are looked at: language, theme, width
 
+import assert from "node:assert/strict";
 import { PASSWORD, administrator, call, mailed, register } from "./support.mjs";
 
 const NEW_CODE = "0000 0000";
@@ -49,6 +50,39 @@ async function person(page, { base, practice }) {
   await page.locator("#person").waitFor();
 }
 
+/** The page of a person of one's own making, of whom everything is known that can be. */
+const troubled = (trouble) => async (page, { base, practice }) => {
+  const bearer = await administrator(practice);
+  const person = await register(practice, { display_name: "Maximiliana Featherstonehaugh-Cholmondeley", record_email: `record@${practice}.test`, isSetUp: trouble !== "wrong" });
+  if (trouble === "wrong") await call("POST", "/v1/password/not-me", { body: { token: await mailed(person.email, "not-me") } });
+  else await call("POST", "/v1/password/repudiate", { body: { token: await mailed(person.email, "repudiate") } });
+  const [parent, child] = [await register(practice, { isSetUp: false }), await register(practice, { isSetUp: false, display_name: "Bo" })];
+  const { body } = await call("GET", "/v1/account", { bearer });
+  for (const [path, sent] of [
+    [`${person.id}/associations/${parent.id}`, { relationship: "Parent", role: "acts", until: new Date(Date.now() + 9e10).toISOString() }],
+    [`${child.id}/associations/${person.id}`, { relationship: "Carer", role: "views" }],
+    [`${person.id}/caseload/${body.id}`, { role: "Primary case manager" }],
+  ]) assert.ok((await call("PUT", `/v1/admin/accounts/${path}`, { bearer, body: sent })).status < 300, path);
+  await page.goto(`${base}/client?account=${person.id}`);
+  await page.locator("#associations-list table").first().waitFor();
+  await page.locator("#caseload-list table").waitFor();
+  await page.locator("#notices .notice").first().waitFor();
+  await page.locator("#activity-list table").waitFor();
+  assert.doesNotMatch(await page.locator("main").innerText(), /\dT\d\d:|undefined|\[object/, "everything is in words");
+};
+
+/** The dialog of a button of a person's page. */
+const dialog = (place, then = async () => {}) => ({
+  portal: "staff",
+  as: "admin",
+  async open(page, where) {
+    await person(page, where);
+    await page.locator("#actions button").nth(place).click();
+    await page.locator("dialog[open]").waitFor();
+    await then(page);
+  },
+});
+
 export const EVERY = {
   "sign-in": { portal: "client", open: at("", "#sign-in") },
   "sign-in-wrong": {
@@ -77,6 +111,14 @@ export const EVERY = {
   "reset-choose": { portal: "client", open: carrying(recovery, "#new_password:visible") },
   "reset-invitation": { portal: "client", open: carrying(invitation, "#new_password:visible") },
   "reset-unknown": { portal: "client", open: carrying(() => `token=${UNKNOWN}`, "h1:visible") },
+  "reset-used": {
+    portal: "client",
+    open: carrying(async (where) => {
+      const carried = await recovery(where);
+      await call("POST", "/v1/password/reset", { body: { token: carried.slice("token=".length), new_password: "seven lanterns under snow" } });
+      return carried;
+    }, "h1:visible"),
+  },
   "reset-repudiate": { portal: "client", open: carrying(() => `repudiate=${UNKNOWN}`, "#repudiate-yes") },
   "reset-not-me": { portal: "client", open: carrying(() => `not-me=${UNKNOWN}`, "#not-me-yes") },
   account: { portal: "client", as: "lily", open: at("/account", "#events li") },
@@ -92,19 +134,38 @@ export const EVERY = {
       await page.locator("dialog[open]").waitFor();
     },
   },
-  "client-password": {
-    portal: "staff",
-    as: "admin",
-    async open(page, where) {
-      await person(page, where);
-      await page.locator("#actions button").nth(1).click();
-      await page.locator("dialog[open]").waitFor();
-    },
-  },
+  "client-password": dialog(1),
+  "client-link": dialog(2),
+  "client-slip": dialog(2, async (page) => {
+    await page.locator("input[name=deliver][value=print]").check();
+    await page.locator("dialog[open] button[type=submit]").click();
+    await page.locator(".slip img").waitFor();
+  }),
+  "client-caller": dialog(3),
+  "client-locked": { portal: "staff", as: "admin", open: troubled("locked") },
+  "client-wrong-person": { portal: "staff", as: "admin", open: troubled("wrong") },
   "new-account": { portal: "staff", as: "admin", open: at("/new-account", "#display_name:visible") },
   help: { portal: "staff", as: "admin", open: at("/help", "main h1") },
+  "help-task": {
+    portal: "staff",
+    as: "admin",
+    async open(page, { base, practice }) {
+      const { username, email } = await register(practice);
+      const asked = await call("POST", "/v1/password/forgot", { body: { practice, identifier: username } });
+      await mailed(email, "token", 2);
+      await call("POST", "/v1/password/help", { body: { request_id: asked.body.request_id, reach: "call" } });
+      const task = page.locator("#tasks article", { hasText: username });
+      // The mailer makes the task.
+      for (let looks = 0; looks < 10 && !(await task.count()); looks += 1) {
+        await page.goto(`${base}/help`);
+        await page.locator("#tasks article, #tasks p").first().waitFor();
+      }
+      await task.waitFor();
+    },
+  },
   team: { portal: "staff", as: "admin", open: at("/team", "main li a, main table a") },
   changes: { portal: "staff", as: "admin", open: at("/changes", "#entries li") },
+  "settings-group": { portal: "staff", as: "admin", open: at("/settings?group=desk", "#members .field") },
   settings: { portal: "staff", as: "admin", open: at("/settings", "main h2:visible, main .card:visible") },
   brand: { portal: "staff", as: "admin", open: at("/brand", "#color:visible, main form:visible") },
   nowhere: { portal: "client", open: at("/nothing-here", "h1") },

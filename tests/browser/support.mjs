@@ -85,7 +85,7 @@ function watch(page, problems) {
 }
 
 export async function visit(t, options = {}) {
-  const context = await (await browser()).newContext({ locale: "en-US", baseURL: API, ...options });
+  const context = await (await browser()).newContext({ locale: "en-US", timezoneId: "America/New_York", baseURL: API, ...options });
   const problems = [];
   troubles.set(context, problems);
   if (process.env.FIREFOX) await withoutPolicy(context);

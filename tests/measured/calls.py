@@ -55,6 +55,8 @@ class Costs:
     argon2: list[float] = field(default_factory=list)
     first: list[Called] = field(default_factory=list)
     first_bare: list[Called] = field(default_factory=list)
+    # Whether a running function asks anything for it. If not, no bare program makes the same calls.
+    asks: bool = False
 
     @property
     def cpu(self) -> float:
@@ -73,9 +75,9 @@ class Costs:
         return statistics.median((ours.cpu - hashes) / bare.cpu for ours, hashes, bare in pairs)
 
 
-def http(method: str, path: str, body: Any = None, token: str | None = None, who: int = 0) -> Any:
-    """An event of the gateway."""
-    headers = {"host": "api.rekey.test", "user-agent": "Mozilla/5.0 (sample)", "content-type": "application/json"}
+def http(method: str, path: str, body: Any = None, token: str | None = None, who: int = 0, more: dict[str, str] | None = None) -> Any:
+    """An event of the gateway, with more headers than every event has."""
+    headers = {"host": "api.rekey.test", "user-agent": "Mozilla/5.0 (sample)", "content-type": "application/json", **(more or {})}
     if token:
         headers["authorization"] = f"Bearer {token}"
     called = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": f"198.51.100.{who}", "userAgent": "sample"}
@@ -200,6 +202,7 @@ class Bench:
                 # The first call of this process has found the keys and the settings for those after it.
                 continue
             costs.ours.append(called)
+            costs.asks |= bool(exchanges)
             costs.bare.append(self.repeat(self.bare, event, exchanges))
             costs.argon2.append(self.hash(hashes) if hashes else 0)
         return done
@@ -213,7 +216,8 @@ class Bench:
         answer = called.answer
         if isinstance(answer, dict) and answer.get("statusCode", 200) >= 400 and "refused" not in name:
             raise Broken(f"{name}: {answer}")
-        return json.loads(answer["body"]) if isinstance(answer, dict) and answer.get("body") else answer
+        is_json = isinstance(answer, dict) and "json" in answer.get("headers", {}).get("content-type", "")
+        return json.loads(answer["body"]) if is_json and answer.get("body") else answer
 
     def mails(self, function: str, exchanges: list[Exchange]) -> Mail:
         return Mail.of(self.quietly(function, record_of(exchanges))[1])
@@ -280,7 +284,15 @@ def people(bench: Bench, staff: str) -> None:
         for (answer, _), (_, exchanges) in zip(asked, sent, strict=True)
     ]
     bench.measure("verify-code", "verify-code", posts("/v1/password/verify-code", codes))
+    pages(bench)
     help_(bench, staff, [re.match(r"[^_]+", mail.tags["accounts-0"])[0] for mail in mails])
+
+
+def pages(bench: Bench) -> None:
+    """The pages of a portal, as a browser asks for them."""
+    browser = {"accept": "text/html", "accept-encoding": "gzip"}
+    for name, page in [("page of clients", "client/forgot"), ("page of the console", "staff/client")]:
+        bench.measure("pages", name, [http("GET", f"/p/{SLUG}/{page}", who=n, more=browser) for n in range(PEOPLE)])
 
 
 def help_(bench: Bench, staff: str, accounts: list[str]) -> None:

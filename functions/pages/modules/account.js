@@ -58,7 +58,7 @@ function sessionRow({ id, current, created_at, last_seen_at, ip, device }) {
 async function ended(text) {
   const refused = await showSessions();
   by("sessions-heading").focus();
-  setTimeout(() => announce(text), 100);
+  announce(text);
   return refused;
 }
 

@@ -1,5 +1,5 @@
 // Change the password, by choice or after a temporary one.
-import { by, call, form, problem, say, whoseSession } from "rekey/core.js";
+import { askSession, by, call, form, problem, say, whoseSession } from "rekey/core.js";
 import { checkNew, input, sayRules, show } from "rekey/password.js";
 
 const whose = await whoseSession();
@@ -24,7 +24,7 @@ form("change-form", {
       const isWrong = answer.code === "invalid_credentials";
       return problem(isWrong ? { ...answer, code: "current_password" } : answer, { current_password: "current_password", weak_password: "new_password" });
     }
-    const account = await call("get", "/v1/account");
+    const account = await askSession();
     by("changed-mail").hidden = !(account.ok && account.body.email);
     show("changed");
     by("change").remove();

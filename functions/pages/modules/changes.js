@@ -1,5 +1,5 @@
 // The change log: who did what, when and from where, with filters and as a table.
-import { by, call, form, knows, make, page, problem, queryOf, request, say, when } from "rekey/core.js";
+import { by, call, form, knows, make, page, problem, queryOf, request, say, when, whenPressed } from "rekey/core.js";
 import { administrator, confirmed, nameOf, pages, tell, valueOf } from "rekey/console.js";
 import { refill } from "rekey/people.js";
 
@@ -23,7 +23,7 @@ async function start() {
   fill("actor", [...staff, ...["anonymous", "operator", "system"].map((it) => /** @type {[string, string]} */ ([it, say(`log-actor-${it}`)]))], false);
   form("filters", { fields: { type: "", actor: "", from: "", to: "", person: "" }, check: checkDates, send: apply });
   by("clear").addEventListener("click", () => open({}));
-  by("download").addEventListener("click", () => void download());
+  whenPressed(by("download"), download);
   addEventListener("popstate", () => void show());
   await show();
 }
@@ -34,17 +34,33 @@ function fill(id, options, isSorted = true) {
   by(id).append(...options.map(([value, text]) => make("option", { value }, text)));
 }
 
-async function learnColleagues() {
+/** How many pages of a list are read at most. */
+const MOST_READS = 20;
+
+/**
+ * The first account that is meant, of a list that may be long.
+ * @param {Record<string, string>} query @param {(account: Schemas["AdminAccount"]) => boolean} isMeant
+ * @returns {Promise<Schemas["AdminAccount"] | Refused | undefined>}
+ */
+async function accountOf(query, isMeant) {
   /** @type {string | undefined} */
   let cursor;
-  for (let read = 0; read < 20; read += 1) {
-    const answer = await call("get", "/v1/admin/accounts", { query: { portal: "staff", cursor } });
-    if (!answer.ok) return;
-    for (const { id, display_name, username } of answer.body.accounts) colleagues.set(id, `${display_name} (${username})`);
-    if (!answer.body.next_cursor) return;
+  for (let read = 0; read < MOST_READS; read += 1) {
+    const answer = await call("get", "/v1/admin/accounts", { query: { ...query, cursor } });
+    if (!answer.ok) return answer;
+    const found = answer.body.accounts.find(isMeant);
+    if (found || !answer.body.next_cursor) return found;
     cursor = answer.body.next_cursor;
   }
+  return undefined;
 }
+
+/** Keeps the names of all staff, of whom none is meant. */
+const learnColleagues = () =>
+  accountOf({ portal: "staff" }, ({ id, display_name, username }) => {
+    colleagues.set(id, `${display_name} (${username})`);
+    return false;
+  });
 
 // ---- The filters
 
@@ -63,7 +79,10 @@ function filters() {
 }
 
 /** @param {{ from: string, to: string }} dates @returns {Wrong[]} */
-const checkDates = ({ from, to }) => (from && to && from > to ? [{ field: "to", text: say("changes-dates-wrong") }] : []);
+const checkDates = ({ from, to }) => {
+  const odd = Object.entries({ from, to }).flatMap(([field, day]) => (day && !/^[12]\d{3}-/.test(day) ? [{ field, text: say("changes-date-odd") }] : []));
+  return odd.length || !from || !to || from <= to ? odd : [{ field: "to", text: say("changes-dates-wrong") }];
+};
 
 /** @param {Record<"type" | "actor" | "from" | "to" | "person", string>} values */
 async function apply({ person, ...values }) {
@@ -79,10 +98,7 @@ async function apply({ person, ...values }) {
 /** The account with a username: a client's, or else one of staff. @param {string} name */
 async function findPerson(name) {
   for (const portal of ["client", "staff"]) {
-    const answer = await call("get", "/v1/admin/accounts", { query: { portal, q: name } });
-    if (!answer.ok) return answer;
-    const isIt = (/** @type {Schemas["AdminAccount"]} */ { username }) => username.localeCompare(name, undefined, { sensitivity: "accent" }) === 0;
-    const found = answer.body.accounts.find(isIt);
+    const found = await accountOf({ portal, q: name }, ({ username }) => username.localeCompare(name, undefined, { sensitivity: "accent" }) === 0);
     if (found) return found;
   }
   return undefined;
@@ -195,11 +211,7 @@ function details({ changes, reason, failures, telling, proof, note, other }) {
 // ---- The table
 
 async function download() {
-  const button = by("download");
-  if (button.hasAttribute("aria-busy")) return;
-  button.setAttribute("aria-busy", "true");
   const answer = await table(asked(filters()));
-  button.removeAttribute("aria-busy");
   if ("code" in answer) return tell("warning", problem(answer)[0]?.text ?? "");
   const name = `${page.practice}-${say("changes-file")}-${new Date().toISOString().slice(0, 10)}.csv`;
   const href = URL.createObjectURL(new Blob(answer.parts, { type: "text/csv;charset=utf-8" }));

@@ -1,7 +1,7 @@
 // A person: whether it is the right one, a way back in, and everything else about their account.
-import { announce, by, call, carried, day, listed, make, page, say, whenText } from "rekey/core.js";
+import { by, call, carried, day, listed, make, now, page, say, whenPressed, whenText } from "rekey/core.js";
 import { ask, facts, staff } from "rekey/console.js";
-import { attempt, askProof, choices, entry, explain, isOpen, isTicked, languages, mailState, meant, pageOf, picker, proofLine, setup, standing, tick, entered } from "rekey/people.js";
+import { attempt, askProof, canMail, choices, entry, explain, isOpen, isTicked, languages, mailState, meant, pageOf, picker, proofLine, setup, standing, tick, entered } from "rekey/people.js";
 import { fail, invite, makeLink, passwordFor, sendLink, sendPassword, sent, showActivity, showTickets } from "rekey/giving.js";
 import { handOver, showAssociations, showCaseload, showIssued } from "rekey/ties.js";
 
@@ -130,7 +130,7 @@ function notices(person) {
   return [
     !isOpen(person) && notice(say("todo-closed", { reason: say(person.refused ? "close-reason-refused" : `close-reason-${person.closed_reason ?? "other"}`) })),
     frozen_at && notice(say("todo-frozen", { when: whenText(frozen_at) }), needs_proof && make("p", {}, say("todo-needs-proof"))),
-    held && Date.parse(held) > Date.now() && notice(say("todo-held", { until: whenText(held) })),
+    held && Date.parse(held) > now() && notice(say("todo-held", { until: whenText(held) })),
     !email && notice(say("todo-no-email")),
     email && mail !== "ok" && notice(say(`todo-${mail}`), lift),
   ].filter((it) => it instanceof HTMLElement);
@@ -140,11 +140,11 @@ function notices(person) {
 function actions(person, isOwn) {
   if (isOwn) return [make("p", {}, say("person-own")), make("p", {}, make("a", { href: `${page.base}/account` }, say("person-own-page")))];
   if (!isOpen(person)) return [make("p", {}, say("person-reopen-first")), acts("person-reopen", reopen)];
-  const canMail = person.email && person.mail !== "wrong_person" && person.mail !== "shared_mailbox";
+  const mayMail = canMail(person);
   const isNew = person.setup !== "signed_up";
-  const first = !canMail ? undefined : isNew ? acts(person.setup === "not_invited" ? "do-invite" : "do-invite-again", () => invite(here)) : acts("do-send-link", () => sendLink(here));
+  const first = !mayMail ? undefined : isNew ? acts(person.setup === "not_invited" ? "do-invite" : "do-invite-again", () => invite(here)) : acts("do-send-link", () => sendLink(here));
   const hint = first && make("p", { class: "quiet" }, say("person-goes-to", { address: person.email ?? "" }));
-  const rest = [canMail && opens("do-send-password", () => sendPassword(here)), opens("do-make-link", () => makeLink(here), Boolean(first)), opens("do-check-caller", checkCaller)];
+  const rest = [mayMail && opens("do-send-password", () => sendPassword(here)), opens("do-make-link", () => makeLink(here), Boolean(first)), opens("do-check-caller", checkCaller)];
   return [first, hint, ...rest].filter((it) => it instanceof HTMLElement);
 }
 
@@ -153,16 +153,10 @@ function opens(name, act, isQuiet = true) {
   return make("button", { type: "button", class: isQuiet ? "secondary outline" : "", click: () => void act() }, say(name));
 }
 
-/** A button that acts at once. It is busy while it does, and acts once. @param {string} name @param {() => Promise<unknown>} act */
+/** A button that acts at once, and once. @param {string} name @param {() => Promise<unknown>} act */
 function acts(name, act) {
-  const it = opens(name, async () => {
-    if (it.hasAttribute("aria-busy")) return;
-    it.setAttribute("aria-busy", "true");
-    announce(say("waiting"));
-    await act();
-    announce("");
-    it.removeAttribute("aria-busy");
-  }, false);
+  const it = make("button", { type: "button" }, say(name));
+  whenPressed(it, act);
   return it;
 }
 
@@ -253,6 +247,8 @@ async function edit() {
   const roles = [["staff", say("person-role-staff")], ["admin", say("person-role-admin")]];
   /** @type {Schemas["Issued"] | undefined} */
   let issued;
+  /** The account as the form was filled from it, or as the form has changed it since. */
+  let base = person;
   const isDone = await ask({
     heading: say("edit-heading"),
     content: [
@@ -276,13 +272,14 @@ async function edit() {
         active: isTicked(form, "active"), ...(isClient ? { refused: isTicked(form, "refused"), representative: isTicked(form, "representative") } : { role: text("role") }),
       };
       // What was not touched here keeps what somebody else has made of it in the meantime.
-      const body = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== person[/** @type {keyof Person} */ (name)]));
+      const body = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== base[/** @type {keyof Person} */ (name)]));
       const closes = !wanted["active"] || wanted["refused"];
-      if (closes && text("closed_reason") !== person.closed_reason) body["closed_reason"] = text("closed_reason");
+      if (closes && text("closed_reason") !== base.closed_reason) body["closed_reason"] = text("closed_reason");
       const left = Object.entries(body).filter(([name, value]) => value !== here.person[/** @type {keyof Person} */ (name)]);
       if (left.length) {
         const answer = await save(Object.fromEntries(left));
         if (!answer.ok) return wrongOf(answer);
+        base = here.person;
       }
       if (!isTicked(form, "reset")) return;
       const answer = await passwordFor(here.person, isAdmin);
@@ -290,7 +287,8 @@ async function edit() {
       issued = answer.body;
     },
   });
-  if (!isDone) return;
+  // What was saved before something else was refused is saved, also for whoever then leaves the form.
+  if (!isDone && base === person) return;
   if (!issued) return saved(say("edit-done"));
   await sent(here, issued, "password");
 }
@@ -327,7 +325,7 @@ async function close() {
 
 async function reopen() {
   const answer = await save({ active: true, ...(here.person.refused ? { refused: false } : {}) });
-  if (answer.ok) return saved(say("person-reopen-done"));
+  if (answer.ok) return saved(say(here.person.setup === "signed_up" && !here.person.frozen_at ? "person-reopen-done" : "person-reopen-new"));
   const [first, ...others] = await wrongOf(answer);
   tell("danger", say("person-not-done"), make("p", {}, first?.text ?? ""), make("p", {}, listed(others.map(({ text }) => text))));
 }
@@ -343,7 +341,7 @@ async function endSessions() {
 
 async function liftMark() {
   const answer = await attempt(here.person, here.isAdmin, () => call("post", "/v1/admin/accounts/{id}/mail", { at, body: { status: "ok" } }));
-  if (!answer.ok) return fail(here, answer);
+  if (!answer.ok) return fail(here, answer.code === "no_address" ? { ...answer, code: "address_shared" } : answer);
   await refresh();
   tell("done", say("mail-lift-done"));
 }

@@ -31,10 +31,12 @@ async function start(me) {
     remember({ list: of, status, mail });
     let count = 0;
     let isMore = false;
+    let isRead = false;
     const isMine = of === "mine";
     const found = () => say(isMore ? "clients-found-more" : "clients-found", { count });
     const read = async (/** @type {string | undefined} */ cursor) => {
       const answer = await call("get", "/v1/admin/accounts", { query: { portal: "client", caseload: isMine ? "mine" : undefined, q, status, mail, cursor } });
+      isRead = answer.ok;
       if (!answer.ok) return answer;
       count += answer.body.accounts.length;
       isMore = answer.body.next_cursor !== null;
@@ -49,8 +51,7 @@ async function start(me) {
       place.append(make("p", {}, make("button", { type: "button", click: () => choose("all") }, say(isFiltered ? "clients-search-all" : "clients-show-all"))));
     });
     // The answer to what was typed before comes too late.
-    if (turn !== latest) return;
-    announce(found());
+    if (turn === latest) announce(isRead ? found() : "");
   }
 
   function choose(/** @type {string} */ chosen) {

@@ -57,6 +57,7 @@ export function valueOf(member, value) {
   const name = `value-${last}-${text.replaceAll(" ", "-")}`;
   if (knows(name)) return say(name);
   if (text === "true" || text === "false") return say(`value-${text}`);
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text)) return core.whenText(text);
   if (/^(.*_ttl|address_hold|admin_link_max|session_\w+)$/.test(last)) return Number(text) ? span(Number(text)) : say("value-none");
   return String(value);
 }
@@ -99,27 +100,34 @@ export function ask({ heading, content, yes, danger = false, send }) {
   const title = make("h2", { id }, heading);
   dialog.append(make("article", {}, title, form, make("div", { class: "sr-only announcer", role: "status" })));
   let isAgreed = false;
-  let isBusy = false;
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    if (isBusy) return;
-    isBusy = true;
+  /** @type {Promise<void> | undefined} */
+  let sending;
+  const attempt = async () => {
     button.setAttribute("aria-busy", "true");
     core.announce(say("waiting"));
-    const wrong = await send?.(form);
-    core.announce("");
-    isBusy = false;
-    button.removeAttribute("aria-busy");
-    if (wrong?.length) return core.showWrong(form, wrong);
-    isAgreed = true;
-    dialog.close();
+    try {
+      const wrong = await send?.(form);
+      core.announce("");
+      isAgreed = !wrong?.length;
+      if (isAgreed) dialog.close();
+      else if (dialog.open) core.showWrong(form, wrong ?? []);
+    } finally {
+      sending = undefined;
+      button.removeAttribute("aria-busy");
+    }
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    sending ??= attempt();
   });
   // Where there is nothing to fill in, a key that is pressed twice does no harm.
   cancel.autofocus = danger && !form.querySelector("input, select, textarea");
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
+    dialog.addEventListener("close", async () => {
+      // What was sent may be done although the dialog was left, and whoever left it has to learn that.
+      await sending;
       // The title no longer says that something is wrong.
       core.showWrong(form, []);
       dialog.remove();
@@ -157,6 +165,9 @@ function askPassword() {
   });
 }
 
+/** How many further pages of a list are read at once when one after another has nothing to show. */
+const MOST_READS = 20;
+
 /**
  * A list that goes on: shows each page of it as it is asked for.
  * @template T
@@ -167,21 +178,29 @@ function askPassword() {
  */
 export async function pages(place, read, show, empty) {
   const { make, say } = core;
+  let isEmpty = true;
   const failed = (/** @type {Refused} */ answer) => make("p", { role: "alert" }, core.problem(answer)[0]?.text);
   const next = async (/** @type {string | undefined} */ cursor, /** @type {boolean} */ isFirst) => {
     place.setAttribute("aria-busy", "true");
-    const answer = await read(cursor);
+    let answer = await read(cursor);
+    // With filters, a page may have nothing although the list goes on.
+    for (let more = MOST_READS; more && !("code" in answer) && !answer.items.length && answer.next; more -= 1) {
+      cursor = answer.next;
+      answer = await read(cursor);
+    }
     place.removeAttribute("aria-busy");
     if ("code" in answer) {
       const again = make("button", { type: "button", class: "secondary outline", click: () => { notice.remove(); void next(cursor, isFirst); } }, say("try-again"));
       const notice = make("div", {}, failed(answer), again);
       return void place.append(notice);
     }
-    if (isFirst && answer.items.length === 0 && !answer.next) return void place.append(make("p", { class: "quiet" }, empty));
-    const shown = show(answer.items);
+    const hasMore = answer.items.length > 0;
+    isEmpty &&= !hasMore;
+    const none = isEmpty && !answer.next && make("p", { class: "quiet" }, empty);
+    const shown = hasMore ? show(answer.items) : (none || "");
     place.append(shown);
     // Who has asked for more goes on reading where it begins.
-    const first = shown instanceof HTMLElement && !isFirst && (shown.querySelector("tbody tr, li, article") ?? shown);
+    const first = !isFirst && (shown instanceof HTMLElement ? (shown.querySelector("tbody tr, li, article") ?? shown) : !hasMore && place);
     if (first instanceof HTMLElement) {
       first.tabIndex = -1;
       first.focus();

@@ -42,11 +42,19 @@ export function showOnly(id, others) {
   }
 }
 
+/** Where a screen reader is told something: while a dialog is open, nothing outside of it is read. */
+const announcer = () => all("dialog[open] .announcer").at(-1) ?? document.getElementById("announcer");
+
 /** Has a screen reader say something. @param {string} text */
 export function announce(text) {
-  // While a dialog is open, nothing outside of it is read.
-  const announcer = all("dialog[open] .announcer").at(-1) ?? document.getElementById("announcer");
-  if (announcer) announcer.textContent = text;
+  const place = announcer();
+  if (place) place.textContent = text;
+}
+
+/** Ends what was said of a wait. What came of it since stays to be read. */
+function waited() {
+  const place = announcer();
+  if (place?.textContent === say("waiting")) place.textContent = "";
 }
 
 // ---- Facts and words
@@ -66,16 +74,37 @@ export function say(name, values = {}) {
 /** Whether there is a message. @param {string} name */
 export const knows = (name) => name in page.messages;
 
+// ---- The time
+
+/** How far the server's clock is ahead of this device's, in milliseconds. */
+let ahead = 0;
+
+/** The moment that it is, by the server's clock as far as that is known: whatever ends, ends by it. */
+export const now = () => Date.now() + ahead;
+
 /** A list in words. @param {string[]} items */
 export const listed = (items) => new Intl.ListFormat(page.language).format(items);
 
-const moments = new Intl.DateTimeFormat(page.language, { dateStyle: "long", timeStyle: "short", timeZone: page.time_zone });
+/** @type {Intl.DateTimeFormatOptions} */
+const MOMENT = { dateStyle: "long", timeStyle: "short" };
+const moments = new Intl.DateTimeFormat(page.language, { ...MOMENT, timeZone: page.time_zone });
+const momentsHere = new Intl.DateTimeFormat(page.language, MOMENT);
 const days = new Intl.DateTimeFormat(page.language, { dateStyle: "long", timeZone: page.time_zone });
 
-/** A moment in the practice's time zone. @param {string} time as the API writes it @returns {HTMLTimeElement} */
-export const when = (time) => make("time", { datetime: time }, moments.format(new Date(time)));
-/** The same as text. @param {string} time */
-export const whenText = (time) => moments.format(new Date(time));
+/** What the practice's time is called. */
+export function zoneName() {
+  const parts = new Intl.DateTimeFormat(page.language, { timeZone: page.time_zone, timeZoneName: "longGeneric" }).formatToParts();
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? page.time_zone;
+}
+
+/** A moment in the practice's time zone, which is named where the clocks differ from this device's. @param {string} time as the API writes it */
+export function whenText(time) {
+  const moment = new Date(time);
+  const text = moments.format(moment);
+  return text === momentsHere.format(moment) ? text : `${text} (${zoneName()})`;
+}
+/** The same for machines too. @param {string} time @returns {HTMLTimeElement} */
+export const when = (time) => make("time", { datetime: time }, whenText(time));
 /** A day in the practice's time zone. @param {string} time */
 export const day = (time) => days.format(new Date(time));
 
@@ -83,14 +112,14 @@ export const day = (time) => days.format(new Date(time));
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 /** How long ago a moment was, or how far it is off. @param {string} time */
 export function ago(time) {
-  const seconds = (Date.parse(time) - Date.now()) / 1000;
+  const seconds = (Date.parse(time) - now()) / 1000;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["minute", 60];
   return new Intl.RelativeTimeFormat(page.language, { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
 /** A span in words. @param {number} seconds */
 export function span(seconds) {
-  const [unit, size] = UNITS.find(([, size]) => seconds >= size && seconds % size === 0) ?? ["minute", 60];
+  const [unit, size] = UNITS.find(([, size]) => seconds >= size && seconds % size === 0) ?? (seconds < 120 ? ["second", 1] : ["minute", 60]);
   const count = Math.max(1, Math.ceil(seconds / size));
   return new Intl.NumberFormat(page.language, { style: "unit", unit, unitDisplay: "long" }).format(count);
 }
@@ -120,6 +149,8 @@ export async function request(method, at, named = {}, body) {
   } catch {
     return { ok: false, status: 0, code: "unreachable" };
   }
+  const date = Date.parse(response.headers.get("date") ?? "");
+  if (date) ahead = date - Date.now();
   // The session of a temporary password is told that it may do nothing else yet. It lasts all the same.
   if (response.ok || told?.code === "password_change_required") extend();
   if (response.ok) return { ok: true, response };
@@ -128,7 +159,7 @@ export async function request(method, at, named = {}, body) {
   const wait = Number(response.headers.get("retry-after"));
   if (wait > 0) refused.retryAfter = wait;
   if (refused.code === "invalid_session" && isSignedIn) {
-    leave(isForced ? "temporary" : "ended");
+    leave("ended");
     // Nothing that waits for the answer goes on.
     return new Promise(() => {});
   }
@@ -220,7 +251,7 @@ export function form(id, how) {
     announce(say("waiting"));
     try {
       const refused = await how.send(values);
-      announce("");
+      waited();
       if (refused?.length) showWrong(it, refused);
     } finally {
       isBusy = false;
@@ -238,18 +269,28 @@ export function entitle(text) {
   document.title = title;
 }
 
+/** Has a button do its work. It is busy while it does, and a second click starts nothing. @param {HTMLElement} button @param {() => Promise<unknown>} work */
+export function whenPressed(button, work) {
+  button.addEventListener("click", async () => {
+    if (button.hasAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true");
+    announce(say("waiting"));
+    try {
+      await work();
+    } finally {
+      waited();
+      button.removeAttribute("aria-busy");
+    }
+  });
+}
+
 /**
  * Makes a button work: a second click sends nothing, and a refusal stands at the top of the page.
  * @param {HTMLElement} button @param {() => Promise<Refused | void>} work
  */
 export function press(button, work) {
-  button.addEventListener("click", async () => {
-    if (button.hasAttribute("aria-busy")) return;
-    button.setAttribute("aria-busy", "true");
-    announce(say("waiting"));
+  whenPressed(button, async () => {
     const refused = await work();
-    announce("");
-    button.removeAttribute("aria-busy");
     if (refused) complain(problem(refused)[0]?.text ?? "");
     else document.getElementById("complaint")?.remove();
   });
@@ -312,9 +353,9 @@ for (const button of all("[data-show]")) {
   });
 }
 
-// A link of the summary leads to its field. The address bar stays as it is.
+// A link within the page leads there. The address stays as it is, since pages listen to its changes.
 document.addEventListener("click", (event) => {
-  const link = event.target instanceof Element ? event.target.closest(".errors a[href^='#']") : null;
+  const link = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
   if (!link) return;
   event.preventDefault();
   by(link.getAttribute("href")?.slice(1) ?? "").focus();
@@ -375,13 +416,17 @@ export function enter({ account, next }) {
   location.replace(`${page.base}/${name}`);
 }
 
-/** Leads to the sign-in, which says why. Nothing of the session stays on the screen. @param {"ended" | "out" | "temporary"} why */
-export function leave(why) {
+/**
+ * Leads to the sign-in, which says why. Nothing of the session stays on the screen.
+ * @param {"idle" | "ended" | "out"} why the page was not used, the session is no more for whatever reason, or its owner has ended it
+ */
+function leave(why) {
   isSignedIn = false;
   document.body.replaceChildren();
   const here = location.pathname.slice(page.base.length + 1) + location.search;
-  const back = why === "ended" && here ? `&to=${encodeURIComponent(here)}` : "";
-  location.replace(`${page.base}?why=${why}${back}`);
+  const isOver = why !== "out";
+  // A temporary password cannot sign in again.
+  location.replace(`${page.base}${isOver && isForced ? "?why=temporary" : queryOf({ why, to: isOver ? here : "" })}`);
 }
 
 /** Says why a person is at the sign-in. @param {HTMLElement} place */
@@ -392,13 +437,8 @@ export function showWhy(place) {
   place.hidden = false;
 }
 
-/**
- * Whose session it is: `forced` when it began with a temporary password and can do nothing but change that. Without a session, the
- * page leads to the sign-in and shows nothing.
- * @returns {Promise<Schemas["AccountFacts"] | "forced" | undefined>}
- */
-export async function whoseSession() {
-  isSignedIn = true;
+/** Asks for the account that is signed in, and keeps what the session's end depends on. */
+export async function askSession() {
   const answer = await call("get", "/v1/account");
   isForced = !answer.ok && answer.code === "password_change_required";
   if (answer.ok || isForced) document.body.classList.add("signed-in");
@@ -406,8 +446,19 @@ export async function whoseSession() {
     holder = answer.body.id;
     ends = Date.parse(answer.body.session_ends_at);
     extend();
-    return answer.body;
   }
+  return answer;
+}
+
+/**
+ * Whose session it is: `forced` when it began with a temporary password and can do nothing but change that. Without a session, the
+ * page leads to the sign-in and shows nothing.
+ * @returns {Promise<Schemas["AccountFacts"] | "forced" | undefined>}
+ */
+export async function whoseSession() {
+  isSignedIn = true;
+  const answer = await askSession();
+  if (answer.ok) return answer.body;
   if (isForced) return "forced";
   if (answer.code !== "invalid_session") {
     by("main").replaceChildren(make("h1", {}, say("unavailable")), make("p", {}, problem(answer)[0]?.text ?? ""), make("p", {}, make("button", { type: "button", click: () => location.reload() }, say("try-again"))));
@@ -454,17 +505,18 @@ function watch() {
   const dialog = by("time-limit");
   if (dialog instanceof HTMLDialogElement) dialog.close();
   const idle = page.session_idle * 1000;
-  const until = Math.min(idle, ends - Date.now());
+  const until = Math.min(idle, ends - now());
+  const warning = Math.min(WARNING, until / 2);
   const warn = () => {
     // An end that no use puts off is told once, and there is nothing to extend.
     const isLast = until < idle;
     if (!(dialog instanceof HTMLDialogElement) || (isLast && isEndTold)) return;
     isEndTold = isLast;
-    by("time-limit-text").textContent = isLast ? say("time-limit-last", { time: whenText(new Date(ends).toISOString()) }) : say("time-limit-text", { span: span(WARNING / 1000) });
+    by("time-limit-text").textContent = isLast ? say("time-limit-last", { time: whenText(new Date(ends).toISOString()) }) : say("time-limit-text", { span: span(Math.round(warning / 1000)) });
     for (const button of all("[data-stay]")) button.textContent = say(isLast ? "time-limit-go-on" : "time-limit-stay");
     dialog.showModal();
   };
-  timers = [setTimeout(warn, Math.max(until - WARNING, until / 2)), setTimeout(() => leave("ended"), until)];
+  timers = [setTimeout(warn, until - warning), setTimeout(() => leave(until < idle ? "ended" : "idle"), until)];
 }
 
 channel.addEventListener("message", ({ data }) => {
@@ -474,16 +526,21 @@ channel.addEventListener("message", ({ data }) => {
   if (data !== "seen") return data === `in ${holder}` ? undefined : location.reload();
   watch();
 });
-for (const button of all("[data-stay]")) {
-  button.addEventListener("click", () => {
-    const dialog = by("time-limit");
-    if (isEndTold && dialog instanceof HTMLDialogElement) dialog.close();
-    else void call("get", "/v1/account");
-  });
+/** Goes on with the session. */
+function stay() {
+  const dialog = by("time-limit");
+  if (isEndTold && dialog instanceof HTMLDialogElement) dialog.close();
+  else void call("get", "/v1/account");
 }
+for (const button of all("[data-stay]")) button.addEventListener("click", stay);
+// Whoever closes the dialog by a key is there too.
+by("time-limit").addEventListener("cancel", stay);
 for (const button of all("[data-leave], [data-sign-out]")) press(button, signOut);
 // A timer waits longer while the device sleeps.
-setInterval(() => isSignedIn && (Date.now() - seen > page.session_idle * 1000 || Date.now() > ends) && leave("ended"), 15_000);
+setInterval(() => {
+  if (isSignedIn && Date.now() - seen > page.session_idle * 1000) leave("idle");
+  else if (isSignedIn && now() > ends) leave("ended");
+}, 15_000);
 // A page that the browser keeps is kept empty and loaded anew, and one that is looked at again asks whether the session still is.
 addEventListener("pagehide", (event) => event.persisted && document.body.replaceChildren());
 addEventListener("pageshow", (event) => event.persisted && location.reload());

@@ -1,5 +1,5 @@
 // Forgot password: a link or a code is asked for, and a code is entered and exchanged for a new password.
-import { by, call, carried, form, kept, make, page, problem, say, when } from "rekey/core.js";
+import { by, call, carried, form, kept, make, now, page, problem, say, when } from "rekey/core.js";
 import { choosePassword, input, show, showOver } from "rekey/password.js";
 
 /** @import { Schemas } from "./types" */
@@ -33,7 +33,7 @@ function showRequest() {
   by("label").textContent = request.label;
   by("code-end").replaceChildren(when(request.ends), ".");
   open("enter");
-  end = setTimeout(() => codeOver("code_expired"), Math.max(0, Date.parse(request.ends) - Date.now()));
+  end = setTimeout(() => codeOver("code_expired"), Math.max(0, Date.parse(request.ends) - now()));
 }
 
 /** Ends the wait for a mail. */
@@ -45,8 +45,11 @@ function forget() {
 
 /** @param {string} why */
 function codeOver(why) {
-  forget();
+  clearTimeout(end);
+  // A code that ends unused may never have come, and then there is still help.
+  if (why !== "code_expired") forget();
   showOver("code", why);
+  by("no-mail").hidden = request === undefined;
 }
 
 /** @param {string} token */
@@ -67,7 +70,7 @@ form("ask-form", {
       return [...problem(refused, { identifier: "identifier" }), ...other];
     }
     const { request_id, label, method: asked } = answer.body;
-    keep({ request_id, label, method: asked, ends: new Date(Date.now() + page.code_ttl * 1000).toISOString() });
+    keep({ request_id, label, method: asked, ends: new Date(now() + page.code_ttl * 1000).toISOString() });
     resetHelp();
     showRequest();
   },
@@ -121,6 +124,8 @@ form("pick-form", {
 
 // ---- No mail came
 
+// The browser takes the way to the same address for a reload, which would bring the request back.
+by("over-next").addEventListener("click", forget);
 by("ask-again").addEventListener("click", () => {
   keep(undefined);
   open("ask");
@@ -156,5 +161,5 @@ const token = carried.get("token");
 const tokens = carried.get("tokens");
 if (token) void openToken(token);
 else if (tokens) void pickAgain(tokens.split("."));
-else if (request && request.method === "code" && Date.parse(request.ends) < Date.now()) codeOver("code_expired");
+else if (request && request.method === "code" && Date.parse(request.ends) < now()) codeOver("code_expired");
 else if (request) showRequest();

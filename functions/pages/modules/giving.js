@@ -33,11 +33,11 @@ export async function sent(here, issued, what) {
 /** Mails a link that works as long as the practice's links do. @param {Here} here */
 export async function sendLink(here) {
   const { person, policy } = here;
-  // One of more than a day needs a reason. Of the others, a few minutes are left for a clock that is fast.
+  // One of more than a day needs a reason. Of the others, a few minutes are left for the way there.
   const usual = Math.min(policy.link_ttl, policy.admin_link_max - 300);
   const isLong = usual > DAY;
   const seconds = isLong ? usual : Math.max(Math.min(usual, DAY - 300), 900);
-  const body = { expires_at: new Date(Date.now() + seconds * 1000).toISOString(), deliver: /** @type {const} */ ("email"), ...(isLong ? { reason: its.say("link-usual") } : {}) };
+  const body = { expires_at: new Date(its.now() + seconds * 1000).toISOString(), deliver: /** @type {const} */ ("email"), ...(isLong ? { reason: its.say("link-usual") } : {}) };
   const answer = await people.attempt(person, here.isAdmin, (known) => its.call("post", "/v1/admin/accounts/{id}/links", { at: { id: person.id }, body: { ...body, ...known } }));
   return answer.ok ? sent(here, answer.body, "link") : fail(here, answer);
 }
@@ -83,13 +83,13 @@ export const passwordFor = (person, isAdmin) =>
 export async function makeLink(here) {
   const { say } = its;
   const { person, policy } = here;
-  const soonest = Date.now() + 11 * 60_000;
-  const latest = Date.now() + policy.admin_link_max * 1000;
-  const usual = Math.min(Date.now() + Math.min(policy.link_ttl, DAY - 300) * 1000, latest - 300_000);
-  const ways = /** @type {const} */ (["email", "copy", "print"]).filter((way) => way !== "email" || person.email);
+  const soonest = its.now() + 11 * 60_000;
+  const latest = its.now() + policy.admin_link_max * 1000;
+  const usual = Math.min(its.now() + Math.min(policy.link_ttl, DAY - 300) * 1000, latest - 300_000);
+  const ways = /** @type {const} */ (["email", "copy", "print"]).filter((way) => way !== "email" || people.canMail(person));
   const end = people.entry("expires_at", say("link-end"), {
     type: "datetime-local", value: people.clockText(usual), min: people.clockText(soonest), max: people.clockText(latest),
-    hint: say("link-end-hint", { zone: people.zoneName(), latest: its.whenText(new Date(latest).toISOString()) }),
+    hint: say("link-end-hint", { zone: its.zoneName(), latest: its.whenText(new Date(latest).toISOString()) }),
   });
   const asked = people.choices("deliver", say("link-deliver"), ways.map((way) => [way, say(`link-deliver-${way}`, { address: person.email ?? "" })]), ways[0]);
   /** @type {Schemas["Issued"] | undefined} */
@@ -102,8 +102,8 @@ export async function makeLink(here) {
       const [text, deliver, reason] = [people.entered(form, "expires_at"), people.entered(form, "deliver"), people.entered(form, "reason")];
       const moment = text ? people.momentOf(text) : NaN;
       if (Number.isNaN(moment)) return [{ field: "expires_at", text: say("link-end-missing") }];
-      if (moment < Date.now() + 10 * 60_000 || moment > latest) return [{ field: "expires_at", text: say("link-end-wrong", { latest: its.whenText(new Date(latest).toISOString()) }) }];
-      const isLong = moment > Date.now() + DAY * 1000;
+      if (moment < its.now() + 10 * 60_000 || moment > latest) return [{ field: "expires_at", text: say("link-end-wrong", { latest: its.whenText(new Date(latest).toISOString()) }) }];
+      const isLong = moment > its.now() + DAY * 1000;
       if (isLong && deliver === "print") return [{ field: "expires_at", text: say("link-end-print") }];
       if (isLong && !reason) return [{ field: "reason", text: say("link-reason-missing") }];
       const body = { expires_at: new Date(moment).toISOString(), deliver: /** @type {Schemas["Delivery"]} */ (deliver), ...(reason ? { reason } : {}) };
@@ -155,7 +155,7 @@ export function showTickets(here, place) {
     const fate = ticket.mail && ticket.mail !== ticket.state && over.concat("opened").includes(ticket.state) ? make("small", {}, say(`tickets-mail-${ticket.mail}`)) : "";
     const kind = ["used", "delivered", "opened", "sent"].includes(ticket.state) ? "good" : ["bounced", "complained", "not_sent"].includes(ticket.state) ? "bad" : "open";
     const back = () => void takeBack(here, ticket, place);
-    const action = over.includes(ticket.state) || Date.parse(ticket.expires_at) < Date.now() ? "–" : make("button", { type: "button", class: "secondary outline small", click: back }, say("tickets-revoke"));
+    const action = over.includes(ticket.state) || Date.parse(ticket.expires_at) < its.now() ? "–" : make("button", { type: "button", class: "secondary outline small", click: back }, say("tickets-revoke"));
     const reason = ticket.reason ? make("small", {}, ticket.reason) : "";
     return [make("div", {}, say(`tickets-kind-${ticket.kind}`), reason), make("div", {}, office.badge(kind, say(`tickets-state-${ticket.state}`)), fate), when(ticket.issued_at), when(ticket.expires_at), by, action];
   };

@@ -211,7 +211,7 @@ function showRefused(refused, token, kind) {
 
 /** Tells when a token is about to end, and when it has. @param {string} token @param {"token" | "code"} kind @param {string} end */
 function tellTheEnd(token, kind, end) {
-  const left = Date.parse(end) - Date.now();
+  const left = Date.parse(end) - core.now();
   const inTime = (/** @type {number} */ wait, /** @type {() => void} */ then) => {
     const isOpen = () => document.getElementById("choose")?.hidden === false;
     if (wait > 0 && wait < LONGEST_TIMER) setTimeout(() => isOpen() && then(), wait);

@@ -31,6 +31,9 @@ export function mailState({ email, mail }) {
 /** Whether somebody can sign in at all. @param {Person} person */
 export const isOpen = ({ active, refused }) => active && !refused;
 
+/** Whether a mail to the address can reach nobody but the person. @param {Person} person */
+export const canMail = ({ email, mail }) => Boolean(email) && mail !== "wrong_person" && mail !== "shared_mailbox";
+
 /** Why somebody cannot sign in, as badges. @param {Person} person */
 export function standing(person) {
   const { say } = kit;
@@ -193,14 +196,9 @@ export function clockText(moment) {
   return `${parts["year"]}-${parts["month"]}-${parts["day"]}T${parts["hour"]}:${parts["minute"]}`;
 }
 
-/** What the practice's time is called. */
-export function zoneName() {
-  const parts = new Intl.DateTimeFormat(kit.page.language, { timeZone: kit.page.time_zone, timeZoneName: "longGeneric" }).formatToParts();
-  return parts.find(({ type }) => type === "timeZoneName")?.value ?? kit.page.time_zone;
-}
-
-/** The moment at which the practice's clock shows a time. @param {string} text */
+/** The moment at which the practice's clock shows a time, and none for a year that nobody means. @param {string} text */
 export function momentOf(text) {
+  if (!/^[12]\d{3}-/.test(text)) return Number.NaN;
   const shown = Date.parse(`${text.length === 10 ? `${text}T00:00` : text}Z`);
   const guess = (/** @type {number} */ moment) => shown - (Date.parse(`${clockText(moment)}Z`) - Math.floor(moment / 60_000) * 60_000);
   return guess(guess(shown));
@@ -213,7 +211,7 @@ let known;
 const COUNTS = 15 * 60_000;
 
 /** How the person is known for whom staff act now. @returns {Schemas["NewProof"] | undefined} */
-export const proof = () => (known && known.until > Date.now() ? known.proof : undefined);
+export const proof = () => (known && known.until > kit.now() ? known.proof : undefined);
 
 /** Says how the caller is known, with a button that asks, where the practice records it. @param {Person} person @param {boolean} isAdmin @param {Schemas["Policy"]} policy */
 export function proofLine(person, isAdmin, policy) {
@@ -240,10 +238,9 @@ export function askProof(person, isAdmin) {
   /** @type {string | undefined} */
   let check;
   const told = make("p", { role: "status" });
-  const send = make("button", { type: "button", class: "secondary outline", click: async () => {
-    send.setAttribute("aria-busy", "true");
+  const send = make("button", { type: "button", class: "secondary outline" }, say("proof-send", { address: person.email ?? "" }));
+  kit.whenPressed(send, async () => {
     const answer = await call("post", "/v1/admin/accounts/{id}/caller-check", { at });
-    send.removeAttribute("aria-busy");
     // To an address that is new, a code proves nothing.
     if (!answer.ok) return void (told.textContent = answer.code === "proof_required" ? say("proof-no-code") : (explain(answer)[0]?.text ?? ""));
     check = answer.body.check_id;
@@ -251,7 +248,7 @@ export function askProof(person, isAdmin) {
     told.textContent = [say("proof-sent", { address, until: kit.whenText(expires_at) }), warning && say(`person-warning-${warning.mail}`)].filter(Boolean).join(" ");
     send.textContent = say("proof-send-again");
     document.getElementById("code")?.focus();
-  } }, say("proof-send", { address: person.email ?? "" }));
+  });
   const mailed = make("div", { class: "inset" }, make("p", {}, send), told, entry("code", say("proof-code"), { inputmode: "numeric", hint: say("proof-code-hint"), maxlength: 12 }));
   const note = entry("note", say("proof-note"), { hint: say("proof-note-hint"), maxlength: 200 });
   const ways = /** @type {const} */ (["mailed_code", "in_person", "identity_document", "called_back", "overruled"]);
@@ -274,7 +271,7 @@ export function askProof(person, isAdmin) {
       if (method !== "mailed_code") {
         if (method === "overruled" && !words) return [{ field: "note", text: say("proof-note-missing") }];
         if (words.replace(/\D/g, "").length > 4) return [{ field: "note", text: say("proof-note-digits") }];
-        known = { proof: words ? { method, note: words } : { method }, until: Date.now() + COUNTS };
+        known = { proof: words ? { method, note: words } : { method }, until: kit.now() + COUNTS };
         return;
       }
       if (!check) return [{ field: "code", text: say("proof-code-first") }];

@@ -1,5 +1,5 @@
 // The practice's settings: all of them in words, and for administrators a form for each group of them.
-import { all, by, call, form, knows, listed, make, page, problem, say, showOnly, span } from "rekey/core.js";
+import { all, by, call, form, knows, listed, make, page, problem, say, showOnly, showWrong, span } from "rekey/core.js";
 import { confirmed, facts, nameOf, staff, tell, valueOf } from "rekey/console.js";
 
 /** @import { Wrong } from "./types" */
@@ -172,11 +172,10 @@ function senders() {
 
 function edit() {
   const members = GROUPS[group] ?? [];
+  showWrong(/** @type {HTMLFormElement} */ (by("group")), []);
   const intro = knows(`settings-intro-${group}`) ? [make("p", {}, say(`settings-intro-${group}`))] : [];
   by("group-heading").textContent = say(`settings-group-${group}`);
   by("members").replaceChildren(...intro, ...members.map(field));
-  const errors = by("group").querySelector(".errors");
-  if (errors instanceof HTMLElement) errors.hidden = true;
 }
 
 /** @param {Member} member */
@@ -270,7 +269,7 @@ function read() {
       return [member, text || null];
     }
     const size = kind === "time" ? (UNITS[String(given.get(`${path}-unit`))] ?? 1) : 1;
-    const value = /^\d+([.,]\d+)?$/.test(text) ? Number(text.replace(",", ".")) * size : Number.NaN;
+    const value = /^\d+([.,]\d+)?$/.test(text) ? toWhole(Number(text.replace(",", ".")) * size) : Number.NaN;
     const shownAs = (/** @type {number} */ it) => (kind === "time" && it ? span(it) : String(it));
     if (!Number.isInteger(value)) refuse(path, say("settings-no-number", { name }));
     else if (value < low || value > high) refuse(path, say("settings-out-of-bounds", { name, low: shownAs(low), high: shownAs(high) }));
@@ -286,6 +285,9 @@ function read() {
   }
   return { values, wrong };
 }
+
+/** A number of seconds without what a fraction of hours adds to it: 1.1 hours are 3960.0000000000005 s. @param {number} seconds */
+const toWhole = (seconds) => (Math.abs(seconds - Math.round(seconds)) < 1e-6 ? Math.round(seconds) : seconds);
 
 /** The merge patch of what differs. @param {[Member, unknown][]} values */
 function patchOf(values) {

@@ -51,14 +51,14 @@ async function associate(here, isGuardian) {
       folk.finder("other", say(isGuardian ? "ties-find-guardian" : "ties-find-client"), "client", person.id),
       folk.entry("relationship", say("ties-relationship"), { hint: say("ties-relationship-hint"), list: "relations", maxlength: 60 }), relations,
       folk.picker("role", say("ties-role"), [["acts", say("ties-role-acts")], ["views", say("ties-role-views")]]),
-      folk.entry("until", say("ties-until"), { type: "date", hint: say("ties-until-hint"), min: folk.clockText(Date.now() + 86_400_000).slice(0, 10) }),
+      folk.entry("until", say("ties-until"), { type: "date", hint: say("ties-until-hint"), min: folk.clockText(top.now() + 86_400_000).slice(0, 10) }),
     ],
     yes: say("ties-add"),
     async send(form) {
       const [other, relationship, role, until] = ["other", "relationship", "role", "until"].map((name) => folk.entered(form, name));
       if (!other) return [{ field: "other", text: say("find-missing") }];
       if (!relationship) return [{ field: "relationship", text: say("ties-relationship-missing") }];
-      if (until && folk.momentOf(until) < Date.now()) return [{ field: "until", text: say("staff-rule-until") }];
+      if (until && !(folk.momentOf(until) > top.now())) return [{ field: "until", text: say("staff-rule-until") }];
       const [id, account_id] = isGuardian ? [person.id, other] : [other, person.id];
       const body = { relationship, role: /** @type {Schemas["GuardianRole"]} */ (role), ...(until ? { until: new Date(folk.momentOf(until)).toISOString() } : {}) };
       const answer = await call("put", "/v1/admin/accounts/{id}/associations/{account_id}", { at: { id, account_id }, body });

@@ -73,12 +73,8 @@ export interface Given {
   portal: "client" | "staff";
   /** The path of the portal's pages. */
   base: string;
-  name: string;
   language: "en" | "es";
   time_zone: string;
-  support: Schemas["Support"];
-  recovery_methods: ("link" | "code")[];
-  code_length: number;
   /** In seconds. */
   code_ttl: number;
   password_policy: { min_length: number; max_length: number };

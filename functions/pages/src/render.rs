@@ -118,12 +118,8 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         "practice": practice.slug,
         "portal": portal,
         "base": base,
-        "name": kind.name,
         "language": language.code(),
         "time_zone": practice.time_zone,
-        "support": practice.support,
-        "recovery_methods": policy.recovery_methods,
-        "code_length": policy.code_length,
         "code_ttl": policy.code_ttl,
         "password_policy": practice.password_policy(),
         "security_question": policy.security_question,
@@ -147,6 +143,7 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         portal => portal.as_str(),
         is_console => kind.of == Of::Console,
         imports => Value::from_safe_string(assets::imports(kind.of == Of::Console)),
+        home => Value::from_safe_string(home(kind, &base)),
         base => Value::from_safe_string(base),
         page => kind.name,
         recovery_methods => Value::from(Serde(&policy.recovery_methods)),
@@ -155,6 +152,15 @@ fn of_page(kind: &Kind, practice: &Practice, portal: Portal, language: Language)
         // In a script element, only `<` could end it.
         given => Value::from_safe_string(given.to_string().replace('<', "\\u003c")),
         module => Value::from_safe_string(kind.module.to_owned()),
+    }
+}
+
+/// Where the practice's name leads: whoever is signed in stays there.
+fn home(kind: &Kind, base: &str) -> String {
+    match kind.name {
+        "account" | "change-password" => format!("{base}/account"),
+        _ if kind.of == Of::Console => format!("{base}/clients"),
+        _ => base.to_owned(),
     }
 }
 

@@ -79,6 +79,7 @@ team-list = The team
 team-you = you
 ## Change log
 changes-zone = Days and times are those of this time zone: { $zone }
+changes-date-odd = Enter a year such as 2026
 changes-dates-wrong = The last day is before the first. Choose a later one.
 changes-person-unknown = No account has this username. Check the spelling.
 changes-count =

@@ -79,6 +79,7 @@ team-list = El equipo
 team-you = usted
 ## Change log
 changes-zone = Los días y las horas son los de esta zona horaria: { $zone }
+changes-date-odd = Ponga un año como 2026
 changes-dates-wrong = El último día es anterior al primero. Elija uno posterior.
 changes-person-unknown = Ninguna cuenta tiene este usuario. Revise cómo está escrito.
 changes-count =
