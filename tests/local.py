@@ -6,7 +6,8 @@
     tests/local.py smoke           the walk through a deployment, first and again, and the canary
     tests/local.py browser         sign-in by cookie in an installed browser
     tests/local.py pages           the pages in Chromium (after tests/browser/install)
-    tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator
+    tests/local.py schemathesis    requests made from the contract document, without a session and with one of an administrator. Its
+                                   `cargo dev` has ports of its own, so that it can run beside another part
 """
 
 import argparse
@@ -30,6 +31,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 API = "http://localhost:9000"
+# The ports of the part that can run beside another, and its API.
+BESIDE = ["--api-port", "9100", "--dynamodb-port", "8100", "--mail-port", "8125"]
+API_BESIDE = "http://localhost:9100"
 # Who calls, of schemathesis.
 CALLERS = ["nobody", "administrator"]
 # How long a `cargo dev` may take to be ready. The first one of a checkout builds the functions.
@@ -258,9 +262,9 @@ def run_pages(whole: bool, named: list[str]) -> None:
 
 
 def answer(path: str, token: str | None = None, body: dict[str, str] | None = None) -> Any:
-    """The answer of the API to a read, or to a POST of a body."""
+    """The answer of the API beside to a read, or to a POST of a body."""
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(f"{API}{path}", json.dumps(body).encode() if body else None, headers)
+    request = urllib.request.Request(f"{API_BESIDE}{path}", json.dumps(body).encode() if body else None, headers)
     with urllib.request.urlopen(request) as reply:
         return json.load(reply)
 
@@ -297,7 +301,7 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
     """Requests made from the contract document, with every check, as nobody and as an administrator."""
     program = [ROOT / "target/contract/python/bin/schemathesis", "--config-file", "schemathesis.toml"]
     for name in callers:
-        with stack():
+        with stack(*BESIDE):
             caller = administrator() if name == "administrator" else None
             token = caller.token if caller else None
             headers = ["--header", f"Authorization: Bearer {token}"] if token else []
@@ -306,7 +310,7 @@ def run_schemathesis(callers: list[str], examples: int, seed: int) -> None:
             without = ["--exclude-operation-id", "signOut"] if token else []
             print(f"-- as {name}", flush=True)
             done = subprocess.run(
-                [*program, "run", ROOT / "infra/openapi.json", "--url", API, *headers, *without, "--checks", "all",
+                [*program, "run", ROOT / "infra/openapi.json", "--url", API_BESIDE, *headers, *without, "--checks", "all",
                  "--max-examples", str(examples), "--seed", str(seed), "--no-color", "--continue-on-failure"],
                 cwd=ROOT / "target/contract", env=environment,
             )

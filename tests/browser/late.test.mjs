@@ -102,6 +102,7 @@ test("an address that is put back after a refusal is put back, and what was save
   await dialog(desk).locator(".errors:visible").waitFor();
   await button(dialog(desk), "Cancel").click();
   await told(desk, "Saved.");
+  await told(desk, /Reset password: Something is not working/);
   await desk.getByRole("heading", { level: 1, name: "Olga Brandt" }).waitFor();
 });
 
@@ -174,7 +175,7 @@ test("a device whose clock is a day fast, in another zone, signs in, sends a lin
 
 test("a list whose pages have nothing goes on by itself, and says it when there is nothing at all", async (t) => {
   const desk = await staff(t, "agency", "admin");
-  await see(desk, "Clients");
+  await desk.locator("#results table").waitFor();
   let reads = 0;
   const answer = (accounts, next_cursor) => ({ contentType: "application/json", body: JSON.stringify({ accounts, next_cursor }) });
   await desk.route("**/v1/admin/accounts?*", (route) => {

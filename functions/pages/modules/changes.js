@@ -22,6 +22,8 @@ async function start() {
   const staff = [...colleagues].map(([id, name]) => /** @type {[string, string]} */ ([id, name]));
   fill("actor", [...staff, ...["anonymous", "operator", "system"].map((it) => /** @type {[string, string]} */ ([it, say(`log-actor-${it}`)]))], false);
   form("filters", { fields: { type: "", actor: "", from: "", to: "", person: "" }, check: checkDates, send: apply });
+  // Until here, what is typed would be lost when the address's filters are shown.
+  by("filters").hidden = false;
   by("clear").addEventListener("click", () => open({}));
   whenPressed(by("download"), download);
   addEventListener("popstate", () => void show());

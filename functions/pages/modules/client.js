@@ -249,6 +249,8 @@ async function edit() {
   let issued;
   /** The account as the form was filled from it, or as the form has changed it since. */
   let base = person;
+  /** Why no temporary password was sent. */
+  let unsent = "";
   const isDone = await ask({
     heading: say("edit-heading"),
     content: [
@@ -262,6 +264,7 @@ async function edit() {
     ],
     yes: say("person-save"),
     async send(form) {
+      unsent = "";
       const text = (/** @type {string} */ name) => entered(form, name);
       if (!text("username")) return [{ field: "username", text: say("person-username-missing") }];
       if (!text("display_name")) return [{ field: "display_name", text: say("person-name-missing") }];
@@ -279,16 +282,20 @@ async function edit() {
       if (left.length) {
         const answer = await save(Object.fromEntries(left));
         if (!answer.ok) return wrongOf(answer);
-        base = here.person;
+        base = { ...base, ...Object.fromEntries(left) };
       }
       if (!isTicked(form, "reset")) return;
       const answer = await passwordFor(here.person, isAdmin);
-      if (!answer.ok) return explain(answer);
+      if (!answer.ok) {
+        unsent = explain(answer)[0]?.text ?? "";
+        return explain(answer);
+      }
       issued = answer.body;
     },
   });
   // What was saved before something else was refused is saved, also for whoever then leaves the form.
   if (!isDone && base === person) return;
+  if (!isDone && unsent) return tell("warning", say("edit-done"), make("p", {}, `${say("edit-reset")}: ${unsent}`));
   if (!issued) return saved(say("edit-done"));
   await sent(here, issued, "password");
 }

@@ -35,12 +35,14 @@ async function start(me) {
     const isMine = of === "mine";
     const found = () => say(isMore ? "clients-found-more" : "clients-found", { count });
     const read = async (/** @type {string | undefined} */ cursor) => {
+      // A search that another one has replaced goes on no more.
+      if (turn !== latest) return { items: [], next: null };
       const answer = await call("get", "/v1/admin/accounts", { query: { portal: "client", caseload: isMine ? "mine" : undefined, q, status, mail, cursor } });
       isRead = answer.ok;
       if (!answer.ok) return answer;
       count += answer.body.accounts.length;
       isMore = answer.body.next_cursor !== null;
-      if (cursor) announce(found());
+      if (cursor && count && turn === latest) announce(found());
       return { items: answer.body.accounts, next: answer.body.next_cursor };
     };
     const isFiltered = Boolean(q || status || mail);

@@ -126,11 +126,11 @@ export function ask({ heading, content, yes, danger = false, send }) {
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", async () => {
-      // What was sent may be done although the dialog was left, and whoever left it has to learn that.
-      await sending;
       // The title no longer says that something is wrong.
       core.showWrong(form, []);
       dialog.remove();
+      // What was sent may be done although the dialog was left, and whoever left it has to learn that.
+      await sending;
       resolve(isAgreed);
     });
   });

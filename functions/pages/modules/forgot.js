@@ -5,8 +5,9 @@ import { choosePassword, input, show, showOver } from "rekey/password.js";
 /** @import { Schemas } from "./types" */
 
 /**
- * What is known of a request. It stays with the entry in the browser's history, so that a reload keeps it: never who asked.
- * @typedef {{ request_id: string, label: string, method: "link" | "code", ends: string, isHelped?: boolean }} Request
+ * What is known of a request. It stays with the entry in the browser's history, so that a reload keeps it: never who asked. A code
+ * ends at `ends` by this device's clock, which is the only one that is known right after a reload.
+ * @typedef {{ request_id: string, label: string, method: "link" | "code", ends: number, isHelped?: boolean }} Request
  */
 
 /** @type {Request | undefined} */
@@ -31,9 +32,10 @@ function showRequest() {
   if (!request) return open("ask");
   if (request.method === "link") return open("sent");
   by("label").textContent = request.label;
-  by("code-end").replaceChildren(when(request.ends), ".");
+  const left = request.ends - Date.now();
+  by("code-end").replaceChildren(when(new Date(now() + left).toISOString()), ".");
   open("enter");
-  end = setTimeout(() => codeOver("code_expired"), Math.max(0, Date.parse(request.ends) - now()));
+  end = setTimeout(() => codeOver("code_expired"), Math.max(0, left));
 }
 
 /** Ends the wait for a mail. */
@@ -70,7 +72,7 @@ form("ask-form", {
       return [...problem(refused, { identifier: "identifier" }), ...other];
     }
     const { request_id, label, method: asked } = answer.body;
-    keep({ request_id, label, method: asked, ends: new Date(now() + page.code_ttl * 1000).toISOString() });
+    keep({ request_id, label, method: asked, ends: Date.now() + page.code_ttl * 1000 });
     resetHelp();
     showRequest();
   },
@@ -161,5 +163,5 @@ const token = carried.get("token");
 const tokens = carried.get("tokens");
 if (token) void openToken(token);
 else if (tokens) void pickAgain(tokens.split("."));
-else if (request && request.method === "code" && Date.parse(request.ends) < now()) codeOver("code_expired");
+else if (request && request.method === "code" && request.ends < Date.now()) codeOver("code_expired");
 else if (request) showRequest();

@@ -172,7 +172,7 @@ export async function choosePassword(token, kind) {
   /** @type {string | undefined} */
   let key;
   core.form("choose-form", {
-    fields: { answer: question === null ? "" : "answer-missing", question: "", own_question: "", question_answer: "", new_password: "new-password-missing", again: "again-missing" },
+    fields: { answer: question === null ? "" : "answer-missing", new_password: "new-password-missing", again: "again-missing", question: "", own_question: "", question_answer: "" },
     check: (values) => [...(setsQuestion ? checkQuestion(values, mode === "required") : []), ...checkNew(values)],
     async send(values) {
       // A repeat after a lost answer has the same key, so that it is told what has become of the first.
