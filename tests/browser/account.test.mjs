@@ -184,6 +184,27 @@ test("what has ended is shown in no tab, and the back button brings nothing back
   assert.ok(!(await page.content()).includes(person.email));
 });
 
+test("a browser is known again after a sign-out, for whoever signs in there, and keeps nothing else", async (t) => {
+  const page = await visit(t);
+  const [device, sent] = ["A".repeat(22), []];
+  // The API names a browser at the first sign-in from an address. These have been at this one before.
+  await page.route("**/v1/sessions", async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    sent.push(route.request().postDataJSON().device_id);
+    const response = await route.fetch();
+    return route.fulfill({ response, json: { device_id: device, ...(await response.json()) } });
+  });
+  for (const person of [await register("agency"), await register("agency")]) {
+    await signIn(page, "agency", person.username);
+    await see(page, "My account");
+    const kept = await page.evaluate(() => [Object.entries(localStorage), Object.keys(sessionStorage)]);
+    assert.deepEqual(kept, [[["rekey-device agency", device]], []]);
+    await button(page, "Sign out").click();
+    await page.getByText("You are signed out.").waitFor();
+  }
+  assert.deepEqual(sent, [undefined, device]);
+});
+
 test("a session that ended elsewhere leads to the sign-in, and from there back", async (t) => {
   const person = await register("agency");
   const page = await visit(t);
