@@ -170,7 +170,7 @@ def run_document(document: Path, runnable: list[Block]) -> None:
 
 def run_documents() -> None:
     """Every command of every document: run, or its syntax checked."""
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "--package", "rekey-operator"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--quiet", "--locked", "--bin", "rekey-operator"], cwd=ROOT, check=True)
     for document in documents():
         found = blocks(document)
         for block in found:
