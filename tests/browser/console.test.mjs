@@ -4,23 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { administrator, button, call, client, mailed, register, see, settled, sound, staff, told } from "./support.mjs";
-
-const problem = (status, code, more = {}) => ({
-  status,
-  contentType: "application/problem+json",
-  headers: more.headers ?? {},
-  body: JSON.stringify({ type: `urn:rekey:problem:${code}`, title: code, status, code, ...more.body }),
-});
-const dialog = (page) => page.locator("dialog[open]:not(#time-limit)");
-
-async function open(t, practice, person, name = "admin") {
-  const desk = await staff(t, practice, name);
-  await see(desk, "Clients");
-  await desk.goto(`/p/${practice}/staff/client?account=${person.id}`);
-  await settled(desk);
-  return desk;
-}
+import { administrator, button, call, client, dialog, mailed, open, problem, register, see, settled, sound, staff, told } from "./support.mjs";
 
 test("a change that somebody else was faster with keeps what was typed, and says what is there now", async (t) => {
   const person = await register("agency", { display_name: "Uma Field" });

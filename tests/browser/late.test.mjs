@@ -3,19 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, administrator, button, call, client, focused, mailed, register, see, settled, staff, told, visit } from "./support.mjs";
-
-const dialog = (page) => page.locator("dialog[open]:not(#time-limit)");
-const problem = (status, code) => ({ status, contentType: "application/problem+json", body: JSON.stringify({ status, code }) });
-
-/** The page of a person, as an administrator sees it. */
-async function open(t, practice, person) {
-  const desk = await staff(t, practice, "admin");
-  await see(desk, "Clients");
-  await desk.goto(`/p/${practice}/staff/client?account=${person.id}`);
-  await settled(desk);
-  return desk;
-}
+import { PASSWORD, administrator, button, call, client, dialog, focused, mailed, open, problem, register, see, settled, staff, told, visit } from "./support.mjs";
 
 /** Holds the requests of a path back until they are let go. */
 async function hold(page, path) {

@@ -25,6 +25,10 @@
 // staff(t, practice, name, password), client(t, practice, name, password, portal)
 //                            visit() that signs in on the page
 // settled(page)              the page of a person has been filled
+// open(t, practice, person)  the page of a person, as an administrator sees it
+// dialog(page)               the dialog that is open, but for the one of the time limit
+// problem(status, code, more)
+//                            a refusal of the API, for a route to be fulfilled with
 // told(page, pattern)        waits for what the page of a person says of an act
 // clicks(page)               counts clicks from now on, and answers a function that says how many there were
 // button(page, name)         a button by its exact name
@@ -116,6 +120,23 @@ export async function staff(t, practice, name, password = PASSWORD) {
 export async function settled(page) {
   await page.waitForFunction(() => document.querySelector("#person:not([hidden])") && !document.querySelector("#person [aria-busy=true]"));
 }
+
+export async function open(t, practice, person) {
+  const desk = await staff(t, practice, "admin");
+  await see(desk, "Clients");
+  await desk.goto(`/p/${practice}/staff/client?account=${person.id}`);
+  await settled(desk);
+  return desk;
+}
+
+export const dialog = (page) => page.locator("dialog[open]:not(#time-limit)");
+
+export const problem = (status, code, more = {}) => ({
+  status,
+  contentType: "application/problem+json",
+  headers: more.headers ?? {},
+  body: JSON.stringify({ type: `urn:rekey:problem:${code}`, title: code, status, code, ...more.body }),
+});
 
 export async function told(page, pattern) {
   await page.locator("#told").getByText(pattern).first().waitFor();

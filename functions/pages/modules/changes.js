@@ -40,29 +40,28 @@ function fill(id, options, isSorted = true) {
 const MOST_READS = 20;
 
 /**
- * The first account that is meant, of a list that may be long.
- * @param {Record<string, string>} query @param {(account: Schemas["AdminAccount"]) => boolean} isMeant
- * @returns {Promise<Schemas["AdminAccount"] | Refused | undefined>}
+ * The pages of a list of accounts, as far as they are wanted and can be read.
+ * @param {Record<string, string>} query
+ * @returns {AsyncGenerator<Schemas["AdminAccount"][] | Refused>}
  */
-async function accountOf(query, isMeant) {
+async function* accounts(query) {
   /** @type {string | undefined} */
   let cursor;
   for (let read = 0; read < MOST_READS; read += 1) {
     const answer = await call("get", "/v1/admin/accounts", { query: { ...query, cursor } });
-    if (!answer.ok) return answer;
-    const found = answer.body.accounts.find(isMeant);
-    if (found || !answer.body.next_cursor) return found;
+    if (!answer.ok) return yield answer;
+    yield answer.body.accounts;
+    if (!answer.body.next_cursor) return;
     cursor = answer.body.next_cursor;
   }
-  return undefined;
 }
 
-/** Keeps the names of all staff, of whom none is meant. */
-const learnColleagues = () =>
-  accountOf({ portal: "staff" }, ({ id, display_name, username }) => {
-    colleagues.set(id, `${display_name} (${username})`);
-    return false;
-  });
+async function learnColleagues() {
+  for await (const some of accounts({ portal: "staff" })) {
+    if ("code" in some) return;
+    for (const { id, display_name, username } of some) colleagues.set(id, `${display_name} (${username})`);
+  }
+}
 
 // ---- The filters
 
@@ -100,8 +99,11 @@ async function apply({ person, ...values }) {
 /** The account with a username: a client's, or else one of staff. @param {string} name */
 async function findPerson(name) {
   for (const portal of ["client", "staff"]) {
-    const found = await accountOf({ portal, q: name }, ({ username }) => username.localeCompare(name, undefined, { sensitivity: "accent" }) === 0);
-    if (found) return found;
+    for await (const some of accounts({ portal, q: name })) {
+      if ("code" in some) return some;
+      const found = some.find(({ username }) => username.localeCompare(name, undefined, { sensitivity: "accent" }) === 0);
+      if (found) return found;
+    }
   }
   return undefined;
 }

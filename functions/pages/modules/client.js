@@ -287,8 +287,9 @@ async function edit() {
       if (!isTicked(form, "reset")) return;
       const answer = await passwordFor(here.person, isAdmin);
       if (!answer.ok) {
-        unsent = explain(answer)[0]?.text ?? "";
-        return explain(answer);
+        const wrong = explain(answer);
+        unsent = wrong[0]?.text ?? "";
+        return wrong;
       }
       issued = answer.body;
     },

@@ -103,22 +103,14 @@ export function ask({ heading, content, yes, danger = false, send }) {
   /** @type {Promise<void> | undefined} */
   let sending;
   const attempt = async () => {
-    button.setAttribute("aria-busy", "true");
-    core.announce(say("waiting"));
-    try {
-      const wrong = await send?.(form);
-      core.announce("");
-      isAgreed = !wrong?.length;
-      if (isAgreed) dialog.close();
-      else if (dialog.open) core.showWrong(form, wrong ?? []);
-    } finally {
-      sending = undefined;
-      button.removeAttribute("aria-busy");
-    }
+    const wrong = await core.working(button, async () => send?.(form));
+    isAgreed = !wrong?.length;
+    if (isAgreed) dialog.close();
+    else if (dialog.open) core.showWrong(form, wrong ?? []);
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    sending ??= attempt();
+    sending ??= attempt().finally(() => { sending = undefined; });
   });
   // Where there is nothing to fill in, a key that is pressed twice does no harm.
   cancel.autofocus = danger && !form.querySelector("input, select, textarea");

@@ -74,6 +74,9 @@ export function say(name, values = {}) {
 /** Whether there is a message. @param {string} name */
 export const knows = (name) => name in page.messages;
 
+/** A list in words. @param {string[]} items */
+export const listed = (items) => new Intl.ListFormat(page.language).format(items);
+
 // ---- The time
 
 /** How far the server's clock is ahead of this device's, in milliseconds. */
@@ -81,9 +84,6 @@ let ahead = 0;
 
 /** The moment that it is, by the server's clock as far as that is known: whatever ends, ends by it. */
 export const now = () => Date.now() + ahead;
-
-/** A list in words. @param {string[]} items */
-export const listed = (items) => new Intl.ListFormat(page.language).format(items);
 
 /** @type {Intl.DateTimeFormatOptions} */
 const MOMENT = { dateStyle: "long", timeStyle: "short" };
@@ -228,11 +228,11 @@ export function problem(refused, fields = {}) {
  */
 export function form(id, how) {
   const it = by(id);
-  if (!(it instanceof HTMLFormElement)) throw new Error(`${id} is no form`);
-  let isBusy = false;
+  const button = it.querySelector("button[type=submit]");
+  if (!(it instanceof HTMLFormElement && button)) throw new Error(`${id} is no form that can be sent`);
   it.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (isBusy) return;
+    if (button.hasAttribute("aria-busy")) return;
     // A browser remembers what was typed in a field that is none for passwords.
     for (const shown of all("[data-show][aria-pressed=true]", it)) shown.click();
     const given = new FormData(it);
@@ -245,18 +245,8 @@ export function form(id, how) {
     wrong.sort((one, other) => place(one) - place(other));
     if (wrong.length) return showWrong(it, wrong);
     showWrong(it, []);
-    isBusy = true;
-    const button = it.querySelector("button[type=submit]");
-    button?.setAttribute("aria-busy", "true");
-    announce(say("waiting"));
-    try {
-      const refused = await how.send(values);
-      waited();
-      if (refused?.length) showWrong(it, refused);
-    } finally {
-      isBusy = false;
-      button?.removeAttribute("aria-busy");
-    }
+    const refused = await working(button, () => how.send(values));
+    if (refused?.length) showWrong(it, refused);
   });
   return it;
 }
@@ -269,18 +259,26 @@ export function entitle(text) {
   document.title = title;
 }
 
-/** Has a button do its work. It is busy while it does, and a second click starts nothing. @param {HTMLElement} button @param {() => Promise<unknown>} work */
+/**
+ * Does a button's work, for which the button is busy and a screen reader is told to wait.
+ * @template T
+ * @param {Element} button @param {() => Promise<T>} work
+ */
+export async function working(button, work) {
+  button.setAttribute("aria-busy", "true");
+  announce(say("waiting"));
+  try {
+    return await work();
+  } finally {
+    waited();
+    button.removeAttribute("aria-busy");
+  }
+}
+
+/** Has a button do its work. A second click meanwhile starts nothing. @param {HTMLElement} button @param {() => Promise<unknown>} work */
 export function whenPressed(button, work) {
-  button.addEventListener("click", async () => {
-    if (button.hasAttribute("aria-busy")) return;
-    button.setAttribute("aria-busy", "true");
-    announce(say("waiting"));
-    try {
-      await work();
-    } finally {
-      waited();
-      button.removeAttribute("aria-busy");
-    }
+  button.addEventListener("click", () => {
+    if (!button.hasAttribute("aria-busy")) void working(button, work);
   });
 }
 
